@@ -1,0 +1,98 @@
+/* weir/statement.h: statements, their parameters and their execution options.
+ *
+ * A statement is built by one thread at a time and may be executed any number of times, on any engine. Builders return
+ * nothing: the first mistake is kept in the statement and is the error of each execution (weir_stmt_error shows it early). */
+#ifndef WEIR_STATEMENT_H
+#define WEIR_STATEMENT_H
+#include <weir/base.h>
+#include <weir/value.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weir_stmt weir_stmt;
+
+/* Textual SQL with named parameters: SQLAlchemy's text(). `:name` is a parameter (letters, digits, underscore), sent to
+ * the server as a real parameter; the same name twice is one value; `\:` is a plain colon; `::type` casts, quoted strings,
+ * quoted identifiers, dollar quotes and comments are left alone. One statement only; trailing semicolons and comments are
+ * fine. The text is copied. Free with weir_stmt_free. */
+WEIR_API weir_stmt *weir_sql(const char *sql);
+WEIR_API weir_stmt *weir_sql_n(const char *sql, size_t length);     /* the same from `length` bytes */
+
+/* An independent statement with the same text, values and options. */
+WEIR_API weir_stmt *weir_stmt_copy(const weir_stmt *stmt);
+/* Frees the statement and sets *stmt to a constant closed one. NULL and closed ones are fine. Results that were made from
+ * it are not affected: execution copies what it needs. */
+WEIR_API void weir_stmt_free(weir_stmt **stmt);
+/* The first mistake made in building, or an error with status WEIR_OK. Valid until the statement is freed. */
+WEIR_API const weir_error *weir_stmt_error(const weir_stmt *stmt);
+
+/* Gives the parameter `name` its value, copied with all that it points to; later values replace earlier ones.
+ * WEIR_ARGUMENT (kept): the text has no such parameter ("This text() construct doesn't define a bound parameter named 'x'"),
+ * or a numeric that is none. */
+WEIR_API void weir_bind(weir_stmt *stmt, const char *name, weir_value value);
+/* An expanding parameter, as in `id IN :ids`: becomes a list of `count` parameters in parentheses, `(NULL)`-like empty list
+ * when count is 0 (then IN is false and NOT IN is true). The values are copied. */
+WEIR_API void weir_bind_list(weir_stmt *stmt, const char *name, const weir_value *values, size_t count);
+#ifndef __cplusplus
+/* weir_bind with the value made from the C type: WEIR_BIND(query, "tenant_id", 42). */
+#define WEIR_BIND(stmt, name, x) weir_bind((stmt), (name), WEIR_VALUE(x))
+#endif
+
+/* How many different parameters the text names, and the name of the index-th (0-based, in order of first appearance; NULL
+ * when there is none). The names live as long as the statement. */
+WEIR_API size_t weir_stmt_parameter_count(const weir_stmt *stmt);
+WEIR_API const char *weir_stmt_parameter_name(const weir_stmt *stmt, size_t index);
+
+/* Names and types for the result's columns by position (text().columns()). The names are found besides those of the SQL;
+ * a value that does not fit its declared type exactly is WEIR_DATA. More columns declared than returned: a warning,
+ * fewer: fine. `columns` is copied. */
+typedef struct weir_declared_column { const char *name; weir_type type; } weir_declared_column;   /* WEIR_T_NULL: as it comes */
+WEIR_API void weir_sql_columns(weir_stmt *stmt, const weir_declared_column *columns, size_t count);
+
+/* ---- execution options -------------------------------------------------------------------------------------------
+ * Weakest to strongest: the statement's, the engine's, the connection's, the call's. */
+typedef enum weir_cursor_mode {
+    WEIR_CURSOR_DEFAULT = 0,    /* portal */
+    WEIR_CURSOR_PORTAL,         /* PostgreSQL: Execute with a row limit (protocol 3.0, extended query) */
+    WEIR_CURSOR_DECLARE,        /* PostgreSQL: DECLARE, FETCH: for poolers and engines without portal row limits */
+    WEIR_CURSOR_HOLD            /* PostgreSQL: DECLARE … WITH HOLD: outlives its transaction, and the server materialises
+                                   the whole result at commit. SQLite knows no such thing: WEIR_NOT_SUPPORTED */
+} weir_cursor_mode;
+
+typedef enum weir_isolation {
+    WEIR_ISOLATION_DEFAULT = 0,
+    WEIR_READ_UNCOMMITTED, WEIR_READ_COMMITTED, WEIR_REPEATABLE_READ, WEIR_SERIALIZABLE, WEIR_AUTOCOMMIT
+} weir_isolation;
+
+typedef struct weir_execution_options {
+    size_t           struct_size;
+    weir_switch      stream_results;    /* rows come from the server as they are asked for; the buffer grows to max_row_buffer */
+    int64_t          max_row_buffer;    /* most rows held when streaming without yield_per; default 1000 */
+    int64_t          yield_per;         /* batch size in rows: streams, with a fixed buffer of so many. 0: not set; < 0: WEIR_ARGUMENT */
+    weir_switch      prefetch;          /* PostgreSQL: have the next batch on its way while this one is read; default on with yield_per */
+    weir_switch      parallel_plan;     /* PostgreSQL: let the plan use parallel workers: one unlimited, buffered Execute */
+    weir_cursor_mode cursor_mode;
+    weir_switch      prepared;          /* PostgreSQL: off leaves no named statements behind, for transaction poolers; default on */
+    /* of connections and engines only; WEIR_ARGUMENT on a statement or a call */
+    weir_isolation   isolation_level;
+    const char      *isolation_level_name;  /* the same by name, "REPEATABLE READ", "repeatable_read"; unknown: WEIR_ARGUMENT */
+    weir_switch      read_only;         /* transactions begin READ ONLY (SQLite: PRAGMA query_only) */
+} weir_execution_options;
+/* A pointer to options given by name, alive to the end of the enclosing block. C++: fill a zeroed struct, set struct_size. */
+#define WEIR_EXECUTION_OPTIONS(...) \
+    (&(const weir_execution_options){ .struct_size = sizeof(weir_execution_options), __VA_ARGS__ })
+
+/* Merges options into the statement's: what is set in `options` wins. Copied. */
+WEIR_API void weir_stmt_options(weir_stmt *stmt, const weir_execution_options *options);
+/* The statement's own options as they are now. */
+WEIR_API void weir_stmt_get_options(const weir_stmt *stmt, weir_execution_options *out);
+WEIR_API void weir_yield_per(weir_stmt *stmt, int64_t rows);        /* shorthand; 0 takes it back; < 0: WEIR_ARGUMENT, kept */
+WEIR_API void weir_stream_results(weir_stmt *stmt, weir_switch on);
+WEIR_API void weir_max_row_buffer(weir_stmt *stmt, int64_t rows);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

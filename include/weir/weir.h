@@ -1,0 +1,10 @@
+/* weir/weir.h: everything. */
+#ifndef WEIR_WEIR_H
+#define WEIR_WEIR_H
+#include <weir/base.h>
+#include <weir/engine.h>
+#include <weir/result.h>
+#include <weir/statement.h>
+#include <weir/transfer.h>
+#include <weir/value.h>
+#endif

@@ -1,0 +1,90 @@
+/* Arenas: a list of blocks, the newest in front. */
+#include "base/arena.h"
+#include <string.h>
+
+struct weir_arena_block {
+    weir_arena_block *older;
+    size_t size;
+    _Alignas(max_align_t) char data[];
+};
+
+void weir_arena_init(weir_arena *arena, weir_ledger *ledger, weir_purpose purpose, size_t first_size)
+{
+    *arena = (weir_arena){ .ledger = ledger, .purpose = purpose, .first_size = first_size };
+}
+
+static weir_arena_block *add_block(weir_arena *arena, size_t size)
+{
+    weir_arena_block *block = weir_alloc(arena->ledger, arena->purpose, sizeof *block + size);
+    if (!block)
+        return NULL;
+    block->size = size;
+    block->older = arena->blocks;
+    arena->blocks = block;
+    arena->next = block->data;
+    arena->end = block->data + size;
+    return block;
+}
+
+void *weir_arena_more(weir_arena *arena, size_t size, size_t alignment)
+{
+    size_t gap = (size_t)(-(uintptr_t)arena->next) & (alignment - 1);
+    if (arena->next && (size_t)(arena->end - arena->next) >= gap && (size_t)(arena->end - arena->next) - gap >= size) {
+        char *p = arena->next + gap;
+        arena->next = p + size;
+        return p;
+    }
+    size_t last = arena->blocks ? arena->blocks->size : 0;
+    size_t grown = last ? last * 2 : arena->first_size;
+    if (grown > 1 << 20)
+        grown = 1 << 20;                /* not more slack than that */
+    if (size > grown) {                 /* a giant gets a block of its own, behind the one in use */
+        char *next = arena->next, *end = arena->end;
+        weir_arena_block *current = arena->blocks, *giant = add_block(arena, size);
+        if (!giant)
+            return NULL;
+        if (current) {
+            arena->blocks = current;
+            giant->older = current->older;
+            current->older = giant;
+            arena->next = next;
+            arena->end = end;
+        } else {
+            arena->next = arena->end;
+        }
+        return giant->data;
+    }
+    if (!add_block(arena, grown))
+        return NULL;
+    char *p = arena->next;
+    arena->next += size;
+    return p;
+}
+
+static void drop_blocks(weir_arena *arena)
+{
+    while (arena->blocks) {
+        weir_arena_block *older = arena->blocks->older;
+        weir_free(arena->blocks);
+        arena->blocks = older;
+    }
+    arena->next = arena->end = NULL;
+}
+
+void weir_arena_reset(weir_arena *arena, size_t keep)
+{
+    weir_arena_block *block = arena->blocks;
+    if (!block)
+        return;
+    if (!block->older && block->size <= keep) {
+        arena->next = block->data;
+        return;
+    }
+    size_t total = 0;
+    for (; block; block = block->older)
+        total += block->size;
+    drop_blocks(arena);
+    arena->first_size = total <= keep ? total : keep;
+}
+
+void weir_arena_free(weir_arena *arena) { drop_blocks(arena); }

@@ -1,0 +1,137 @@
+/* The memory ledger and the only door to malloc, realloc and free (scripts/check-symbols fails the build on another). */
+#include "base/ledger.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct header {
+    weir_ledger *ledger;
+    size_t size_and_purpose;            /* size << 3 | purpose */
+} header;
+_Static_assert(sizeof(header) % _Alignof(max_align_t) == 0, "blocks stay aligned");
+_Static_assert(WEIR_MEMORY_PURPOSES_ <= 8, "purposes fit three bits");
+
+static void *plain_allocate(size_t size, void *context) { (void)context; return malloc(size); }
+static void *plain_resize(void *block, size_t size, void *context) { (void)context; return realloc(block, size); }
+static void plain_release(void *block, void *context) { (void)context; free(block); }
+
+static weir_ledger root;
+static weir_allocator hooks = { plain_allocate, plain_resize, plain_release, NULL };
+
+weir_ledger *weir_ledger_root(void) { return &root; }
+
+int weir_set_allocator(const weir_allocator *allocator)
+{
+    if (!allocator || !allocator->allocate || !allocator->resize || !allocator->release)
+        return WEIR_ARGUMENT;
+    if (atomic_load(&root.allocations) != 0)
+        return WEIR_INVALID_REQUEST;
+    hooks = *allocator;
+    return WEIR_OK;
+}
+
+void weir_ledger_init(weir_ledger *ledger, weir_ledger *parent)
+{
+    memset(ledger, 0, sizeof *ledger);
+    ledger->parent = parent ? parent : &root;
+}
+
+static void count_in(weir_ledger *ledger, weir_purpose purpose, size_t size)
+{
+    for (; ledger; ledger = ledger->parent) {
+        size_t now = atomic_fetch_add_explicit(&ledger->bytes, size, memory_order_relaxed) + size;
+        size_t peak = atomic_load_explicit(&ledger->peak, memory_order_relaxed);
+        while (now > peak && !atomic_compare_exchange_weak_explicit(&ledger->peak, &peak, now, memory_order_relaxed, memory_order_relaxed))
+            continue;
+        atomic_fetch_add_explicit(&ledger->by_purpose[purpose], size, memory_order_relaxed);
+        atomic_fetch_add_explicit(&ledger->allocations, 1, memory_order_relaxed);
+    }
+}
+
+static void count_out(weir_ledger *ledger, weir_purpose purpose, size_t size)
+{
+    for (; ledger; ledger = ledger->parent) {
+        atomic_fetch_sub_explicit(&ledger->bytes, size, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&ledger->by_purpose[purpose], size, memory_order_relaxed);
+    }
+}
+
+static weir_purpose purpose_of(const header *h) { return (weir_purpose)(h->size_and_purpose & 7); }
+static size_t size_of(const header *h) { return h->size_and_purpose >> 3; }
+
+static void *hand_out(header *h, weir_ledger *ledger, weir_purpose purpose, size_t size)
+{
+    h->ledger = ledger;
+    h->size_and_purpose = size << 3 | (size_t)purpose;
+    count_in(ledger, purpose, size + sizeof *h);
+    return h + 1;
+}
+
+void *weir_alloc(weir_ledger *ledger, weir_purpose purpose, size_t size)
+{
+    if (size > SIZE_MAX >> 4)
+        return NULL;
+    header *h = hooks.allocate(size + sizeof *h, hooks.context);
+    return h ? hand_out(h, ledger ? ledger : &root, purpose, size) : NULL;
+}
+
+void *weir_alloc_zero(weir_ledger *ledger, weir_purpose purpose, size_t size)
+{
+    void *block = weir_alloc(ledger, purpose, size);
+    return block ? memset(block, 0, size) : NULL;
+}
+
+void *weir_resize(weir_ledger *ledger, weir_purpose purpose, void *block, size_t size)
+{
+    if (!block)
+        return weir_alloc(ledger, purpose, size);
+    if (size > SIZE_MAX >> 4)
+        return NULL;
+    header *h = (header *)block - 1;
+    weir_ledger *owner = h->ledger;
+    weir_purpose old_purpose = purpose_of(h);
+    size_t old_size = size_of(h);
+    h = hooks.resize(h, size + sizeof *h, hooks.context);
+    if (!h)
+        return NULL;
+    count_out(owner, old_purpose, old_size + sizeof *h);
+    return hand_out(h, owner, old_purpose, size);
+}
+
+void weir_free(void *block)
+{
+    if (!block)
+        return;
+    header *h = (header *)block - 1;
+    count_out(h->ledger, purpose_of(h), size_of(h) + sizeof *h);
+    hooks.release(h, hooks.context);
+}
+
+void weir_ledger_move(void *block, weir_ledger *to)
+{
+    if (!block)
+        return;
+    header *h = (header *)block - 1;
+    count_out(h->ledger, purpose_of(h), size_of(h) + sizeof *h);
+    hand_out(h, to ? to : &root, purpose_of(h), size_of(h));
+}
+
+char *weir_copy_text(weir_ledger *ledger, weir_purpose purpose, const char *text, size_t length)
+{
+    char *copy = weir_alloc(ledger, purpose, length + 1);
+    if (!copy)
+        return NULL;
+    if (length)
+        memcpy(copy, text, length);
+    copy[length] = 0;
+    return copy;
+}
+
+void weir_ledger_figures(const weir_ledger *ledger, weir_memory_figures *out)
+{
+    *out = (weir_memory_figures){ .bytes = atomic_load(&ledger->bytes), .peak_bytes = atomic_load(&ledger->peak),
+                                  .allocations = atomic_load(&ledger->allocations) };
+    for (int i = 0; i < WEIR_MEMORY_PURPOSES_; i++)
+        out->by_purpose[i] = atomic_load(&ledger->by_purpose[i]);
+}
+
+void weir_memory_usage(weir_memory_figures *out) { weir_ledger_figures(&root, out); }

@@ -1,0 +1,31 @@
+/* The memory ledger: every byte that weir takes, counted in a tree (process, engine, stream). DESIGN D4. */
+#ifndef WEIR_BASE_LEDGER_H
+#define WEIR_BASE_LEDGER_H
+#include <stdatomic.h>
+#include <weir/base.h>
+
+/* Counters are atomic: an engine's are shared by threads. They change once per block, not per row. */
+typedef struct weir_ledger {
+    struct weir_ledger *parent;         /* NULL: the process's root */
+    _Atomic size_t bytes, peak;
+    _Atomic size_t by_purpose[WEIR_MEMORY_PURPOSES_];
+    _Atomic int64_t allocations;
+} weir_ledger;
+
+/* The process's root: the one global of the library. */
+weir_ledger *weir_ledger_root(void);
+/* parent NULL: the root. */
+void weir_ledger_init(weir_ledger *ledger, weir_ledger *parent);
+void weir_ledger_figures(const weir_ledger *ledger, weir_memory_figures *out);
+/* Moves a block's bytes from the ledger that it was taken from to `to`: for what outlives its stream. */
+void weir_ledger_move(void *block, weir_ledger *to);
+
+/* Blocks carry their size, purpose and ledger in front of them, so releasing needs only the pointer. NULL: no memory. */
+void *weir_alloc(weir_ledger *ledger, weir_purpose purpose, size_t size);
+void *weir_alloc_zero(weir_ledger *ledger, weir_purpose purpose, size_t size);
+/* As realloc; block NULL allocates. The block stays as it was when NULL is returned. */
+void *weir_resize(weir_ledger *ledger, weir_purpose purpose, void *block, size_t size);
+void weir_free(void *block);            /* NULL is fine */
+/* A copy of `length` bytes of text, ended by a NUL. */
+char *weir_copy_text(weir_ledger *ledger, weir_purpose purpose, const char *text, size_t length);
+#endif

@@ -1,0 +1,50 @@
+/* Inside help for values: copying, hashing, formatting into buffers, the calendar, decimals, UTF-8. */
+#ifndef WEIR_BASE_VALUES_H
+#define WEIR_BASE_VALUES_H
+#include <weir/value.h>
+#include "base/arena.h"
+#include "base/buffer.h"
+
+enum { WEIR_REASON_SIZE = 160 };        /* of the `reason` texts */
+
+/* A deep copy in the arena; texts and blobs get a NUL behind them. WEIR_OK or WEIR_OUT_OF_MEMORY. */
+int weir_value_copy(weir_arena *arena, const weir_value *from, weir_value *to);
+/* Bytes that weir_value_copy takes beyond the weir_value itself, alignment slack included. */
+size_t weir_value_extent(const weir_value *v);
+/* Equal values (weir_value_equal) have equal hashes. */
+uint64_t weir_value_hash(const weir_value *v);
+/* Appends what weir_value_format writes. */
+void weir_value_append(weir_buffer *buffer, const weir_value *v);
+/* Appends base64 (RFC 4648 section 4, with padding). */
+void weir_base64_append(weir_buffer *buffer, const void *bytes, size_t length);
+
+/* The civil calendar (proleptic Gregorian), days since 1970-01-01. */
+int64_t weir_days_from_civil(int64_t year, unsigned month, unsigned day);
+void weir_civil_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day);
+/* ISO 8601 text; each writes at most 48 bytes plus a NUL and returns the length. "infinity"/"-infinity" where it applies.
+ * Years before 1 are written "0044-03-15 BC", as PostgreSQL does. */
+size_t weir_format_date(char *out, weir_date v);
+size_t weir_format_time(char *out, weir_time v);
+size_t weir_format_timetz(char *out, weir_timetz v);
+size_t weir_format_timestamp(char *out, weir_timestamp v);         /* 2024-05-01T12:30:00.25 */
+size_t weir_format_timestamptz(char *out, weir_timestamptz v);     /* 2024-05-01T12:30:00.25Z */
+size_t weir_format_interval(char *out, weir_interval v);           /* P1Y2M3DT4H5M6.5S; PT0S */
+size_t weir_format_uuid(char *out, weir_uuid v);
+size_t weir_format_double(char *out, double v);     /* shortest text that reads back the same; NaN, Infinity, -Infinity */
+size_t weir_format_float(char *out, float v);
+/* Parse the texts above, the whole of `text`; ' ' instead of 'T' is fine; false when it is none, or a date that does not exist. */
+bool weir_parse_date(weir_text text, weir_date *out);
+bool weir_parse_time(weir_text text, weir_time *out);
+bool weir_parse_timetz(weir_text text, weir_timetz *out);
+/* *zoned says whether a zone stood behind it; usec is UTC then, local otherwise. */
+bool weir_parse_timestamp(weir_text text, int64_t *usec, bool *zoned);
+bool weir_parse_interval(weir_text text, weir_interval *out);
+bool weir_parse_uuid(weir_text text, weir_uuid *out);
+/* Plain decimal digits with optional sign and point, or NaN, Infinity, -Infinity. */
+bool weir_numeric_valid(weir_text text);
+/* The numeric as an int64 when it is exactly one ("300", "300.00"). */
+bool weir_numeric_to_int64(weir_text text, int64_t *out);
+
+/* The length of the valid UTF-8 at the beginning of text: text.len when all is valid. An embedded NUL is valid. */
+size_t weir_utf8_valid_length(weir_text text);
+#endif

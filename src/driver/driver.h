@@ -1,0 +1,161 @@
+/* The one interface of the drivers. A driver moves bytes and values; it never waits: an operation is started, then `advance` is
+ * called until it says WEIR_DONE, and what it wants in between is waited for by the engine (base/wait.h).
+ * One operation at a time per connection; only `cancel` may come from another thread. */
+#ifndef WEIR_DRIVER_DRIVER_H
+#define WEIR_DRIVER_DRIVER_H
+#include <weir/engine.h>
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/url.h"
+#include "base/wait.h"
+#include "sql/text.h"
+
+typedef struct weir_driver weir_driver;
+typedef struct weir_link weir_link;             /* a connection to a database; a driver's own struct begins with it */
+typedef struct weir_cursor weir_cursor;         /* a statement in execution; a driver's own struct begins with it */
+
+/* ---- where rows go ------------------------------------------------------------------------------------------------- */
+/* A sink gives the driver the place of each row: the engine's rows fill it with cells (later: structs, column builders). */
+typedef struct weir_sink weir_sink;
+struct weir_sink {
+    char       *next, *end;             /* free places for rows */
+    size_t      stride;                 /* bytes of one place */
+    size_t      count;                  /* rows placed since the sink was set up */
+    weir_arena *arena;                  /* for the values' bytes: dies with the batch */
+    int       (*grow)(weir_sink *sink); /* next == end: make room for at least one; WEIR_OK or WEIR_OUT_OF_MEMORY */
+};
+static inline void *weir_sink_row(weir_sink *sink)
+{
+    if (sink->next == sink->end && sink->grow(sink) != WEIR_OK)
+        return NULL;
+    void *row = sink->next;
+    sink->next += sink->stride;
+    sink->count++;
+    return row;
+}
+
+/* One step of a plan: how one field of each row gets into its place. The driver fills decode; the engine chose offset. */
+typedef struct weir_step weir_step;
+typedef struct weir_decode {
+    weir_arena *arena;
+    bool        borrow;                 /* source lies in the batch's arena itself and may be pointed to; the byte behind a
+                                           field may be overwritten by a NUL */
+    char        reason[160];            /* why a value could not be decoded */
+} weir_decode;
+/* PostgreSQL: source is the field's bytes. SQLite: source is the sqlite3_value, length unused. target is a weir_value.
+ * WEIR_OK, WEIR_DATA (reason says why) or WEIR_OUT_OF_MEMORY. Never called for NULL: the driver sets that itself. */
+typedef int (*weir_decode_fn)(weir_decode *decode, const weir_step *step, const void *source, size_t length, void *target);
+struct weir_step {
+    weir_decode_fn decode;
+    size_t         offset;              /* of the target in the row's place */
+    weir_type      type;                /* of the column, or of an array's element */
+    const weir_step *element;           /* of an array */
+};
+
+/* ---- connections ------------------------------------------------------------------------------------------------------ */
+typedef enum weir_link_transaction { WEIR_LINK_IDLE = 0, WEIR_LINK_IN_TRANSACTION, WEIR_LINK_FAILED } weir_link_transaction;
+
+/* What happens on a link that its user should hear of. */
+typedef struct weir_link_listener {
+    void (*notice)(void *context, const char *severity, const char *message);
+    void (*notification)(void *context, const char *channel, const char *payload, int pid);
+    void (*round_trip)(void *context, const char *what, int64_t rows);      /* each exchange, before it is sent */
+    void *context;
+} weir_link_listener;
+
+struct weir_link {
+    const weir_driver    *driver;
+    weir_ledger          *ledger;               /* the engine's */
+    weir_link_transaction transaction;          /* as the server says after each operation */
+    bool                  lost;                 /* of no use any more: hang up */
+    atomic_bool           cancelled;            /* weir_connection_cancel was called; cleared by the engine */
+    int                   backend_pid;
+    weir_error            error;                /* of the last operation that failed */
+    weir_link_listener    listener;             /* set at each check-out; members may be NULL */
+};
+
+/* How to connect: made once per engine, checked by the driver, lives as long as the engine. */
+typedef struct weir_dial_plan {
+    weir_url           url;
+    const char *const *connect_args;            /* NULL-terminated pairs, or NULL */
+    const char        *application_name;
+    int                connect_timeout_ms, read_timeout_ms;     /* read_timeout_ms 0: none */
+    bool               read_only;
+    bool               in_memory;               /* set by the driver's check: the database lives in its one connection */
+    weir_ledger       *ledger;
+} weir_dial_plan;
+
+/* ---- cursors ----------------------------------------------------------------------------------------------------------- */
+struct weir_cursor {
+    weir_link           *link;
+    weir_arena          *arena;                 /* of the result: for what lives as long as the cursor */
+    const weir_compiled *statement;             /* lives as long as the cursor */
+    weir_mode            mode;                  /* asked for: buffered, portal, declared, stepping */
+    bool                 hold, parallel_plan, named;        /* WITH HOLD; parallel_plan option; prepared statements may be named */
+    /* filled by prepare */
+    weir_column_info    *columns;               /* in the arena; texts too */
+    size_t               column_count;
+    bool                 returns_rows;
+    /* set by the engine between prepare and open */
+    weir_step           *steps;                 /* one per column */
+    weir_sink           *sink;                  /* where the operation that runs puts its rows; set before open and each fetch */
+    /* kept by the driver */
+    bool                 open;                  /* the server's cursor or SQLite's statement exists */
+    bool                 ended;                 /* no rows are left: all were put into the sink */
+    bool                 may_prefetch;          /* no statement or transaction time-out is in force (RULES W5) */
+    int64_t              row_count;             /* rows affected; -1: a SELECT */
+    int64_t              rows, round_trips, bytes;
+};
+
+/* ---- operations ----------------------------------------------------------------------------------------------------------- */
+typedef enum weir_progress { WEIR_DONE = 1, WEIR_WANTS = 2 } weir_progress;     /* or a negative status */
+
+struct weir_driver {
+    const char         *name;
+    const char *const  *schemes;                /* NULL-terminated */
+    const weir_dialect *dialect;
+    weir_mode           stream_mode;            /* what a streamed SELECT is by default: portal or stepping */
+    size_t              cursor_size;            /* of the driver's cursor struct */
+
+    /* At weir_engine_open: WEIR_ARGUMENT for a URL or connect_args that make no sense. May set plan->in_memory. */
+    int (*check)(weir_dial_plan *plan, weir_error *error);
+    /* Connects. Blocks, at most connect_timeout_ms per host: the engine runs it as blocking work. */
+    int (*dial)(const weir_dial_plan *plan, weir_link **out, weir_error *error);
+    /* Closes and frees. Never waits for the server; in the middle of a message the socket is shut down first. */
+    void (*hang_up)(weir_link *link);
+    /* For a forked child: frees without a word to the server. */
+    void (*abandon)(weir_link *link);
+
+    /* Each starts an operation; then advance until WEIR_DONE or an error (which is then in link->error). */
+    /* A command without rows or parameters (COMMIT, SAVEPOINT …). */
+    int (*command)(weir_link *link, const char *sql);
+    /* Makes `sql` (a BEGIN) travel with the next operation, in front of it, for no round trip of its own. Immediate. */
+    int (*begin)(weir_link *link, const char *sql);
+    /* Finds out the columns; done at once when the statement is known to the link. */
+    int (*prepare)(weir_link *link, weir_cursor *cursor);
+    /* Executes and fetches the first `rows` rows (0: all) into cursor->sink. */
+    int (*open)(weir_link *link, weir_cursor *cursor, int64_t rows);
+    /* Fetches up to `rows` more (0: all). A batch that read_ahead asked for comes as it was asked for, whatever `rows` says. */
+    int (*fetch)(weir_link *link, weir_cursor *cursor, int64_t rows);
+    /* Closes the server's side of the cursor, if it is open, and frees what the driver holds for it (safe to repeat). */
+    int (*close)(weir_link *link, weir_cursor *cursor);
+    /* A trivial exchange: is the other side alive? */
+    int (*ping)(weir_link *link);
+    /* Reads what has come unasked, until plan.deadline: notifications. */
+    int (*listen)(weir_link *link, int64_t deadline);
+    int (*advance)(weir_link *link, weir_want *want);
+
+    /* Asks for the next batch of `rows` without waiting for it. Immediate; sends what the socket takes now. NULL: cannot. */
+    int (*read_ahead)(weir_link *link, weir_cursor *cursor, int64_t rows);
+    /* Forgets a cursor whose transaction ended: what the driver holds for it is freed, nothing is sent. Immediate. */
+    void (*forget)(weir_link *link, weir_cursor *cursor);
+    /* Fills step->decode for a column whose values become weir_value cells. */
+    int (*plan_cell)(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step);
+    /* The text that begins a transaction: isolation as in weir_isolation, in `buffer`. */
+    const char *(*begin_text)(weir_isolation isolation, bool read_only, char *buffer, size_t size);
+    /* Interrupts the running operation. From any thread; may block. */
+    int (*cancel)(weir_link *link);
+};
+
+extern const weir_driver weir_driver_sqlite, weir_driver_postgresql;
+#endif
