@@ -18,6 +18,7 @@ typedef struct weir_want {
     int     fd;                         /* -1: no descriptor */
     short   events;                     /* POLLIN, POLLOUT */
     int64_t deadline;                   /* monotonic nanoseconds */
+    bool    soft;                       /* passing the deadline is no error: advance is called again */
     int64_t pause;                      /* first leave the other side alone for so many nanoseconds (a task only yields) */
     void  (*work)(void *argument);      /* if set: run this, which may block, and come back; fd is not looked at */
     void   *argument;

@@ -103,6 +103,8 @@ struct weir_cursor {
     bool                 open;                  /* the server's cursor or SQLite's statement exists */
     bool                 ended;                 /* no rows are left: all were put into the sink */
     bool                 may_prefetch;          /* no statement or transaction time-out is in force (RULES W5) */
+    bool                 stale;                 /* open failed because a prepared statement no longer fits the database: prepare
+                                                   and open again once, if the transaction began with this very execution */
     int64_t              row_count;             /* rows affected; -1: a SELECT */
     int64_t              rows, round_trips, bytes;
 };
@@ -145,7 +147,8 @@ struct weir_driver {
     int (*listen)(weir_link *link, int64_t deadline);
     int (*advance)(weir_link *link, weir_want *want);
 
-    /* Asks for the next batch of `rows` without waiting for it. Immediate; sends what the socket takes now. NULL: cannot. */
+    /* Asks for the next batch of `rows` without waiting for it. Immediate; sends what the socket takes now. NULL: cannot.
+     * A fetch of a batch that was read ahead asks for the one after it by itself, so that the server never pauses. */
     int (*read_ahead)(weir_link *link, weir_cursor *cursor, int64_t rows);
     /* Forgets a cursor whose transaction ended: what the driver holds for it is freed, nothing is sent. Immediate. */
     void (*forget)(weir_link *link, weir_cursor *cursor);
