@@ -36,7 +36,13 @@ WEIR_API int weir_writer_result(weir_writer *writer, weir_result *result);
 WEIR_API int64_t weir_writer_bytes(const weir_writer *writer);      /* written or about to be */
 WEIR_API int64_t weir_writer_rows(const weir_writer *writer);
 WEIR_API const weir_error *weir_writer_error(const weir_writer *writer);
-/* Finishes the file and gives it its name; after an error the temporary file is removed instead. Returns the first error. */
+/* The name under which the file is being written, "" when there is none (devices, pipes, after the end). It stays the same until
+ * the end: a program that must leave at once can remove it. Valid until weir_writer_finish, close or abort. */
+WEIR_API const char *weir_writer_temporary_path(const weir_writer *writer);
+/* Finishes the file, on disk and under its name, but leaves the writer open, so that weir_writer_error can tell what failed.
+ * Returns the first error of the writer; nothing gets the file's name then. */
+WEIR_API int weir_writer_finish(weir_writer *writer);
+/* weir_writer_finish unless it was called, and frees the writer: gives the file its name; after an error the temporary file is removed instead. Returns the first error. */
 WEIR_API WEIR_MUST_CHECK int weir_writer_close(weir_writer **writer);
 /* Gives up: removes the temporary file. */
 WEIR_API void weir_writer_abort(weir_writer **writer);

@@ -1,0 +1,42 @@
+/* A file format is a struct of functions in one table (formats.c): a new one is one file and one line there. */
+#ifndef WEIR_TRANSFER_FORMAT_H
+#define WEIR_TRANSFER_FORMAT_H
+#include <weir/transfer.h>
+#include "base/buffer.h"
+#include "transfer/output.h"
+
+/* One file being written, as its format sees it. */
+typedef struct weir_sheet {
+    weir_ledger   *ledger;
+    weir_output   *output;
+    weir_error    *error;               /* the writer's */
+    const char    *null_text;           /* never NULL */
+    size_t         null_length;
+    bool           header, replace_invalid_text;
+    weir_text     *names;               /* of the columns */
+    size_t         column_count;
+    int64_t        rows;                /* written so far */
+    weir_buffer    scratch;             /* of the value that is being written */
+    weir_buffer    clean;               /* its text, where invalid UTF-8 was replaced */
+    weir_buffer    prefixes;            /* JSON lines: what stands in front of each value, one behind the other */
+    size_t        *prefix_ends;         /* where each of them ends */
+} weir_sheet;
+
+typedef struct weir_format {
+    const char *name;
+    const char *suffixes[4];            /* of file names, with the point; NULL-terminated */
+    /* The columns are known: writes what stands in front of the rows. Called once, before the first row. */
+    int (*begin)(weir_sheet *sheet);
+    /* One row of sheet->column_count values. A status; errors of the output may wait in it. */
+    int (*row)(weir_sheet *sheet, const weir_value *const *values);
+} weir_format;
+
+/* By name, or NULL. */
+const weir_format *weir_format_find(const char *name);
+/* By a file name's suffix; csv where it says nothing. */
+const weir_format *weir_format_of_path(const char *path);
+/* "csv, jsonl", for messages. */
+void weir_format_names(char *buffer, size_t size);
+
+extern const weir_format weir_format_csv, weir_format_jsonl;
+#endif

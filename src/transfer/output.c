@@ -1,0 +1,246 @@
+/* Files that appear whole or not at all, and devices, pipes and sockets that are written straight. */
+#include "transfer/output.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct { int number; const char *hint; } hints[] = {
+    { ENOSPC, "the disk is full: free some space or choose another place" },
+    { EDQUOT, "the disk quota is used up: free some space or choose another place" },
+    { EFBIG, "the file may not grow so large: raise the limit (ulimit -f) or choose another place" },
+    { EPIPE, "the reading side closed the pipe early" },
+    { EACCES, "check the permissions of the file and its directory" },
+    { EPERM, "check the permissions of the file and its directory" },
+    { EROFS, "the file system is read-only: choose another place" },
+    { ENOENT, "the directory does not exist: make it first" },
+    { ENOTDIR, "a part of the path is a file: check it" },
+    { EISDIR, "that is a directory: name a file in it" },
+    { EIO, "the device failed: look at the system's log" },
+};
+
+static int fail(weir_output *output, const char *what, int number)
+{
+    char text[128];
+    if (output->error.status != WEIR_OK)
+        return output->error.status;
+    weir_error_set(&output->error, WEIR_IO, "cannot %s %s: %s", what,
+                   output->standard_output ? "standard output" : output->path, strerror_r(number, text, sizeof text));
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+        if (hints[i].number == number)
+            weir_error_text(output->error.hint, sizeof output->error.hint, hints[i].hint, strlen(hints[i].hint));
+    return WEIR_IO;
+}
+
+/* ---- bytes --------------------------------------------------------------------------------------------------------- */
+static void write_whole(weir_output *output, const char *bytes, size_t length)
+{
+    while (length && output->error.status == WEIR_OK) {
+        ssize_t n = write(output->fd, bytes, length);
+        if (n >= 0) {
+            bytes += n;
+            length -= (size_t)n;
+            output->flushed += n;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            /* Somebody made our standard output non-blocking; another process may do that at any time. */
+            poll(&(struct pollfd){ .fd = output->fd, .events = POLLOUT }, 1, -1);
+        } else if (errno != EINTR) {
+            fail(output, "write", errno);
+        }
+    }
+}
+
+void weir_output_flush(weir_output *output)
+{
+    write_whole(output, output->block, (size_t)(output->next - output->block));
+    output->next = output->block;
+}
+
+void weir_output_many(weir_output *output, const char *bytes, size_t length)
+{
+    weir_output_flush(output);
+    if (length >= WEIR_OUTPUT_SIZE) {
+        write_whole(output, bytes, length);
+    } else {
+        memcpy(output->next, bytes, length);
+        output->next += length;
+    }
+}
+
+/* ---- names --------------------------------------------------------------------------------------------------------- */
+/* How much of a path is its directory, the last slash included. */
+static size_t directory_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* Follows symbolic links of the last component, also to a file that does not exist yet, so that the link stays a link.
+ * *open_file: the path names a descriptor that is open already (/dev/stdout, /dev/fd/3), whose file has no name to replace. */
+static int follow_links(weir_output *output, char path[PATH_MAX], bool *open_file)
+{
+    for (int hops = 0; hops < 40; hops++) {
+        char target[PATH_MAX];
+        ssize_t n = readlink(path, target, sizeof target - 1);
+        *open_file = n >= 0 && strncmp(path, "/proc/", 6) == 0;
+        if (n < 0 || *open_file)
+            return WEIR_OK;                 /* no link; what else is wrong shows when it is opened */
+        target[n] = 0;
+        size_t directory = target[0] == '/' ? 0 : directory_length(path);
+        if (directory + (size_t)n >= PATH_MAX)
+            return fail(output, "open", ENAMETOOLONG);
+        memcpy(path + directory, target, (size_t)n + 1);
+    }
+    return fail(output, "open", ELOOP);
+}
+
+/* ".name.weir-XXXXXX" beside the file, with six random letters. */
+static void make_temporary_name(char *out, size_t size, const char *final_path)
+{
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    unsigned char random[6] = { 0 };
+    char suffix[sizeof random + 1] = { 0 };
+    size_t directory = directory_length(final_path);
+    if (getrandom(random, sizeof random, GRND_NONBLOCK) != (ssize_t)sizeof random)
+        for (size_t i = 0; i < sizeof random; i++)
+            random[i] = (unsigned char)((uintptr_t)&random >> (4 + 3 * i) ^ (unsigned)getpid() >> i);
+    for (size_t i = 0; i < sizeof random; i++)
+        suffix[i] = letters[random[i] % (sizeof letters - 1)];
+    /* A name may be NAME_MAX long: the addition must still fit. */
+    snprintf(out, size, "%.*s.%.*s.weir-%s", (int)directory, final_path, NAME_MAX - 16, final_path + directory, suffix);
+}
+
+static int create_temporary(weir_output *output)
+{
+    char name[PATH_MAX + 32];
+    for (int tries = 0; tries < 100; tries++) {
+        make_temporary_name(name, sizeof name, output->final_path);
+        /* Created with the rights of the file to come, so that a private file's data is private from the first byte. */
+        output->fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, output->keep_mode ? output->mode & 0777 : 0666);
+        if (output->fd >= 0) {
+            output->temporary_path = weir_copy_text(output->ledger, WEIR_MEMORY_OUTPUT, name, strlen(name));
+            if (output->temporary_path)
+                return WEIR_OK;
+            unlink(name);
+            return weir_error_out_of_memory(&output->error);
+        }
+        if (errno != EEXIST)
+            return fail(output, "create a file beside", errno);
+    }
+    return fail(output, "create a file beside", EEXIST);
+}
+
+static int open_straight(weir_output *output)
+{
+    output->fd = open(output->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    return output->fd < 0 ? fail(output, "open", errno) : WEIR_OK;
+}
+
+static int open_path(weir_output *output)
+{
+    char path[PATH_MAX];
+    struct stat existing;
+    bool open_file = false;
+    size_t length = strlen(output->path);
+    bool exists = stat(output->path, &existing) == 0;
+    if (length >= sizeof path || (!exists && errno != ENOENT))
+        return fail(output, "open", length >= sizeof path ? ENAMETOOLONG : errno);
+    if (length == 0)
+        return fail(output, "open", ENOENT);
+    if (exists ? S_ISDIR(existing.st_mode) : output->path[length - 1] == '/')
+        return fail(output, "write", EISDIR);
+    if (exists && !S_ISREG(existing.st_mode))
+        return open_straight(output);
+    memcpy(path, output->path, length + 1);
+    if (follow_links(output, path, &open_file) != WEIR_OK)
+        return output->error.status;
+    if (open_file)
+        return open_straight(output);
+    if (exists && access(path, W_OK) != 0)
+        return fail(output, "replace", errno);
+    output->keep_mode = exists;
+    output->mode = exists ? existing.st_mode & 07777 : 0;
+    output->final_path = weir_copy_text(output->ledger, WEIR_MEMORY_OUTPUT, path, strlen(path));
+    return output->final_path ? create_temporary(output) : weir_error_out_of_memory(&output->error);
+}
+
+int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path)
+{
+    *output = (weir_output){ .ledger = ledger, .fd = -1, .standard_output = !strcmp(path, "-") };
+    output->path = weir_copy_text(ledger, WEIR_MEMORY_OUTPUT, path, strlen(path));
+    output->block = weir_alloc(ledger, WEIR_MEMORY_OUTPUT, WEIR_OUTPUT_SIZE);
+    if (!output->path || !output->block)
+        return weir_error_out_of_memory(&output->error);
+    output->next = output->block;
+    output->end = output->block + WEIR_OUTPUT_SIZE;
+    if (output->standard_output) {
+        output->fd = STDOUT_FILENO;
+        return fcntl(STDOUT_FILENO, F_GETFL) < 0 ? fail(output, "write", errno) : WEIR_OK;
+    }
+    return open_path(output);
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------- */
+/* The new name is on disk only once its directory is. Some file systems cannot bring a directory to disk: no harm done. */
+static int sync_directory(weir_output *output)
+{
+    char path[PATH_MAX];
+    size_t length = directory_length(output->final_path);
+    snprintf(path, sizeof path, "%.*s", length ? (int)length : 1, length ? output->final_path : ".");
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return WEIR_OK;                     /* a directory may be writable and not readable */
+    int status = WEIR_OK;
+    if (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
+        status = fail(output, "bring the directory to disk of", errno);
+    close(fd);
+    return status;
+}
+
+static int close_descriptor(weir_output *output)
+{
+    /* Network file systems tell of lost data only here. Standard output stays open for the program; a copy tells the same. */
+    int fd = output->standard_output ? fcntl(output->fd, F_DUPFD_CLOEXEC, 3) : output->fd;
+    output->fd = -1;
+    if (fd >= 0 && close(fd) != 0 && errno != EINTR)
+        return fail(output, "close", errno);
+    return WEIR_OK;
+}
+
+int weir_output_finish(weir_output *output)
+{
+    if (output->error.status == WEIR_OK)
+        weir_output_flush(output);
+    if (output->error.status == WEIR_OK && output->keep_mode && fchmod(output->fd, output->mode) != 0)
+        fail(output, "set the permissions of", errno);
+    if (output->error.status == WEIR_OK && output->temporary_path && fsync(output->fd) != 0)
+        fail(output, "bring to disk", errno);
+    if (output->error.status == WEIR_OK)
+        close_descriptor(output);
+    if (output->error.status != WEIR_OK || !output->temporary_path)
+        return output->error.status;
+    if (rename(output->temporary_path, output->final_path) != 0)
+        return fail(output, "give its name to", errno);
+    weir_free(output->temporary_path);
+    output->temporary_path = NULL;
+    return sync_directory(output);
+}
+
+void weir_output_drop(weir_output *output)
+{
+    if (output->temporary_path)
+        unlink(output->temporary_path);
+    if (output->fd >= 0 && !output->standard_output)
+        close(output->fd);
+    weir_free(output->block);
+    weir_free(output->path);
+    weir_free(output->final_path);
+    weir_free(output->temporary_path);
+    output->fd = -1;
+    output->block = output->next = output->end = NULL;
+    output->path = output->final_path = output->temporary_path = NULL;
+}

@@ -1,0 +1,213 @@
+/* Writers: a result's rows through a format into an output. */
+#include "base/arena.h"
+#include "transfer/format.h"
+
+struct weir_writer {
+    weir_ledger        ledger;
+    weir_arena         arena;           /* the columns' names and the null text */
+    weir_output        output;
+    weir_sheet         sheet;
+    const weir_format *format;
+    const weir_value **values;          /* of the row that is being written */
+    bool               begun;           /* the columns are known */
+    bool               finished;        /* the file is whole */
+    weir_error         error;
+};
+
+static const weir_writer closed_writer = {
+    .error = { .status = WEIR_RESOURCE_CLOSED, .message = "this writer is closed" }
+};
+static const weir_writer no_memory_writer = {
+    .error = { .status = WEIR_OUT_OF_MEMORY, .message = "no memory for a writer" }
+};
+
+static weir_writer *constant(const weir_writer *writer) { return (weir_writer *)(uintptr_t)writer; }
+static bool is_constant(const weir_writer *writer) { return !writer || writer == &closed_writer || writer == &no_memory_writer; }
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+static int take_options(weir_writer *writer, const char *path, const weir_writer_options *given)
+{
+    weir_writer_options options = { 0 };
+    char names[64];
+    if (given && (given->struct_size == 0 || given->struct_size > sizeof options))
+        return weir_error_set(&writer->error, WEIR_ARGUMENT, "writer options of %zu bytes: make them with WEIR_WRITER_OPTIONS",
+                              given->struct_size);
+    if (given)
+        memcpy(&options, given, given->struct_size);
+    writer->format = options.format ? weir_format_find(options.format) : weir_format_of_path(path);
+    if (!writer->format) {
+        weir_format_names(names, sizeof names);
+        return weir_error_set(&writer->error, WEIR_ARGUMENT, "unknown format '%s'; there are %s", options.format, names);
+    }
+    const char *null_text = options.null_text ? options.null_text : "";
+    size_t length = strlen(null_text);
+    char *copy = weir_arena_bytes(&writer->arena, length + 1);
+    if (!copy)
+        return weir_error_out_of_memory(&writer->error);
+    memcpy(copy, null_text, length + 1);
+    writer->sheet.null_text = copy;
+    writer->sheet.null_length = length;
+    writer->sheet.header = options.header != WEIR_OFF;
+    writer->sheet.replace_invalid_text = options.replace_invalid_text == WEIR_ON;
+    return WEIR_OK;
+}
+
+static void init_sheet(weir_writer *writer)
+{
+    weir_sheet *sheet = &writer->sheet;
+    sheet->ledger = &writer->ledger;
+    sheet->output = &writer->output;
+    sheet->error = &writer->error;
+    weir_buffer_init(&sheet->scratch, &writer->ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
+    weir_buffer_init(&sheet->clean, &writer->ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
+    weir_buffer_init(&sheet->prefixes, &writer->ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
+}
+
+weir_writer *weir_writer_open(const char *path, const weir_writer_options *options)
+{
+    weir_writer *writer = weir_alloc_zero(weir_ledger_root(), WEIR_MEMORY_OUTPUT, sizeof *writer);
+    if (!writer)
+        return constant(&no_memory_writer);
+    weir_ledger_init(&writer->ledger, weir_ledger_root());
+    weir_arena_init(&writer->arena, &writer->ledger, WEIR_MEMORY_OUTPUT, 1024);
+    writer->output.fd = -1;
+    init_sheet(writer);
+    if (!path)
+        weir_error_set(&writer->error, WEIR_ARGUMENT, "a writer needs a path; \"-\" is standard output");
+    else if (take_options(writer, path, options) == WEIR_OK)
+        weir_output_open(&writer->output, &writer->ledger, path);
+    weir_error_keep(&writer->error, &writer->output.error);
+    return writer;
+}
+
+/* ---- columns ------------------------------------------------------------------------------------------------------- */
+static int begin(weir_writer *writer, const weir_result *result)
+{
+    weir_sheet *sheet = &writer->sheet;
+    size_t count = weir_result_column_count(result);
+    if (count == 0)
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a result without columns cannot be written");
+    sheet->names = weir_arena_take(&writer->arena, count * sizeof *sheet->names);
+    writer->values = weir_arena_take(&writer->arena, count * sizeof *writer->values);
+    if (!sheet->names || !writer->values)
+        return weir_error_out_of_memory(&writer->error);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = weir_result_column(result, i)->name;
+        size_t length = name ? strlen(name) : 0;
+        char *copy = weir_arena_bytes(&writer->arena, length + 1);
+        if (!copy)
+            return weir_error_out_of_memory(&writer->error);
+        memcpy(copy, name ? name : "", length + 1);
+        sheet->names[i] = (weir_text){ copy, length };
+    }
+    sheet->column_count = count;
+    writer->begun = true;
+    if (writer->format->begin(sheet) == WEIR_OK)
+        weir_error_keep(&writer->error, &writer->output.error);
+    return writer->error.status;
+}
+
+/* WEIR_OK, or why nothing can be written any more. */
+static int ready(weir_writer *writer)
+{
+    if (writer->error.status == WEIR_OK && writer->finished)
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "the file is finished");
+    return writer->error.status;
+}
+
+int weir_writer_columns(weir_writer *writer, const weir_result *result)
+{
+    if (ready(writer) != WEIR_OK || weir_error_keep(&writer->error, weir_result_error(result)) != WEIR_OK || writer->begun)
+        return writer->error.status;
+    return begin(writer, result);
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------------------- */
+/* What a row needed beyond this is given back, so that one wide row does not stay in memory. */
+static void shrink(weir_buffer *buffer)
+{
+    if (buffer->capacity > 2 * WEIR_OUTPUT_SIZE)
+        weir_buffer_free(buffer);
+}
+
+int weir_writer_row(weir_writer *writer, const weir_row *row)
+{
+    if (ready(writer) != WEIR_OK)
+        return writer->error.status;
+    size_t count = weir_row_count(row);
+    if (count == 0)
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a row without columns cannot be written");
+    if (!writer->begun)
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "weir_writer_columns must come before the first row");
+    if (count != writer->sheet.column_count)
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a row of %zu columns in a file of %zu", count,
+                              writer->sheet.column_count);
+    for (size_t i = 0; i < count; i++)
+        writer->values[i] = weir_row_value_at(row, (int)i);
+    int status = writer->format->row(&writer->sheet, writer->values);
+    shrink(&writer->sheet.scratch);
+    shrink(&writer->sheet.clean);
+    if (status == WEIR_OK && (status = writer->output.error.status) != WEIR_OK)
+        weir_error_keep(&writer->error, &writer->output.error);
+    writer->sheet.rows += status == WEIR_OK;
+    return status;
+}
+
+int weir_writer_result(weir_writer *writer, weir_result *result)
+{
+    int status = weir_writer_columns(writer, result);
+    for (const weir_partition *p; status == WEIR_OK && (p = weir_result_fetchmany(result, 0)) != NULL; )
+        for (size_t i = 0; status == WEIR_OK && i < p->count; i++)
+            status = weir_writer_row(writer, p->rows[i]);
+    /* Kept here, so that a result which broke off never becomes a file that looks whole. */
+    return status == WEIR_OK ? weir_error_keep(&writer->error, weir_result_error(result)) : status;
+}
+
+/* ---- about, and the end ---------------------------------------------------------------------------------------------- */
+int64_t weir_writer_bytes(const weir_writer *writer)
+{
+    return writer->output.flushed + (writer->output.next - writer->output.block);
+}
+
+int64_t weir_writer_rows(const weir_writer *writer) { return writer->sheet.rows; }
+const weir_error *weir_writer_error(const weir_writer *writer) { return &writer->error; }
+
+const char *weir_writer_temporary_path(const weir_writer *writer)
+{
+    return writer->output.temporary_path ? writer->output.temporary_path : "";
+}
+
+static void drop(weir_writer **writer)
+{
+    weir_writer *w = *writer;
+    *writer = constant(&closed_writer);
+    if (is_constant(w))
+        return;
+    weir_output_drop(&w->output);
+    weir_buffer_free(&w->sheet.scratch);
+    weir_buffer_free(&w->sheet.clean);
+    weir_buffer_free(&w->sheet.prefixes);
+    weir_free(w->sheet.prefix_ends);
+    weir_arena_free(&w->arena);
+    weir_free(w);
+}
+
+int weir_writer_finish(weir_writer *writer)
+{
+    if (writer->error.status != WEIR_OK || writer->finished)
+        return writer->error.status;
+    writer->finished = true;
+    weir_output_finish(&writer->output);
+    return weir_error_keep(&writer->error, &writer->output.error);
+}
+
+int weir_writer_close(weir_writer **writer)
+{
+    if (!*writer)
+        *writer = constant(&closed_writer);
+    int status = weir_writer_finish(*writer);
+    drop(writer);
+    return status;
+}
+
+void weir_writer_abort(weir_writer **writer) { drop(writer); }
