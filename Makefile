@@ -1,0 +1,64 @@
+# The front door. The build itself is meson.build; what is missing on the machine is installed from scripts/packages.txt.
+BUILD    ?= build
+PREFIX   ?= /usr/local
+WERROR   ?= false
+ROWS     ?= 10000000
+SANITIZE ?= address,undefined
+SETUP     = meson setup --prefix $(PREFIX) -Dwerror=$(WERROR)
+
+.PHONY: all demo check check-sanitize check-thread bench bench-quick install clean format help
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+# Only an absent build directory asks for the packages: everything later is for ninja to notice.
+$(BUILD)/build.ninja:
+	@scripts/install-packages build
+	@$(SETUP) $(BUILD)
+
+demo: all
+	@scripts/install-packages demo
+	@ROWS=$(ROWS) scripts/demo $(BUILD)
+
+check: $(BUILD)/build.ninja
+	@scripts/install-packages build test
+	@scripts/check $(BUILD)
+
+check-sanitize:
+	@scripts/install-packages build test
+	@[ -f build-sanitize/build.ninja ] || $(SETUP) -Db_sanitize=$(SANITIZE) -Db_lundef=false build-sanitize
+	@scripts/check build-sanitize
+
+check-thread:
+	@scripts/install-packages build test
+	@[ -f build-thread/build.ninja ] || $(SETUP) -Db_sanitize=thread -Db_lundef=false build-thread
+	@scripts/check build-thread
+
+bench: all
+	@scripts/install-packages build test
+	@bench/run
+
+bench-quick: all
+	@scripts/install-packages build test
+	@bench/run --quick
+
+install: all
+	@meson install -C $(BUILD) --no-rebuild
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
+
+clean:
+	rm -rf build build-sanitize build-thread
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+help:
+	@echo 'make                 installs what is missing, builds the release: build/weir and build/libweir.so'
+	@echo 'make demo            exports a sample table of ROWS (10000000) invoices and shows time and memory'
+	@echo 'make check           runs every test, against real SQLite files and PostgreSQL servers of its own'
+	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
+	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
+	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds)'
+	@echo 'make install         into PREFIX (/usr/local), below DESTDIR if that is set'
+	@echo 'make clean           removes the build directories'
+	@echo 'make format          lays the sources out with clang-format'
