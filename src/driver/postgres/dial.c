@@ -1,0 +1,263 @@
+/* libpq dials, weir talks: connecting through libpq, then taking its socket over for good (DESIGN D2, RULES L1-L6). */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "driver/postgres/pg.h"
+
+enum { OLDEST_SERVER = 120000, MAX_WORDS = 64, HAND_OVER_MS = 10000, TCP_USER_TIMEOUT_MS = 60000 };
+
+/* libpq's messages have several lines, and may end in one. */
+static void one_line(char *text)
+{
+    size_t length = strlen(text);
+    while (length && (text[length - 1] == '\n' || text[length - 1] == ' '))
+        text[--length] = 0;
+    for (char *p = text; *p; p++)
+        if (*p == '\n' || *p == '\t')
+            *p = ' ';
+}
+
+static bool libpq_knows(const char *key)
+{
+    PQconninfoOption *options = PQconndefaults();
+    bool known = false;
+    for (PQconninfoOption *o = options; o && o->keyword && !known; o++)
+        known = !strcmp(o->keyword, key);
+    PQconninfoFree(options);
+    return known;
+}
+
+int weir_pg_check(weir_dial_plan *plan, weir_error *error)
+{
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(plan->url.whole, &message);
+    if (!options) {
+        bool secret = strcmp(plan->url.whole, plan->url.shown) != 0;    /* the message may quote the password */
+        int status = weir_error_set(error, WEIR_ARGUMENT, "the URL %s is none that libpq understands%s%s", plan->url.shown,
+                                    message && !secret ? ": " : "", message && !secret ? message : "");
+        one_line(error->message);
+        PQfreemem(message);
+        return status;
+    }
+    PQconninfoFree(options);
+    for (const char *const *arg = plan->connect_args; arg && arg[0]; arg += 2)
+        if (!arg[1])
+            return weir_error_set(error, WEIR_ARGUMENT, "connect_args: the key '%s' has no value", arg[0]);
+    return WEIR_OK;
+}
+
+static void ignore_notice(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
+typedef struct words { const char *keys[MAX_WORDS], *values[MAX_WORDS]; size_t count; } words;
+
+static void add_word(words *w, const char *key, const char *value)
+{
+    if (w->count < MAX_WORDS - 1) {
+        w->keys[w->count] = key;
+        w->values[w->count++] = value;
+    }
+}
+
+/* Later words win over earlier ones, and all win over the URL's where the word is the same; ours that only are defaults come
+ * first, for libpq expands the URL at its place. */
+static PGconn *connect_libpq(const weir_dial_plan *plan)
+{
+    words w = { .count = 0 };
+    char seconds[16], user_timeout[16];
+    int ms = plan->connect_timeout_ms;
+    snprintf(seconds, sizeof seconds, "%d", ms < 2000 ? 2 : (ms + 999) / 1000);
+    snprintf(user_timeout, sizeof user_timeout, "%d", TCP_USER_TIMEOUT_MS);
+    add_word(&w, "connect_timeout", seconds);
+    add_word(&w, "tcp_user_timeout", user_timeout);
+    add_word(&w, "keepalives", "1");
+    add_word(&w, "keepalives_idle", "60");
+    add_word(&w, "fallback_application_name", "weir");
+    add_word(&w, "dbname", plan->url.whole);
+    if (plan->application_name)
+        add_word(&w, "application_name", plan->application_name);
+    for (const char *const *arg = plan->connect_args; arg && arg[0]; arg += 2)
+        if (libpq_knows(arg[0]))
+            add_word(&w, arg[0], arg[1]);
+    add_word(&w, "client_encoding", "UTF8");
+    add_word(&w, "gssencmode", "disable");
+    w.keys[w.count] = w.values[w.count] = NULL;
+    PGconn *conn = PQconnectdbParams(w.keys, w.values, 1);
+    if (conn)
+        PQsetNoticeProcessor(conn, ignore_notice, NULL);
+    return conn;
+}
+
+static int connect_failed(PGconn *conn, const weir_dial_plan *plan, weir_error *error)
+{
+    const char *host = PQhost(conn), *port = PQport(conn);
+    weir_error_set(error, WEIR_OPERATIONAL, "cannot connect to PostgreSQL: %s", PQerrorMessage(conn));
+    one_line(error->message);
+    if (strstr(error->message, "password"))
+        weir_error_text(error->hint, sizeof error->hint, "check user and password; a password file, service= or PGPASSWORD work too", 66);
+    else if (host && *host)
+        snprintf(error->hint, sizeof error->hint, "is a server running at %s port %s?", host, port && *port ? port : "5432");
+    (void)plan;
+    return error->status;
+}
+
+/* The keys that libpq does not know are settings of the server. */
+static int apply_settings(PGconn *conn, const weir_dial_plan *plan, weir_error *error)
+{
+    for (const char *const *arg = plan->connect_args; arg && arg[0]; arg += 2) {
+        if (libpq_knows(arg[0]))
+            continue;
+        PGresult *result = PQexecParams(conn, "SELECT pg_catalog.set_config($1, $2, false)", 2, NULL,
+                                        (const char *const[]){ arg[0], arg[1] }, NULL, NULL, 0);
+        bool fine = PQresultStatus(result) == PGRES_TUPLES_OK;
+        if (!fine) {
+            const char *why = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+            weir_error_set(error, WEIR_ARGUMENT, "connect_args: the server refuses the setting %s = '%s': %s", arg[0], arg[1],
+                           why ? why : PQerrorMessage(conn));
+            one_line(error->message);
+        }
+        PQclear(result);
+        if (!fine)
+            return error->status;
+    }
+    return WEIR_OK;
+}
+
+static int check_server(PGconn *conn, weir_error *error)
+{
+    int version = PQserverVersion(conn);
+    if (PQprotocolVersion(conn) != 3)
+        return weir_error_set(error, WEIR_NOT_SUPPORTED, "the server speaks protocol %d; weir needs 3.0", PQprotocolVersion(conn));
+    if (version < OLDEST_SERVER)
+        return weir_error_set(error, WEIR_NOT_SUPPORTED, "the server is PostgreSQL %d.%d; weir needs 12 or later", version / 10000, version % 10000);
+    if (PQsslInUse(conn)) {
+        const char *library = PQsslAttribute(conn, "library");
+        if (!library || strcmp(library, "OpenSSL") != 0 || !PQsslStruct(conn, "OpenSSL"))
+            return weir_error_set(error, WEIR_NOT_SUPPORTED, "libpq's TLS is made by %s; weir can only take OpenSSL's over", library ? library : "an unknown library");
+    }
+    return WEIR_OK;
+}
+
+static void free_link(weir_pg_link *link)
+{
+    if (link->cancel_key)
+        PQfreeCancel(link->cancel_key);
+    if (link->conn)
+        PQfinish(link->conn);
+    weir_pg_statements_free(link);
+    weir_arena_free(&link->type_arena);
+    weir_free(link->types);
+    weir_buffer_free(&link->out);
+    weir_free(link->in);
+    weir_free(link);
+}
+
+static weir_pg_link *take_over(PGconn *conn, const weir_dial_plan *plan, weir_error *error)
+{
+    weir_pg_link *link = weir_alloc_zero(plan->ledger, WEIR_MEMORY_HANDLES, sizeof *link);
+    if (!link) {
+        weir_error_out_of_memory(error);
+        PQfinish(conn);
+        return NULL;
+    }
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    link->base.driver = &weir_driver_postgresql;
+    link->base.ledger = plan->ledger;
+    link->base.backend_pid = PQbackendPID(conn);
+    atomic_init(&link->base.cancelled, false);
+    link->conn = conn;
+    link->fd = PQsocket(conn);
+    link->ssl = PQsslInUse(conn) ? PQsslStruct(conn, "OpenSSL") : NULL;
+    link->local = getsockname(link->fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family == AF_UNIX;
+    link->read_timeout_ms = plan->read_timeout_ms;
+    link->cancel_key = PQgetCancel(conn);
+    weir_buffer_init(&link->out, plan->ledger, WEIR_MEMORY_NETWORK, (size_t)1 << 31);
+    weir_arena_init(&link->type_arena, plan->ledger, WEIR_MEMORY_STATEMENTS, 256);
+    fcntl(link->fd, F_SETFL, fcntl(link->fd, F_GETFL) | O_NONBLOCK);
+    if (!weir_pg_grow_input(link, WEIR_PG_SMALL_BUFFER) || !link->cancel_key) {
+        weir_error_out_of_memory(error);
+        free_link(link);
+        return NULL;
+    }
+    return link;
+}
+
+/* The first exchange is ours: a Sync. If libpq had read on, its framing fails. */
+static int shake_hands(weir_pg_link *link, weir_error *error)
+{
+    weir_want want;
+    int64_t deadline = weir_deadline_ms(HAND_OVER_MS);
+    weir_pg_operation_begin(link, WEIR_PG_COMMAND, NULL);
+    int status = weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL);
+    while (status == WEIR_OK && (status = weir_pg_advance(&link->base, &want)) == WEIR_WANTS) {
+        want.deadline = deadline;
+        status = weir_wait(&want) == WEIR_READY ? WEIR_OK
+               : weir_pg_lost(link, WEIR_DEADLINE_EXCEEDED, "the server did not answer within %d s after connecting", HAND_OVER_MS / 1000);
+    }
+    if (status < 0)
+        *error = link->base.error;
+    return status < 0 ? status : WEIR_OK;
+}
+
+static int dial_once(const weir_dial_plan *plan, weir_link **out, weir_error *error)
+{
+    PGconn *conn = connect_libpq(plan);
+    if (!conn)
+        return weir_error_out_of_memory(error);
+    int status = PQstatus(conn) == CONNECTION_OK ? check_server(conn, error) : connect_failed(conn, plan, error);
+    if (status == WEIR_OK)
+        status = apply_settings(conn, plan, error);
+    if (status != WEIR_OK) {
+        PQfinish(conn);
+        return status;
+    }
+    weir_pg_link *link = take_over(conn, plan, error);
+    if (!link)
+        return error->status;
+    status = shake_hands(link, error);
+    if (status != WEIR_OK) {
+        weir_pg_hang_up(&link->base);
+        return status;
+    }
+    *out = &link->base;
+    return WEIR_OK;
+}
+
+int weir_pg_dial(const weir_dial_plan *plan, weir_link **out, weir_error *error)
+{
+    int status = dial_once(plan, out, error);
+    return status == WEIR_INTERFACE ? dial_once(plan, out, error) : status;
+}
+
+void weir_pg_hang_up(weir_link *base)
+{
+    weir_pg_link *link = (weir_pg_link *)base;
+    bool mid_message = link->out_sent > 0 && link->out_sent < link->out.length;
+    if (mid_message || link->group_count || link->base.lost)
+        shutdown(link->fd, SHUT_RDWR);          /* so that libpq's farewell cannot wait, nor be taken for our message's rest */
+    free_link(link);
+}
+
+/* The parent still talks over this socket: libpq's farewell must go nowhere. */
+void weir_pg_abandon(weir_link *base)
+{
+    weir_pg_link *link = (weir_pg_link *)base;
+    int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (nowhere >= 0) {
+        dup2(nowhere, link->fd);
+        close(nowhere);
+    }
+    free_link(link);
+}
+
+int weir_pg_cancel(weir_link *base)
+{
+    char why[256];
+    return PQcancel(((weir_pg_link *)base)->cancel_key, why, sizeof why) ? WEIR_OK : WEIR_OPERATIONAL;
+}

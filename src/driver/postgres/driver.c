@@ -1,0 +1,23 @@
+/* The PostgreSQL driver's table. */
+#include <stdio.h>
+#include "driver/postgres/pg.h"
+
+static const char *const schemes[] = { "postgresql", "postgres", NULL };
+
+static const char *begin_text(weir_isolation isolation, bool read_only, char *buffer, size_t size)
+{
+    const char *level = weir_dialect_postgresql.isolation_names[isolation];
+    bool plain = isolation == WEIR_ISOLATION_DEFAULT || isolation == WEIR_AUTOCOMMIT || !level;
+    snprintf(buffer, size, "BEGIN%s%s%s", plain ? "" : " ISOLATION LEVEL ", plain ? "" : level, read_only ? " READ ONLY" : "");
+    return buffer;
+}
+
+const weir_driver weir_driver_postgresql = {
+    .name = "postgresql", .schemes = schemes, .dialect = &weir_dialect_postgresql,
+    .stream_mode = WEIR_MODE_PORTAL, .cursor_size = sizeof(weir_pg_cursor),
+    .check = weir_pg_check, .dial = weir_pg_dial, .hang_up = weir_pg_hang_up, .abandon = weir_pg_abandon,
+    .command = weir_pg_command, .begin = weir_pg_begin, .prepare = weir_pg_prepare, .open = weir_pg_open, .fetch = weir_pg_fetch,
+    .close = weir_pg_close, .ping = weir_pg_ping, .listen = weir_pg_listen, .advance = weir_pg_advance,
+    .read_ahead = weir_pg_read_ahead, .forget = weir_pg_forget, .plan_cell = weir_pg_plan_cell, .begin_text = begin_text,
+    .cancel = weir_pg_cancel,
+};

@@ -1,0 +1,479 @@
+/* The exchange with the server: answers are taken group by group, each for the one who asked (RULES W1, W5, W7, W10). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "driver/postgres/pg.h"
+
+static weir_pg_group *front(weir_pg_link *link) { return link->group_count ? &link->groups[0] : NULL; }
+
+static bool front_is_operation(weir_pg_link *link)
+{
+    return link->group_count && link->groups[0].kind == WEIR_PG_GROUP_OPERATION;
+}
+
+int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, weir_pg_cursor *cursor)
+{
+    if (link->base.lost)
+        return weir_pg_lost(link, WEIR_OPERATIONAL, "the connection to the server was lost before");
+    weir_error_clear(&link->base.error);
+    link->operation = operation;
+    link->cursor = cursor;
+    link->operation_done = link->begin_sent = link->replay = false;
+    link->part_count = link->part_next = link->parse_count = link->parse_next = 0;
+    link->short_reads = 0;
+    link->bulk = false;
+    link->last_progress = weir_now();
+    return WEIR_OK;
+}
+
+void weir_pg_discard_ahead(weir_pg_link *link, weir_pg_cursor *cursor)
+{
+    for (size_t i = 0; i < link->group_count; i++)
+        if (link->groups[i].cursor == cursor && link->groups[i].kind == WEIR_PG_GROUP_AHEAD)
+            link->groups[i] = (weir_pg_group){ WEIR_PG_GROUP_DISCARD, NULL };
+    cursor->ahead_rows = 0;
+    cursor->has_kept = false;
+    weir_buffer_free(&cursor->kept);
+}
+
+/* ---- messages that may come at any time ------------------------------------------------------------------------------- */
+static void take_notice(weir_pg_link *link, const uint8_t *body, size_t length)
+{
+    weir_error notice;
+    char severity[32] = "NOTICE";
+    weir_pg_read_error(body, length, &notice, severity);
+    if (link->base.listener.notice)
+        link->base.listener.notice(link->base.listener.context, severity, notice.message);
+}
+
+static void take_notification(weir_pg_link *link, const uint8_t *body, size_t length)
+{
+    weir_pg_reader r = { body, body + length, false };
+    int pid = (int)weir_pg_read_u32(&r);
+    const char *channel = weir_pg_read_cstr(&r), *payload = weir_pg_read_cstr(&r);
+    if (!r.bad && link->base.listener.notification)
+        link->base.listener.notification(link->base.listener.context, channel, payload, pid);
+    if (link->operation == WEIR_PG_LISTEN && !link->group_count)
+        link->operation_done = true;
+}
+
+static int take_parameter(weir_pg_link *link, const uint8_t *body, size_t length)
+{
+    weir_pg_reader r = { body, body + length, false };
+    const char *name = weir_pg_read_cstr(&r), *value = weir_pg_read_cstr(&r);
+    if (!strcmp(name, "client_encoding") && strcmp(value, "UTF8") != 0)
+        return weir_pg_lost(link, WEIR_INVALID_REQUEST,
+                            "client_encoding was changed to %s; weir works in UTF8 only, so the connection was dropped", value);
+    return WEIR_OK;
+}
+
+/* ---- errors ------------------------------------------------------------------------------------------------------------- */
+static int take_error(weir_pg_link *link, const uint8_t *body, size_t length)
+{
+    weir_error error;
+    char severity[32] = "";
+    weir_pg_read_error(body, length, &error, severity);
+    bool fatal = !strcmp(severity, "FATAL") || !strcmp(severity, "PANIC");
+    if (fatal)
+        error.disconnect = true;
+    if (fatal || (!link->group_count && !link->replay)) {
+        link->base.error = error;
+        link->base.error.disconnect = true;
+        link->base.lost = true;
+        return error.status;
+    }
+    weir_error_keep(&link->group_error, &error);
+    return WEIR_OK;
+}
+
+/* ---- messages of the operation's group -------------------------------------------------------------------------------------- */
+/* The number at the end of "UPDATE 12", "INSERT 0 3", "SELECT 5", "FETCH 100"; 0 where there is none. */
+static int64_t count_in_tag(const char *tag)
+{
+    const char *last = strrchr(tag, ' ');
+    return last && last[1] >= '0' && last[1] <= '9' ? strtoll(last + 1, NULL, 10) : 0;
+}
+
+static void take_completion(weir_pg_link *link, const char *tag)
+{
+    weir_pg_part part = link->part_next < link->part_count ? link->parts[link->part_next++] : WEIR_PG_PART_PLAIN;
+    if (!strcmp(tag, "DISCARD ALL") || !strcmp(tag, "DEALLOCATE ALL")) {
+        weir_pg_statements_free(link);
+        link->serial_parsed = link->parallel_parsed = false;
+    }
+    if (part != WEIR_PG_PART_ROWS || !link->cursor)
+        return;
+    weir_cursor *cursor = &link->cursor->base;
+    int64_t count = count_in_tag(tag);
+    if (!link->cursor->declared)
+        cursor->ended = true;
+    else if (link->cursor->batch_rows == 0 || count < link->cursor->batch_rows)
+        cursor->ended = true;
+    cursor->row_count = !strncmp(tag, "SELECT", 6) || !strncmp(tag, "FETCH", 5) ? -1 : count;
+}
+
+static int take_settings(weir_pg_link *link, const uint8_t *body, size_t length)
+{
+    weir_pg_reader r = { body, body + length, false };
+    uint16_t columns = weir_pg_read_u16(&r);
+    bool none = true;
+    for (uint16_t i = 0; i < columns && i < 2; i++) {   /* statement_timeout, transaction_timeout: "0", or NULL before 17 */
+        int32_t n = (int32_t)weir_pg_read_u32(&r);
+        const uint8_t *text = n > 0 ? weir_pg_read_bytes(&r, (size_t)n) : NULL;
+        if (text && !(n == 1 && *text == '0'))
+            none = false;
+    }
+    if (link->cursor) {
+        link->cursor->base.may_prefetch = none && !r.bad;
+        link->cursor->settings_epoch = link->settings_epoch;
+    }
+    return WEIR_OK;
+}
+
+static int take_row(weir_pg_link *link, uint8_t *body, size_t length)
+{
+    if (link->group_error.status != WEIR_OK || !link->cursor)
+        return WEIR_OK;
+    weir_pg_part part = link->part_next < link->part_count ? link->parts[link->part_next] : WEIR_PG_PART_PLAIN;
+    switch (part) {
+    case WEIR_PG_PART_ROWS: {
+        int status = weir_pg_read_row(link, link->cursor, body, length, false);
+        return link->base.lost ? status : WEIR_OK;
+    }
+    case WEIR_PG_PART_SETTINGS: return take_settings(link, body, length);
+    case WEIR_PG_PART_CATALOG: return weir_pg_catalog_row(link, body, length);
+    default: return WEIR_OK;
+    }
+}
+
+static int refuse_copy(weir_pg_link *link, char type)
+{
+    weir_error error;
+    weir_error_set(&error, WEIR_INVALID_REQUEST, "COPY cannot be executed as a statement; use the copy functions of the library");
+    weir_error_keep(&link->group_error, &error);
+    if (type == 'G') {                          /* CopyInResponse: the server waits for data */
+        size_t mark = weir_pg_message_begin(link, 'f');
+        weir_pg_send_cstr(link, "COPY is refused");
+        weir_pg_message_end(link, mark);
+        weir_pg_message_end(link, weir_pg_message_begin(link, 'S'));    /* ours was skipped in copy mode */
+        return weir_pg_flush(link) < 0 ? link->base.error.status : WEIR_OK;
+    }
+    return WEIR_OK;
+}
+
+/* What fails on our side fails the operation at its group's end, so that the answers stay in step. */
+static int fail_group(weir_pg_link *link, int status)
+{
+    if (status == WEIR_OK || link->base.lost)
+        return status;
+    weir_error_keep(&link->group_error, &link->base.error);
+    return WEIR_OK;
+}
+
+static int take_in_operation(weir_pg_link *link, char type, uint8_t *body, size_t length)
+{
+    weir_pg_statement *statement = link->cursor ? link->cursor->statement : NULL;
+    switch (type) {
+    case 'D': return take_row(link, body, length);
+    case 'C': {
+        weir_pg_reader r = { body, body + length, false };
+        take_completion(link, weir_pg_read_cstr(&r));
+        return WEIR_OK;
+    }
+    case 's':                                   /* PortalSuspended: there may be more */
+    case 'I':                                   /* EmptyQueryResponse */
+        link->part_next++;
+        return WEIR_OK;
+    case 'E': return take_error(link, body, length);
+    case '1':
+        if (link->parse_next < link->parse_count && link->parse_flags[link->parse_next])
+            *link->parse_flags[link->parse_next] = true;
+        link->parse_next++;
+        return WEIR_OK;
+    case 't':
+        return statement ? fail_group(link, weir_pg_statement_parameters(link, statement, body, length)) : WEIR_OK;
+    case 'T':
+        return statement && link->operation == WEIR_PG_PREPARE
+                   ? fail_group(link, weir_pg_statement_columns(link, statement, body, length)) : WEIR_OK;
+    case 'G': case 'H': case 'W': return refuse_copy(link, type);
+    case '2': case '3': case 'n': case 'd': case 'c': return WEIR_OK;
+    default:
+        return weir_pg_lost(link, WEIR_INTERFACE, "the server sent a message of unknown type '%c'", type);
+    }
+}
+
+/* ---- batches read ahead, taken raw because something else comes first -------------------------------------------------------- */
+static int keep_raw(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *message, size_t length)
+{
+    weir_buffer_append(&cursor->kept, message, length);
+    return cursor->kept.failed ? weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory to keep a batch that was read ahead") : WEIR_OK;
+}
+
+static void note_abort(weir_pg_link *link, char type, const uint8_t *body, size_t length)
+{
+    if (type == 'E' && link->abort_cause.status == WEIR_OK)
+        weir_pg_read_error(body, length, &link->abort_cause, NULL);
+}
+
+static int take_ready(weir_pg_link *link, const uint8_t *body, size_t length)
+{
+    if (length != 1 || !link->group_count)
+        return weir_pg_lost(link, WEIR_INTERFACE, "the server is ready for a query that nobody asked");
+    link->base.transaction = *body == 'I' ? WEIR_LINK_IDLE : *body == 'T' ? WEIR_LINK_IN_TRANSACTION : WEIR_LINK_FAILED;
+    if (link->base.transaction == WEIR_LINK_IDLE)
+        weir_error_clear(&link->abort_cause);
+    weir_pg_group group = link->groups[0];
+    memmove(link->groups, link->groups + 1, --link->group_count * sizeof *link->groups);
+    if (group.kind == WEIR_PG_GROUP_AHEAD) {
+        group.cursor->has_kept = true;
+        group.cursor->kept_rows = group.cursor->ahead_rows;
+        group.cursor->ahead_rows = 0;
+        return WEIR_OK;
+    }
+    if (group.kind == WEIR_PG_GROUP_DISCARD)
+        return WEIR_OK;
+    int status = weir_pg_operation_next(link);
+    if (status == WEIR_OK)
+        link->operation_done = true;
+    return status > 0 ? WEIR_OK : status;
+}
+
+/* One whole message. `whole` begins with its type. */
+static int take_message(weir_pg_link *link, uint8_t *whole, size_t total)
+{
+    char type = (char)whole[0];
+    uint8_t *body = whole + 5;
+    size_t length = total - 5;
+    switch (type) {
+    case 'N': take_notice(link, body, length); return WEIR_OK;
+    case 'A': take_notification(link, body, length); return WEIR_OK;
+    case 'S': return take_parameter(link, body, length);
+    case 'Z': return take_ready(link, body, length);
+    default: break;
+    }
+    weir_pg_group *group = front(link);
+    if (!group)
+        return type == 'E' ? take_error(link, body, length)
+                           : weir_pg_lost(link, WEIR_INTERFACE, "the server sent a message '%c' that nobody asked for", type);
+    switch (group->kind) {
+    case WEIR_PG_GROUP_AHEAD:
+        note_abort(link, type, body, length);
+        return keep_raw(link, group->cursor, whole, total);
+    case WEIR_PG_GROUP_DISCARD:
+        note_abort(link, type, body, length);
+        return WEIR_OK;
+    default:
+        return take_in_operation(link, type, body, length);
+    }
+}
+
+/* ---- rows larger than the input buffer ------------------------------------------------------------------------------------------ */
+static bool rows_are_wanted(weir_pg_link *link)
+{
+    return front_is_operation(link) && link->cursor && link->cursor->base.sink && link->group_error.status == WEIR_OK &&
+           link->part_next < link->part_count && link->parts[link->part_next] == WEIR_PG_PART_ROWS;
+}
+
+/* Room for the message's bytes where they belong: the batch (decoded in place), the kept raw batch, or nowhere. */
+static int begin_giant(weir_pg_link *link, size_t total)
+{
+    size_t here = link->in_end - link->in_start;
+    uint8_t *at = link->in + link->in_start;
+    weir_pg_group *group = front(link);
+    if (group && group->kind == WEIR_PG_GROUP_AHEAD) {
+        weir_buffer *kept = &group->cursor->kept;
+        if (!weir_buffer_reserve(kept, total))
+            return weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory to keep a row of %zu bytes that was read ahead", total);
+        link->giant = (uint8_t *)kept->data + kept->length;
+        link->giant_is_kept = true;
+        link->giant_length = total;
+        memcpy(link->giant, at, here);
+        link->giant_have = here;
+    } else if (rows_are_wanted(link)) {
+        link->giant = weir_arena_take(link->cursor->base.sink->arena, total - 5 + 1);
+        link->giant_is_kept = false;
+        link->giant_length = total - 5;
+        link->giant_have = here - 5;
+        if (link->giant) {
+            memcpy(link->giant, at + 5, here - 5);
+        } else {
+            weir_error error;
+            weir_error_set(&error, WEIR_OUT_OF_MEMORY, "no memory for a row of %zu bytes", total);
+            error.row = link->cursor->base.rows + 1;
+            weir_error_keep(&link->group_error, &error);
+            link->skip = total - here;
+        }
+    } else {
+        link->skip = total - here;
+    }
+    link->in_start = link->in_end = 0;
+    return WEIR_OK;
+}
+
+static int end_giant(weir_pg_link *link)
+{
+    uint8_t *giant = link->giant;
+    link->giant = NULL;
+    if (link->giant_is_kept) {
+        front(link)->cursor->kept.length += link->giant_length;
+        return WEIR_OK;
+    }
+    int status = weir_pg_read_row(link, link->cursor, giant, link->giant_length, true);
+    return link->base.lost ? status : WEIR_OK;
+}
+
+/* > 0: something was done; 0: the socket has no more for now; negative: an error. */
+static int64_t read_giant(weir_pg_link *link)
+{
+    if (link->giant_have == link->giant_length) {
+        int status = end_giant(link);
+        return status != WEIR_OK ? status : 1;
+    }
+    int64_t n = weir_pg_receive(link, link->giant + link->giant_have, link->giant_length - link->giant_have);
+    if (n > 0)
+        link->giant_have += (size_t)n;
+    return n;
+}
+
+/* ---- taking what is there ----------------------------------------------------------------------------------------------------------- */
+/* 1: more bytes are needed; WEIR_OK: the operation is done; negative: an error. */
+static int take_messages(weir_pg_link *link)
+{
+    while (!link->operation_done) {
+        size_t here = link->in_end - link->in_start;
+        if (link->skip) {
+            size_t n = here < link->skip ? here : link->skip;
+            link->in_start += n;
+            link->skip -= n;
+            if (link->skip)
+                return 1;
+            continue;
+        }
+        if (here < 5)
+            return 1;
+        uint8_t *at = link->in + link->in_start;
+        uint32_t length;
+        memcpy(&length, at + 1, 4);
+        length = __builtin_bswap32(length);
+        if (length < 4 || length > 0x7fffff00u)
+            return weir_pg_lost(link, WEIR_INTERFACE, "the server sent a message of impossible length %u", (unsigned)length);
+        size_t total = (size_t)length + 1;
+        if (here < total) {
+            if (total <= link->in_capacity)
+                return 1;
+            if (at[0] == 'D') {
+                int status = begin_giant(link, total);
+                return status != WEIR_OK ? status : 1;
+            }
+            return weir_pg_grow_input(link, total) ? 1 : weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory for a message of %zu bytes", total);
+        }
+        link->in_start += total;
+        int status = take_message(link, at, total);
+        if (status != WEIR_OK)
+            return status;
+    }
+    return WEIR_OK;
+}
+
+/* A batch that was taken raw is read as if it came now. */
+static int replay(weir_pg_link *link)
+{
+    weir_pg_cursor *cursor = link->cursor;
+    weir_buffer kept = cursor->kept;
+    int status = WEIR_OK;
+    weir_buffer_init(&cursor->kept, kept.ledger, kept.purpose, kept.maximum);
+    cursor->has_kept = false;
+    for (size_t at = 0; at + 5 <= kept.length && status == WEIR_OK; ) {
+        uint32_t length;
+        memcpy(&length, kept.data + at + 1, 4);
+        size_t total = (size_t)__builtin_bswap32(length) + 1;
+        status = take_in_operation(link, kept.data[at], (uint8_t *)kept.data + at + 5, total - 5);
+        at += total;
+    }
+    weir_buffer_free(&kept);
+    link->replay = false;
+    if (status == WEIR_OK)
+        status = weir_pg_operation_next(link);
+    link->operation_done = status == WEIR_OK;
+    return status > 0 ? WEIR_OK : status;
+}
+
+static int end_of_stream(weir_pg_link *link)
+{
+    if (link->base.error.status != WEIR_OK && link->base.lost)
+        return link->base.error.status;         /* FATAL said why */
+    return weir_pg_lost(link, WEIR_OPERATIONAL, "server closed the connection unexpectedly");
+}
+
+static int finish_operation(weir_pg_link *link, int status)
+{
+    if (link->base.lost && !link->begin_sent)
+        link->begin_sql = NULL;
+    if (link->base.transaction == WEIR_LINK_IDLE && !link->group_count && !link->base.lost) {
+        weir_pg_set_low_water(link, false);
+        weir_pg_shrink_input(link);
+    }
+    link->operation = WEIR_PG_NONE;
+    link->cursor = NULL;
+    return status == WEIR_OK ? WEIR_DONE : status;
+}
+
+/* What to wait for, now that the socket has nothing more. */
+static int wait_for_more(weir_pg_link *link, weir_want *want)
+{
+    bool nothing_came = link->paused;
+    weir_pg_want(link, want);
+    if (want->pause && nothing_came)            /* the pause brought nothing: wait for real */
+        want->pause = 0;
+    else if (want->pause)
+        want->fd = -1;                          /* only the pause, then read without asking first */
+    link->paused = want->pause > 0;
+    return WEIR_WANTS;
+}
+
+int weir_pg_advance(weir_link *base, weir_want *want)
+{
+    weir_pg_link *link = (weir_pg_link *)base;
+    int status = WEIR_OK;
+    if (link->replay && (status = replay(link)) != WEIR_OK)
+        return finish_operation(link, status);
+    bool read_something = false;
+    for (;;) {
+        if (link->operation_done)
+            return finish_operation(link, status);
+        if (link->out.length > link->out_sent && weir_pg_flush(link) < 0)
+            return finish_operation(link, link->base.error.status);
+        int64_t n;
+        if (link->giant) {
+            n = read_giant(link);
+        } else {
+            status = take_messages(link);
+            if (status <= 0) {
+                if (status < 0)
+                    return finish_operation(link, status);
+                continue;
+            }
+            status = WEIR_OK;
+            if (link->giant)
+                continue;
+            if (link->operation == WEIR_PG_LISTEN && weir_now() >= link->listen_deadline && !link->group_count)
+                return finish_operation(link, WEIR_OK);
+            if (read_something && link->drained)
+                return wait_for_more(link, want);
+            size_t room = link->in_capacity - (link->in_end - link->in_start);
+            n = weir_pg_fill(link);
+            link->drained = n >= 0 && (size_t)n < room && !link->ssl;
+        }
+        if (n < 0)
+            return finish_operation(link, link->end_of_stream ? end_of_stream(link) : link->base.error.status);
+        if (n == 0) {
+            if (link->low_water && !read_something) {   /* less than the low-water mark is all there is */
+                weir_pg_set_low_water(link, false);
+                link->short_reads = 0;
+            }
+            return wait_for_more(link, want);
+        }
+        read_something = true;
+        link->paused = false;
+    }
+}

@@ -1,0 +1,515 @@
+/* The driver's operations: which messages each sends, and what follows the answers. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "driver/postgres/pg.h"
+
+/* Planning happens at Bind. A portal that is read in batches runs without parallel workers even when the plan has them, so the
+ * plan is made without them, and the setting is put back by value in the same round trip (RULES W4). The first row also tells
+ * the time-outs in force (RULES W5). */
+#define SERIAL_NAME "weir_serial"
+#define SERIAL_SQL                                                                                                           \
+    "SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('transaction_timeout', true), "     \
+    "pg_catalog.set_config('weir.saved', pg_catalog.current_setting('max_parallel_workers_per_gather'), true), "            \
+    "pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)"
+#define PARALLEL_NAME "weir_parallel"
+#define PARALLEL_SQL \
+    "SELECT pg_catalog.set_config('max_parallel_workers_per_gather', pg_catalog.current_setting('weir.saved'), true)"
+#define GUARD_NAME "weir_prepare"
+
+static weir_pg_link *pg_link(weir_link *link) { return (weir_pg_link *)link; }
+static weir_pg_cursor *pg_cursor(weir_cursor *cursor) { return (weir_pg_cursor *)cursor; }
+
+static void tell_round_trip(weir_pg_link *link, const char *what, int64_t rows)
+{
+    if (link->base.listener.round_trip)
+        link->base.listener.round_trip(link->base.listener.context, what, rows);
+    if (link->cursor)
+        link->cursor->base.round_trips++;
+}
+
+/* The queued BEGIN, in front of everything else. */
+static void send_begin(weir_pg_link *link)
+{
+    if (!link->begin_sql)
+        return;
+    weir_pg_send_simple(link, link->begin_sql);
+    weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+    link->begin_sql = NULL;
+    link->begin_sent = true;
+}
+
+/* Undoes what an operation queued before it failed on our side, so that nothing half is sent. */
+static int take_back(weir_pg_link *link, size_t out_mark, int status)
+{
+    link->out.length = out_mark;
+    link->part_count = link->parse_count = 0;
+    if (link->begin_sent) {
+        link->begin_sql = link->begin_text;
+        link->begin_sent = false;
+    }
+    link->operation = WEIR_PG_NONE;
+    link->cursor = NULL;
+    return status;
+}
+
+int weir_pg_begin(weir_link *base, const char *sql)
+{
+    weir_pg_link *link = pg_link(base);
+    snprintf(link->begin_text, sizeof link->begin_text, "%s", sql);
+    link->begin_sql = link->begin_text;
+    return WEIR_OK;
+}
+
+int weir_pg_command(weir_link *base, const char *sql)
+{
+    weir_pg_link *link = pg_link(base);
+    int status = weir_pg_operation_begin(link, WEIR_PG_COMMAND, NULL);
+    if (status != WEIR_OK)
+        return status;
+    send_begin(link);
+    weir_pg_send_simple(link, sql);
+    weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+    tell_round_trip(link, sql, 0);
+    return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL);
+}
+
+int weir_pg_ping(weir_link *base)
+{
+    weir_pg_link *link = pg_link(base);
+    int status = weir_pg_operation_begin(link, WEIR_PG_COMMAND, NULL);
+    if (status != WEIR_OK)
+        return status;
+    weir_pg_send_simple(link, "");              /* the empty query: parsed, executed, nothing done, no transaction left open */
+    weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+    tell_round_trip(link, "ping", 0);
+    return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL);
+}
+
+int weir_pg_listen(weir_link *base, int64_t deadline)
+{
+    weir_pg_link *link = pg_link(base);
+    int status = weir_pg_operation_begin(link, WEIR_PG_LISTEN, NULL);
+    link->listen_deadline = deadline;
+    return status;
+}
+
+static void leave_statement(weir_pg_cursor *cursor)
+{
+    if (!cursor->counted)
+        return;
+    cursor->counted = false;
+    weir_pg_statement_release(cursor->statement);
+    cursor->statement = NULL;
+}
+
+/* ---- prepare -------------------------------------------------------------------------------------------------------------- */
+static int send_prepare(weir_pg_link *link, weir_pg_cursor *cursor)
+{
+    weir_pg_statement *s = cursor->statement;
+    size_t count = cursor->base.statement->value_count;
+    bool in_transaction = link->base.transaction == WEIR_LINK_IN_TRANSACTION && !link->begin_sql;
+    link->part_count = link->part_next = link->parse_count = link->parse_next = 0;
+    send_begin(link);
+    /* A parameter whose type cannot be inferred is found out by a failing Parse; that must not cost the user's transaction. */
+    link->prepare_guarded = in_transaction && count > 0;
+    if (link->prepare_guarded) {
+        weir_pg_send_simple(link, "SAVEPOINT " GUARD_NAME);
+        weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+    }
+    weir_pg_send_parse(link, s->name, s->sql, link->declared_oids, count, &s->parsed);
+    weir_pg_send_describe_statement(link, s->name);
+    if (link->prepare_guarded) {
+        weir_pg_send_simple(link, "RELEASE SAVEPOINT " GUARD_NAME);
+        weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+    }
+    tell_round_trip(link, "prepare", 0);
+    return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
+}
+
+static int describe_to_engine(weir_pg_link *link, weir_pg_cursor *cursor)
+{
+    const weir_pg_statement *s = cursor->statement;
+    weir_column_info *columns = weir_arena_take(cursor->base.arena, (s->column_count + 1) * sizeof *columns);
+    if (!columns)
+        return weir_error_out_of_memory(&link->base.error);
+    for (size_t i = 0; i < s->column_count; i++) {
+        const weir_pg_column *from = &s->columns[i];
+        size_t name_size = strlen(from->name) + 1, type_size = strlen(from->type->name) + 1;
+        char *texts = weir_arena_bytes(cursor->base.arena, name_size + type_size);
+        if (!texts)
+            return weir_error_out_of_memory(&link->base.error);
+        memcpy(texts, from->name, name_size);
+        memcpy(texts + name_size, from->type->name, type_size);
+        columns[i] = (weir_column_info){ .name = texts, .database_type = texts + name_size, .type = from->type->type,
+                                         .database_oid = s->column_oids[i], .modifier = from->modifier };
+    }
+    cursor->base.columns = columns;
+    cursor->base.column_count = s->column_count;
+    cursor->base.returns_rows = s->returns_rows;
+    if (s->parameter_count != cursor->base.statement->value_count)
+        return weir_error_set(&link->base.error, WEIR_INVALID_REQUEST, "the statement has %zu parameters, %zu values are given",
+                              s->parameter_count, cursor->base.statement->value_count);
+    return WEIR_OK;
+}
+
+int weir_pg_prepare(weir_link *base, weir_cursor *base_cursor)
+{
+    weir_pg_link *link = pg_link(base);
+    weir_pg_cursor *cursor = pg_cursor(base_cursor);
+    const weir_compiled *compiled = base_cursor->statement;
+    int status = weir_pg_operation_begin(link, WEIR_PG_PREPARE, cursor);
+    if (status != WEIR_OK)
+        return status;
+    bool serial = base_cursor->mode == WEIR_MODE_PORTAL;
+    leave_statement(cursor);                    /* of a first try that proved stale */
+    weir_buffer_init(&cursor->kept, base_cursor->arena->ledger, WEIR_MEMORY_NETWORK, SIZE_MAX / 2);
+    base_cursor->row_count = -1;
+    if (compiled->facts.changes_settings)
+        link->settings_epoch++;
+    cursor->statement = base_cursor->named ? weir_pg_statement_find(link, compiled->sql, compiled->sql_length, serial) : NULL;
+    if (cursor->statement) {
+        cursor->statement->users++;
+        cursor->counted = true;
+        status = describe_to_engine(link, cursor);
+        link->operation_done = true;
+        return status;
+    }
+    cursor->statement = weir_pg_statement_new(link, compiled->sql, compiled->sql_length, serial, base_cursor->named);
+    if (!cursor->statement)
+        return take_back(link, link->out.length, weir_error_out_of_memory(&link->base.error));
+    cursor->statement->users = 1;
+    cursor->statement->orphaned = true;         /* until it is kept */
+    cursor->counted = true;
+    link->declared_oids = NULL;
+    link->declared_tries = 0;
+    link->catalog_asked = false;
+    return send_prepare(link, cursor);
+}
+
+/* "could not determine data type of parameter $2": that one is declared by its C type. The number is in every language. */
+static bool declare_parameter(weir_pg_link *link, weir_pg_cursor *cursor)
+{
+    const weir_compiled *compiled = cursor->base.statement;
+    const char *dollar = strrchr(link->group_error.message, '$');
+    size_t number = dollar ? (size_t)strtoul(dollar + 1, NULL, 10) : 0;
+    if (strcmp(link->group_error.sqlstate, "42P18") != 0 || number < 1 || number > compiled->value_count ||
+        link->declared_tries++ > compiled->value_count)
+        return false;
+    if (!link->declared_oids) {
+        link->declared_oids = weir_arena_take(cursor->base.arena, compiled->value_count * sizeof *link->declared_oids);
+        if (!link->declared_oids)
+            return false;
+        memset(link->declared_oids, 0, compiled->value_count * sizeof *link->declared_oids);
+    }
+    uint32_t oid = weir_pg_declared_oid(&compiled->values[number - 1]);
+    link->declared_oids[number - 1] = oid ? oid : 25;   /* NULL: text */
+    return true;
+}
+
+static int prepare_again(weir_pg_link *link, weir_pg_cursor *cursor)
+{
+    bool guarded = link->prepare_guarded, begun = link->begin_sent;
+    weir_error_clear(&link->group_error);
+    link->part_count = link->part_next = link->parse_count = link->parse_next = 0;
+    if (guarded || begun) {                     /* a group of its own, in the same flight */
+        weir_pg_send_simple(link, guarded ? "ROLLBACK TO SAVEPOINT " GUARD_NAME : "ROLLBACK");
+        int status = weir_pg_send_sync(link, WEIR_PG_GROUP_DISCARD, NULL);
+        if (status != WEIR_OK)
+            return status;
+    }
+    if (begun && !guarded)
+        link->begin_sql = link->begin_text;
+    else if (guarded)
+        link->base.transaction = WEIR_LINK_IN_TRANSACTION;
+    int status = send_prepare(link, cursor);
+    return status == WEIR_OK ? 1 : status;
+}
+
+static int prepare_next(weir_pg_link *link)
+{
+    weir_pg_cursor *cursor = link->cursor;
+    if (link->group_error.status != WEIR_OK) {
+        if (!link->catalog_asked && declare_parameter(link, cursor))
+            return prepare_again(link, cursor);
+        link->base.error = link->group_error;
+        weir_error_clear(&link->group_error);
+        leave_statement(cursor);
+        return link->base.error.status;
+    }
+    if (!link->catalog_asked && weir_pg_catalog_ask(link, cursor->statement)) {
+        link->catalog_asked = true;
+        tell_round_trip(link, "types", 0);
+        int status = weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
+        return status == WEIR_OK ? 1 : status;
+    }
+    int status = weir_pg_statement_resolve(link, cursor->statement);
+    if (status == WEIR_OK)
+        status = describe_to_engine(link, cursor);
+    if (status == WEIR_OK && cursor->base.named) {
+        cursor->statement->orphaned = false;
+        weir_pg_statement_keep(link, cursor->statement);
+    }
+    if (status != WEIR_OK)
+        leave_statement(cursor);
+    return status;
+}
+
+int weir_pg_plan_cell(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step)
+{
+    (void)link;
+    return weir_pg_type_plan(((const weir_pg_cursor *)cursor)->statement->columns[column].type, arena, step);
+}
+
+/* ---- open ------------------------------------------------------------------------------------------------------------------- */
+static void send_bracket(weir_pg_link *link, const char *name, const char *sql, bool *parsed, bool named)
+{
+    if (!named) {
+        weir_pg_send_simple(link, sql);
+        return;
+    }
+    if (!*parsed)
+        weir_pg_send_parse(link, name, sql, NULL, 0, parsed);
+    weir_pg_send_bind_plain(link, "", name);
+    weir_pg_send_execute(link, "", 0);
+}
+
+static int send_open_portal(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
+{
+    bool stream = cursor->base.mode == WEIR_MODE_PORTAL, named = cursor->base.named;
+    const weir_pg_statement *s = cursor->statement;
+    if (stream) {
+        snprintf(cursor->portal, sizeof cursor->portal, "weir_p%u", ++link->next_portal);
+        send_bracket(link, SERIAL_NAME, SERIAL_SQL, &link->serial_parsed, named);
+        weir_pg_expect(link, WEIR_PG_PART_SETTINGS);
+    }
+    if (!named)                                 /* BEGIN or the bracket took the unnamed statement's place */
+        weir_pg_send_parse(link, "", s->sql, s->parameter_oids, s->parameter_count, NULL);
+    int status = weir_pg_send_bind(link, cursor, cursor->portal, s->name, s->returns_rows);
+    if (status != WEIR_OK)
+        return status;
+    if (stream) {
+        send_bracket(link, PARALLEL_NAME, PARALLEL_SQL, &link->parallel_parsed, named);
+        weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+    }
+    weir_pg_send_execute(link, cursor->portal, rows);
+    weir_pg_expect(link, WEIR_PG_PART_ROWS);
+    return WEIR_OK;
+}
+
+static int send_fetch_declared(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
+{
+    char sql[96];
+    if (rows > 0)
+        snprintf(sql, sizeof sql, "FETCH FORWARD %lld FROM %s", (long long)rows, cursor->portal);
+    else
+        snprintf(sql, sizeof sql, "FETCH ALL FROM %s", cursor->portal);
+    weir_pg_send_parse(link, "", sql, NULL, 0, NULL);
+    size_t mark = weir_pg_message_begin(link, 'B');
+    weir_pg_send_cstr(link, "");
+    weir_pg_send_cstr(link, "");
+    weir_buffer_u16(&link->out, 0);
+    weir_buffer_u16(&link->out, 0);
+    weir_buffer_u16(&link->out, (uint16_t)cursor->statement->column_count);
+    for (size_t i = 0; i < cursor->statement->column_count; i++)
+        weir_buffer_u16(&link->out, cursor->statement->columns[i].type->binary ? 1 : 0);
+    weir_pg_message_end(link, mark);
+    weir_pg_send_execute(link, "", 0);
+    weir_pg_expect(link, WEIR_PG_PART_ROWS);
+    return WEIR_OK;
+}
+
+static int send_open_declared(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
+{
+    const weir_pg_statement *s = cursor->statement;
+    weir_buffer sql;
+    cursor->declared = true;
+    snprintf(cursor->portal, sizeof cursor->portal, "weir_c%u", ++link->next_portal);
+    weir_buffer_init(&sql, link->base.ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
+    weir_buffer_printf(&sql, "DECLARE %s NO SCROLL CURSOR %s FOR ", cursor->portal, cursor->base.hold ? "WITH HOLD" : "WITHOUT HOLD");
+    weir_buffer_append(&sql, s->sql, s->sql_length);
+    const char *text = weir_buffer_cstr(&sql);
+    int status = text ? WEIR_OK : weir_error_out_of_memory(&link->base.error);
+    if (text) {
+        weir_pg_send_parse(link, "", text, s->parameter_oids, s->parameter_count, NULL);
+        status = weir_pg_send_bind(link, cursor, "", "", false);
+    }
+    weir_buffer_free(&sql);
+    if (status != WEIR_OK)
+        return status;
+    weir_pg_send_execute(link, "", 0);
+    weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+    return send_fetch_declared(link, cursor, rows);
+}
+
+static void expect_batch(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
+{
+    cursor->batch_rows = rows;
+    link->bulk = rows == 0 || rows >= 100;
+    if (link->bulk)
+        weir_pg_grow_input(link, WEIR_PG_BULK_BUFFER);  /* without it the small buffer works, too */
+}
+
+int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
+{
+    weir_pg_link *link = pg_link(base);
+    weir_pg_cursor *cursor = pg_cursor(base_cursor);
+    int status = weir_pg_operation_begin(link, WEIR_PG_OPEN, cursor);
+    if (status != WEIR_OK)
+        return status;
+    size_t mark = link->out.length;
+    send_begin(link);
+    status = base_cursor->mode == WEIR_MODE_DECLARED ? send_open_declared(link, cursor, rows) : send_open_portal(link, cursor, rows);
+    if (status == WEIR_OK && link->out.failed)
+        status = weir_error_out_of_memory(&link->base.error);
+    if (status != WEIR_OK)
+        return take_back(link, mark, status);
+    expect_batch(link, cursor, rows);
+    tell_round_trip(link, "open", rows);
+    return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
+}
+
+/* A statement kept from earlier that no longer fits: a column's type changed (0A000), or the server forgot it (26000). */
+static void note_stale(weir_pg_link *link, weir_pg_cursor *cursor)
+{
+    bool forgotten = !strcmp(link->group_error.sqlstate, "26000");
+    if (!cursor->base.named || !(forgotten || (!strcmp(link->group_error.sqlstate, "0A000") && strstr(link->group_error.message, "cached plan"))))
+        return;
+    cursor->base.stale = true;
+    if (forgotten) {
+        weir_pg_statements_free(link);
+        link->serial_parsed = link->parallel_parsed = false;
+    } else if (!cursor->statement->orphaned) {
+        weir_pg_send_close(link, 'S', cursor->statement->name);
+        weir_pg_statement_drop(link, cursor->statement);
+    }
+    weir_error_text(link->group_error.hint, sizeof link->group_error.hint,
+                    "the statement was prepared before a change of the schema: roll back and execute it again", 82);
+}
+
+/* ---- fetch -------------------------------------------------------------------------------------------------------------------- */
+static int send_ahead(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
+{
+    cursor->ahead_rows = rows;
+    weir_pg_send_execute(link, cursor->portal, rows);
+    tell_round_trip(link, "fetch", rows);
+    cursor->base.round_trips += link->cursor ? 0 : 1;
+    return weir_pg_send_sync(link, WEIR_PG_GROUP_AHEAD, cursor);
+}
+
+static bool is_ahead(const weir_pg_link *link, const weir_pg_cursor *cursor, size_t *index)
+{
+    for (size_t i = 0; i < link->group_count; i++)
+        if (link->groups[i].kind == WEIR_PG_GROUP_AHEAD && link->groups[i].cursor == cursor) {
+            *index = i;
+            return true;
+        }
+    return false;
+}
+
+int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
+{
+    weir_pg_link *link = pg_link(base);
+    weir_pg_cursor *cursor = pg_cursor(base_cursor);
+    size_t index;
+    int status = weir_pg_operation_begin(link, WEIR_PG_FETCH, cursor);
+    if (status != WEIR_OK)
+        return status;
+    if (cursor->has_kept) {
+        weir_pg_expect(link, WEIR_PG_PART_ROWS);
+        cursor->batch_rows = cursor->kept_rows;
+        link->replay = true;
+        return WEIR_OK;
+    }
+    if (is_ahead(link, cursor, &index)) {
+        int64_t ahead = cursor->ahead_rows;
+        link->groups[index] = (weir_pg_group){ WEIR_PG_GROUP_OPERATION, cursor };
+        weir_pg_expect(link, WEIR_PG_PART_ROWS);
+        expect_batch(link, cursor, ahead);
+        cursor->ahead_rows = 0;
+        if (cursor->settings_epoch != link->settings_epoch || index != 0 || link->group_count > 1)
+            return WEIR_OK;
+        return send_ahead(link, cursor, ahead); /* so that the server goes on while this batch is read */
+    }
+    if (base_cursor->mode == WEIR_MODE_DECLARED)
+        send_fetch_declared(link, cursor, rows);
+    else {
+        weir_pg_send_execute(link, cursor->portal, rows);
+        weir_pg_expect(link, WEIR_PG_PART_ROWS);
+    }
+    expect_batch(link, cursor, rows);
+    tell_round_trip(link, "fetch", rows);
+    return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
+}
+
+int weir_pg_read_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
+{
+    weir_pg_link *link = pg_link(base);
+    weir_pg_cursor *cursor = pg_cursor(base_cursor);
+    if (link->base.lost || link->group_count || cursor->has_kept || !base_cursor->open || base_cursor->ended || rows <= 0 ||
+        base_cursor->mode != WEIR_MODE_PORTAL || cursor->settings_epoch != link->settings_epoch)
+        return WEIR_OK;
+    int status = send_ahead(link, cursor, rows);
+    if (status == WEIR_OK)
+        weir_pg_flush(link);                    /* a failure shows at the next operation */
+    return status;
+}
+
+/* ---- close -------------------------------------------------------------------------------------------------------------------- */
+void weir_pg_forget(weir_link *base, weir_cursor *base_cursor)
+{
+    weir_pg_link *link = pg_link(base);
+    weir_pg_cursor *cursor = pg_cursor(base_cursor);
+    weir_pg_discard_ahead(link, cursor);
+    base_cursor->open = false;
+    leave_statement(cursor);
+}
+
+int weir_pg_close(weir_link *base, weir_cursor *base_cursor)
+{
+    weir_pg_link *link = pg_link(base);
+    weir_pg_cursor *cursor = pg_cursor(base_cursor);
+    bool open = base_cursor->open && !link->base.lost;
+    bool failed = link->base.transaction == WEIR_LINK_FAILED && !base_cursor->hold;     /* the portal died with it */
+    weir_pg_forget(base, base_cursor);
+    int status = weir_pg_operation_begin(link, WEIR_PG_CLOSE, NULL);
+    if (status != WEIR_OK)
+        return status;
+    if (!open || failed) {
+        link->operation_done = true;
+        return WEIR_OK;
+    }
+    char sql[48];
+    snprintf(sql, sizeof sql, "CLOSE %s", cursor->portal);
+    if (cursor->declared) {
+        weir_pg_send_simple(link, sql);
+        weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+    } else {
+        weir_pg_send_close(link, 'P', cursor->portal);
+    }
+    tell_round_trip(link, "close", 0);
+    base_cursor->round_trips++;
+    return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL);
+}
+
+/* ---- after the answer ------------------------------------------------------------------------------------------------------------ */
+int weir_pg_operation_next(weir_pg_link *link)
+{
+    weir_pg_cursor *cursor = link->cursor;
+    if (link->operation == WEIR_PG_PREPARE)
+        return prepare_next(link);
+    if (link->group_error.status == WEIR_OK) {
+        if (link->operation == WEIR_PG_OPEN || link->operation == WEIR_PG_FETCH) {
+            bool streamed = cursor->base.mode == WEIR_MODE_PORTAL || cursor->base.mode == WEIR_MODE_DECLARED;
+            cursor->base.open = streamed;       /* also at its end: the portal stays until it is closed */
+        }
+        return WEIR_OK;
+    }
+    if (link->operation == WEIR_PG_OPEN)
+        note_stale(link, cursor);
+    if (!strcmp(link->group_error.sqlstate, "25P02") && link->abort_cause.status != WEIR_OK)
+        snprintf(link->group_error.detail, sizeof link->group_error.detail, "aborted by: %.480s", link->abort_cause.message);
+    link->base.error = link->group_error;
+    weir_error_clear(&link->group_error);
+    return link->base.error.status;
+}

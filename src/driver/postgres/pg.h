@@ -1,0 +1,219 @@
+/* The PostgreSQL driver inside: the link, its cursors, prepared statements and exchanges.
+ * Protocol: PostgreSQL documentation, "Frontend/Backend Protocol", version 3.0, extended query. */
+#ifndef WEIR_DRIVER_POSTGRES_PG_H
+#define WEIR_DRIVER_POSTGRES_PG_H
+#include <libpq-fe.h>
+#include <openssl/ssl.h>
+#include "base/buffer.h"
+#include "driver/driver.h"
+#include "driver/postgres/types.h"
+
+typedef struct weir_pg_link weir_pg_link;
+typedef struct weir_pg_cursor weir_pg_cursor;
+
+/* ---- prepared statements: parsed and described once per link ---------------------------------------------------------- */
+typedef struct weir_pg_column { const char *name; const weir_pg_type *type; int32_t modifier; } weir_pg_column;
+
+typedef struct weir_pg_statement weir_pg_statement;
+struct weir_pg_statement {
+    weir_pg_statement *next;            /* of the link's list, the most recently used first */
+    weir_arena      arena;              /* of all below */
+    const char     *sql;
+    size_t          sql_length;
+    uint64_t        hash;
+    bool            serial;             /* planned without parallel workers: a cached plan ignores the setting (RULES W4) */
+    char            name[24];           /* "" for the unnamed one */
+    bool            parsed;             /* the server has it */
+    uint32_t       *parameter_oids;
+    size_t          parameter_count;
+    const weir_pg_type **parameter_types;
+    uint32_t       *column_oids;
+    weir_pg_column *columns;
+    size_t          column_count;
+    bool            returns_rows;
+    int             users;              /* open cursors: closing a statement closes its portals */
+    bool            orphaned;           /* out of the list; goes with its last user */
+};
+
+/* ---- exchanges --------------------------------------------------------------------------------------------------------- */
+/* All that is sent up to one Sync is a group; its answers end with one ReadyForQuery. Groups are answered in order. */
+typedef enum weir_pg_group_kind {
+    WEIR_PG_GROUP_OPERATION = 1,        /* of the operation that runs */
+    WEIR_PG_GROUP_AHEAD,                /* a batch asked for ahead of time: its bytes are kept for its cursor */
+    WEIR_PG_GROUP_DISCARD               /* a batch nobody wants any more */
+} weir_pg_group_kind;
+typedef struct weir_pg_group { weir_pg_group_kind kind; weir_pg_cursor *cursor; } weir_pg_group;
+
+/* What the next completion (CommandComplete, PortalSuspended, …) inside the operation's group ends. */
+typedef enum weir_pg_part {
+    WEIR_PG_PART_PLAIN = 1,             /* BEGIN, SAVEPOINT, a restored setting: rows are of no interest */
+    WEIR_PG_PART_SETTINGS,              /* one row: the time-outs in force */
+    WEIR_PG_PART_CATALOG,               /* rows of pg_type */
+    WEIR_PG_PART_ROWS                   /* the cursor's rows */
+} weir_pg_part;
+
+typedef enum weir_pg_operation {
+    WEIR_PG_NONE = 0, WEIR_PG_COMMAND, WEIR_PG_PREPARE, WEIR_PG_OPEN, WEIR_PG_FETCH, WEIR_PG_CLOSE, WEIR_PG_LISTEN
+} weir_pg_operation;
+
+enum { WEIR_PG_MAX_GROUPS = 8, WEIR_PG_MAX_PARTS = 8, WEIR_PG_STATEMENTS_KEPT = 100 };
+
+struct weir_pg_link {
+    weir_link  base;
+    PGconn    *conn;
+    PGcancel  *cancel_key;
+    SSL       *ssl;                     /* NULL: plain */
+    int        fd;
+    bool       local;                   /* a Unix socket */
+    int        read_timeout_ms;
+    /* bytes in: a window [in_start, in_end) of in[0 … in_capacity) */
+    uint8_t   *in;
+    size_t     in_start, in_end, in_capacity;
+    bool       end_of_stream;
+    /* bytes out */
+    weir_buffer out;
+    size_t     out_sent;
+    bool       write_wants_read, read_wants_write;      /* TLS */
+    /* coalescing of reads (RULES L3) */
+    bool       bulk;                    /* a batch is on its way: many bytes are expected */
+    bool       low_water;               /* SO_RCVLOWAT is raised */
+    int        short_reads;             /* in this operation */
+    int64_t    last_progress;           /* when bytes last came: the read time-out counts from here */
+    /* the exchange */
+    weir_pg_operation operation;
+    weir_pg_cursor   *cursor;           /* of the operation */
+    bool       replay;                  /* the fetch's batch was kept raw: it is read from there */
+    bool       operation_done;
+    weir_pg_group groups[WEIR_PG_MAX_GROUPS];
+    size_t     group_count;
+    weir_pg_part parts[WEIR_PG_MAX_PARTS];
+    size_t     part_count, part_next;
+    bool      *parse_flags[WEIR_PG_MAX_PARTS];          /* set by each ParseComplete in turn; NULL: nobody asks */
+    size_t     parse_count, parse_next;
+    weir_error group_error;             /* the first error of the group at the front */
+    weir_error abort_cause;             /* of a group read ahead that nobody has fetched yet */
+    int64_t    listen_deadline;
+    const char *begin_sql;              /* travels with the next operation; a constant or in begin_text */
+    char       begin_text[96];
+    bool       begin_sent;              /* with the operation that runs */
+    /* prepare: parameters that the server could not infer are declared, one after the other */
+    bool       prepare_guarded;         /* a savepoint protects the user's transaction from a failing Parse */
+    bool       catalog_asked;
+    uint32_t  *declared_oids;           /* per parameter, 0: let the server infer; in the cursor's arena */
+    size_t     declared_tries;
+    /* a row that is larger than the input buffer: read straight into its batch */
+    uint8_t   *giant;
+    size_t     giant_length, giant_have;
+    bool       giant_is_kept;           /* it goes into the buffer of a batch taken raw */
+    size_t     skip;                    /* bytes of a message nobody wants, still to come */
+    bool       drained, paused;         /* the last read took all there was; the last wait was a pause */
+    /* what is known */
+    weir_pg_statement *statements;
+    size_t     statement_count;
+    unsigned   next_statement, next_portal;
+    weir_pg_type **types;               /* looked up in the catalog */
+    size_t     type_count;
+    weir_arena type_arena;
+    bool       serial_parsed, parallel_parsed;          /* the bracket's two statements */
+    unsigned   settings_epoch;          /* a SET was seen: what is known of time-outs is old */
+};
+
+struct weir_pg_cursor {
+    weir_cursor base;
+    weir_pg_statement *statement;
+    char        portal[24];
+    bool        declared;               /* by DECLARE: fetched with FETCH */
+    bool        counted;                /* in statement->users */
+    int64_t     batch_rows;             /* rows the fetch that runs asked for */
+    int64_t     ahead_rows;             /* rows of the batch on its way; 0: none */
+    int64_t     kept_rows;              /* rows the kept raw batch was asked for */
+    weir_buffer kept;                   /* a batch taken raw, whole messages */
+    bool        has_kept;
+    unsigned    settings_epoch;
+};
+
+/* ---- socket.c: bytes, without waiting ------------------------------------------------------------------------------------ */
+enum { WEIR_PG_SMALL_BUFFER = 8 * 1024, WEIR_PG_BULK_BUFFER = 256 * 1024 };
+/* Sends what the socket takes. 1: all sent, 0: more to come, negative: lost (link->base.error). */
+int weir_pg_flush(weir_pg_link *link);
+/* Reads once into `to`. > 0: bytes; 0: nothing there now; negative: lost, or the end of the stream. */
+int64_t weir_pg_receive(weir_pg_link *link, void *to, size_t size);
+/* Reads once into the input window. Same results. */
+int64_t weir_pg_fill(weir_pg_link *link);
+bool weir_pg_grow_input(weir_pg_link *link, size_t capacity);
+void weir_pg_shrink_input(weir_pg_link *link);
+/* Fills `want` for the next wait, coalescing reads of a bulk stream. */
+void weir_pg_want(weir_pg_link *link, weir_want *want);
+void weir_pg_set_low_water(weir_pg_link *link, bool raise);
+int weir_pg_lost(weir_pg_link *link, int status, const char *format, ...) WEIR_PRINTF_(3, 4);
+
+/* ---- send.c: messages out ------------------------------------------------------------------------------------------------- */
+size_t weir_pg_message_begin(weir_pg_link *link, char type);            /* a mark for weir_pg_message_end */
+void weir_pg_message_end(weir_pg_link *link, size_t mark);
+void weir_pg_send_cstr(weir_pg_link *link, const char *text);
+/* `parsed` (may be NULL) is set when the server says that it has parsed it. */
+void weir_pg_send_parse(weir_pg_link *link, const char *name, const char *sql, const uint32_t *oids, size_t count, bool *parsed);
+void weir_pg_send_describe_statement(weir_pg_link *link, const char *name);
+void weir_pg_send_bind_plain(weir_pg_link *link, const char *portal, const char *statement);   /* no parameters, text results */
+int  weir_pg_send_bind(weir_pg_link *link, weir_pg_cursor *cursor, const char *portal, const char *statement, bool results);
+void weir_pg_send_execute(weir_pg_link *link, const char *portal, int64_t rows);
+void weir_pg_send_close(weir_pg_link *link, char kind, const char *name);
+void weir_pg_send_simple(weir_pg_link *link, const char *sql);          /* Parse, Bind, Execute of the unnamed */
+/* Ends a group with Sync and remembers whose it is. WEIR_OK or an error. */
+int  weir_pg_send_sync(weir_pg_link *link, weir_pg_group_kind kind, weir_pg_cursor *cursor);
+void weir_pg_expect(weir_pg_link *link, weir_pg_part part);
+
+/* ---- receive.c: messages in -------------------------------------------------------------------------------------------------- */
+/* A reader over one message's body; out-of-bounds reads set `bad` and give 0. */
+typedef struct weir_pg_reader { const uint8_t *next, *end; bool bad; } weir_pg_reader;
+uint16_t weir_pg_read_u16(weir_pg_reader *reader);
+uint32_t weir_pg_read_u32(weir_pg_reader *reader);
+const char *weir_pg_read_cstr(weir_pg_reader *reader);
+const uint8_t *weir_pg_read_bytes(weir_pg_reader *reader, size_t length);
+/* An ErrorResponse's or NoticeResponse's body as an error; `severity` (32 bytes) may be NULL. */
+void weir_pg_read_error(const uint8_t *body, size_t length, weir_error *out, char *severity);
+int weir_pg_class_of(const char *sqlstate, bool *disconnect);
+/* rows.c: one DataRow into the cursor's sink. `body` may be written to when `borrow`. */
+int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow);
+
+/* ---- statements.c, catalog.c --------------------------------------------------------------------------------------------------- */
+weir_pg_statement *weir_pg_statement_find(weir_pg_link *link, const char *sql, size_t length, bool serial);
+weir_pg_statement *weir_pg_statement_new(weir_pg_link *link, const char *sql, size_t length, bool serial, bool named);
+void weir_pg_statement_keep(weir_pg_link *link, weir_pg_statement *statement);      /* into the list; the oldest may go */
+void weir_pg_statement_drop(weir_pg_link *link, weir_pg_statement *statement);      /* out of the list; freed when unused */
+void weir_pg_statement_release(weir_pg_statement *statement);                       /* one user less */
+void weir_pg_statements_free(weir_pg_link *link);
+int  weir_pg_statement_parameters(weir_pg_link *link, weir_pg_statement *statement, const uint8_t *body, size_t length);
+int  weir_pg_statement_columns(weir_pg_link *link, weir_pg_statement *statement, const uint8_t *body, size_t length);
+/* The type, built in or looked up before; NULL: the catalog must be asked. */
+const weir_pg_type *weir_pg_type_known(weir_pg_link *link, uint32_t oid);
+/* Queues the catalog query for the statement's unknown types; false when there are none. */
+bool weir_pg_catalog_ask(weir_pg_link *link, weir_pg_statement *statement);
+int  weir_pg_catalog_row(weir_pg_link *link, const uint8_t *body, size_t length);
+int  weir_pg_statement_resolve(weir_pg_link *link, weir_pg_statement *statement);   /* types of OIDs; unknown ones as other */
+
+/* ---- exchange.c -------------------------------------------------------------------------------------------------------------------- */
+int weir_pg_advance(weir_link *link, weir_want *want);
+int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, weir_pg_cursor *cursor);
+/* What follows the answer of the operation's group, in operations.c: WEIR_OK when the operation is done, 1 when another group was sent. */
+int weir_pg_operation_next(weir_pg_link *link);
+void weir_pg_discard_ahead(weir_pg_link *link, weir_pg_cursor *cursor);
+
+/* ---- operations.c, dial.c: the driver's functions ------------------------------------------------------------------------------------ */
+int weir_pg_command(weir_link *link, const char *sql);
+int weir_pg_begin(weir_link *link, const char *sql);
+int weir_pg_prepare(weir_link *link, weir_cursor *cursor);
+int weir_pg_open(weir_link *link, weir_cursor *cursor, int64_t rows);
+int weir_pg_fetch(weir_link *link, weir_cursor *cursor, int64_t rows);
+int weir_pg_close(weir_link *link, weir_cursor *cursor);
+int weir_pg_ping(weir_link *link);
+int weir_pg_listen(weir_link *link, int64_t deadline);
+int weir_pg_read_ahead(weir_link *link, weir_cursor *cursor, int64_t rows);
+void weir_pg_forget(weir_link *link, weir_cursor *cursor);
+int weir_pg_plan_cell(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step);
+int weir_pg_check(weir_dial_plan *plan, weir_error *error);
+int weir_pg_dial(const weir_dial_plan *plan, weir_link **out, weir_error *error);
+void weir_pg_hang_up(weir_link *link);
+void weir_pg_abandon(weir_link *link);
+int weir_pg_cancel(weir_link *link);
+#endif
