@@ -9,7 +9,7 @@ SETUP     = meson setup --prefix $(PREFIX) -Dwerror=$(WERROR)
 .PHONY: all demo check check-sanitize check-thread bench bench-quick install clean format help
 
 all: $(BUILD)/build.ninja
-	@ninja -C $(BUILD)
+	@ninja -C $(BUILD) weir
 
 # Only an absent build directory asks for the packages: everything later is for ninja to notice.
 $(BUILD)/build.ninja:
