@@ -50,7 +50,7 @@ clean:
 	rm -rf build build-sanitize build-thread
 
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+	clang-format -i $$(git ls-files '*.c')
 
 help:
 	@echo 'make                 installs what is missing, builds the release: build/weir and build/libweir.so'
