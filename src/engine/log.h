@@ -2,6 +2,7 @@
 #ifndef WEIR_ENGINE_LOG_H
 #define WEIR_ENGINE_LOG_H
 #include <weir/engine.h>
+#include <stdatomic.h>
 #include "base/error.h"
 
 typedef struct weir_log {
@@ -12,6 +13,6 @@ typedef struct weir_log {
 } weir_log;
 
 void weir_log_event_out(weir_log *log, weir_log_kind kind, int64_t connection, const char *message, const char *parameters, int64_t rows);
-/* Counts and reports a warning. WEIR_OK, or WEIR_WARNING (and *error filled) when warnings are errors. */
+/* Counts and reports a warning. WEIR_OK, or WEIR_WARNING (and *error filled) when warnings are errors; error may be NULL. */
 int weir_warn(weir_log *log, int64_t connection, weir_error *error, const char *format, ...) WEIR_PRINTF_(4, 5);
 #endif

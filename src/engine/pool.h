@@ -11,42 +11,70 @@ typedef struct weir_pool_options {
     int size, max_overflow;             /* size 0: no limit, all kept; max_overflow -1: no limit */
     int timeout_ms, recycle_ms, checkout_limit_ms;      /* timeout -1: for ever; recycle, limit 0: never */
     bool pre_ping, lifo;
-    weir_reset reset;
+    weir_reset reset;                   /* for connections, which end the transaction before they give back */
 } weir_pool_options;
 
-/* A place of the pool in use: one connection to the database and its book-keeping. */
+/* A place of the pool: one connection to the database, or the right to make one, and its book-keeping. What a slot's user
+ * writes is link's contents only; the members are the pool's. */
 typedef struct weir_slot weir_slot;
 struct weir_slot {
     weir_pool  *pool;
     weir_link  *link;                   /* NULL: was lost or invalidated; weir_pool_reconnect makes a new one */
     int64_t     number;                 /* of the connection, for the log */
     int64_t     connected_at, checked_out_at;   /* monotonic ns */
-    int64_t     generation;             /* of the pool when it was connected (dispose raises it) */
+    int64_t     generation;             /* of the pool when the place was taken (dispose raises it) */
     const char *where;                  /* it was checked out: "file.c:12" */
-    bool        detached, limit_reported, used_before;
+    bool        checked_out, detached, limit_reported;
+    bool        used_before;            /* not fresh from the dial: pre-ping tests it */
+    bool        stale;                  /* softly invalidated: replaced at its next check-out */
+    bool        was_cancelled;          /* since its last check-out: a late cancel may still arrive (RULES L4) */
+    bool        loss_counted;           /* its disconnect was counted and logged already */
+    int         cancels;                /* cancel requests on their way */
+    weir_parker *cancels_done;          /* of the thread that waits for them to end */
     weir_slot  *next, *previous;        /* the pool's lists */
 };
 
 int weir_pool_open(weir_pool **out, const weir_driver *driver, const weir_dial_plan *plan, const weir_pool_options *options,
                    weir_log *log, weir_ledger *ledger, weir_error *error);
-/* Closes idle connections; checked-out ones are closed when they are given back; frees itself after the last of them. */
+/* Closes idle connections; checked-out ones are closed when they are given back. Whoever waits gets WEIR_RESOURCE_CLOSED. */
 void weir_pool_close(weir_pool *pool);
+/* Frees a closed pool after all slots came back and nobody is inside of a call. */
+void weir_pool_free(weir_pool *pool);
+/* In a forked child: forgets all connections without a word to their servers. weir_pool_free afterwards frees the rest. */
 void weir_pool_abandon(weir_pool *pool);
 void weir_pool_dispose(weir_pool *pool);
 /* Checks out: reuses (recycle, pre-ping), connects, or waits in line. Errors: WEIR_TIMEOUT with the text of POOL-3 and the holders
- * in its detail ("file.c:12 for 3.2 s; …"), those of dial. */
+ * in its detail ("file.c:12 for 3.2 s; …"), those of dial, WEIR_RESOURCE_CLOSED. `where` is borrowed while checked out. */
 int weir_pool_take(weir_pool *pool, const char *where, weir_slot **out, weir_error *error);
-/* Gives back; the transaction was ended by the caller. keep false: the connection is closed, not reused. */
+/* Gives back; the transaction was ended by the caller. keep false: the connection is closed, not reused. A slot that is not
+ * checked out: a warning "Double checkin attempted on …", and nothing changes. */
 void weir_pool_give_back(weir_slot *slot, bool keep);
-/* The slot's link is of no use: hang up now; `all`: everything connected before now is stale too (a lost server). */
-void weir_pool_invalidate(weir_slot *slot, bool all);
+
+typedef enum weir_invalidation {
+    WEIR_INVALIDATE_SOFT = 0,           /* closed and replaced at its next check-out */
+    WEIR_INVALIDATE_HARD,               /* closed now */
+    WEIR_INVALIDATE_ALL                 /* closed now, and everything else that was connected before now is stale */
+} weir_invalidation;
+/* The slot's link is of no use. Without a link: a warning "Can't invalidate an already-closed connection." */
+void weir_pool_invalidate(weir_slot *slot, weir_invalidation how);
+/* The slot's link was lost: counts that at once; the link itself lives until it is invalidated or given back, so that cursors
+ * can be forgotten. all: whatever was connected before now is stale. */
+void weir_pool_lost(weir_slot *slot, bool all);
 int weir_pool_reconnect(weir_slot *slot, weir_error *error);
+/* The slot leaves the pool: its place is free, giving it back closes it. */
 void weir_pool_detach(weir_slot *slot);
+/* Interrupts what runs on the slot's link. From any thread while the slot is checked out; may block. */
+int weir_pool_cancel(weir_slot *slot);
+/* Waits until no cancel request is on its way and clears the link's flag. */
+void weir_pool_settle_cancels(weir_slot *slot);
 /* A statement begins on a slot that was idle inside a transaction for so long. */
 void weir_pool_note_idle(weir_pool *pool, int64_t nanoseconds);
 void weir_pool_get_status(weir_pool *pool, weir_pool_status *out);
 
-/* Drives a started operation to its end: advance, wait, advance. The status; details in link->error. Sets link->lost and
- * WEIR_DEADLINE_EXCEEDED when a wait passed its deadline, WEIR_CANCELLED when a cancelled server did not answer. (drive.c) */
-int weir_link_drive(weir_link *link);
+/* drive.c: drives a started operation to its end: advance, wait, advance. `started` is what the start function returned.
+ * The status; details in link->error. Sets link->lost and WEIR_DEADLINE_EXCEEDED when a wait passed its deadline,
+ * WEIR_CANCELLED when a cancelled server did not answer. */
+int weir_link_drive(weir_link *link, int started);
+/* The same, bounded: `deadline` holds for each wait besides the driver's own. */
+int weir_link_drive_until(weir_link *link, int started, int64_t deadline);
 #endif
