@@ -5,7 +5,7 @@
 #include "engine/log.h"
 #include "engine/pool.h"
 
-/* What engines made from one another share. Counted references: engines and connections. */
+/* What engines made from one another share. Counted references: engines, connections, results. */
 typedef struct weir_engine_core {
     _Atomic int      references;
     weir_ledger      ledger;            /* parent: the root */
@@ -17,6 +17,10 @@ typedef struct weir_engine_core {
     int              process;           /* getpid() when opened (RULES L5) */
     weir_execution_options options;     /* of engine options: weakest but for the statement's */
 } weir_engine_core;
+
+/* Held by engines, connections and results; with the last of them all goes. */
+void weir_engine_core_hold(weir_engine_core *core);
+void weir_engine_core_release(weir_engine_core *core);
 
 struct weir_connection {
     weir_engine_core *core;             /* NULL: the constant closed or out-of-memory object */

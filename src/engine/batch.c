@@ -1,0 +1,138 @@
+/* Batches: growing, recycling, and how much room is kept from one fetch to the next. */
+#include "engine/batch.h"
+
+enum { SMALLEST_CHUNK = 4096, CHUNK_DOUBLINGS = 8, FIRST_TEXT_BLOCK = 1024, LARGE_BLOCK = 1 << 20, KEPT_AT_LEAST = 64 * 1024 };
+
+static weir_chunk *add_chunk(weir_batch *batch)
+{
+    int doublings = 0;
+    for (const weir_chunk *chunk = batch->chunks; chunk && doublings < CHUNK_DOUBLINGS; chunk = chunk->next)
+        doublings++;
+    size_t places = ((size_t)SMALLEST_CHUNK << doublings) / batch->sink.stride;
+    if (batch->limit > batch->places && places > batch->limit - batch->places)
+        places = batch->limit - batch->places;
+    if (places == 0)
+        places = 1;
+    weir_chunk *chunk = weir_alloc(batch->ledger.parent, WEIR_MEMORY_BATCH, sizeof *chunk + places * batch->sink.stride);
+    if (!chunk)
+        return NULL;
+    chunk->next = NULL;
+    chunk->capacity = places;
+    batch->places += places;
+    if (batch->filling)
+        batch->filling->next = chunk;
+    else
+        batch->chunks = chunk;
+    return chunk;
+}
+
+static void count_rows(weir_batch *batch)
+{
+    weir_chunk *chunk = batch->filling;
+    if (chunk)
+        chunk->count = (size_t)(batch->sink.next - chunk->places) / batch->sink.stride;
+}
+
+static int grow(weir_sink *sink)
+{
+    weir_batch *batch = (weir_batch *)(void *)sink;
+    count_rows(batch);
+    weir_chunk *chunk = batch->filling ? batch->filling->next : batch->chunks;
+    if (!chunk && !(chunk = add_chunk(batch)))
+        return WEIR_OUT_OF_MEMORY;
+    batch->filling = chunk;
+    sink->next = chunk->places;
+    sink->end = chunk->places + chunk->capacity * sink->stride;
+    return WEIR_OK;
+}
+
+weir_batch *weir_batch_new(weir_ledger *ledger, size_t stride)
+{
+    weir_batch *batch = weir_alloc_zero(ledger, WEIR_MEMORY_BATCH, sizeof *batch);
+    if (!batch)
+        return NULL;
+    weir_ledger_init(&batch->ledger, ledger);
+    weir_arena_init(&batch->arena, &batch->ledger, WEIR_MEMORY_BATCH, FIRST_TEXT_BLOCK);
+    batch->sink = (weir_sink){ .stride = stride, .arena = &batch->arena, .grow = grow };
+    return batch;
+}
+
+/* Frees the chunks that a fetch of `rows` rows has no use for. */
+static void trim_chunks(weir_batch *batch, size_t rows)
+{
+    size_t places = 0;
+    weir_chunk **link = &batch->chunks;
+    while (*link && (rows == 0 || places < rows)) {
+        places += (*link)->capacity;
+        link = &(*link)->next;
+    }
+    batch->places = places;
+    while (*link) {
+        weir_chunk *chunk = *link;
+        *link = chunk->next;
+        weir_free(chunk);
+    }
+}
+
+/* Room for values is judged by the smaller of the last two fetches: what a single giant needed is given back at once. */
+static int recycle_values(weir_batch *batch)
+{
+    weir_arena *arena = &batch->arena;
+    if (!arena->blocks)
+        return WEIR_OK;
+    size_t used = atomic_load(&batch->ledger.bytes) - (size_t)(arena->end - arena->next);
+    size_t usual = batch->usual && batch->usual < used ? batch->usual : used;
+    batch->usual = used;
+    weir_arena_reset(arena, 4 * usual + KEPT_AT_LEAST);
+    if (arena->blocks)
+        return WEIR_OK;
+    arena->first_size = usual + usual / 8 + FIRST_TEXT_BLOCK;
+    if (arena->first_size <= LARGE_BLOCK)
+        return WEIR_OK;
+    /* Arenas add at most 1 MiB at a time: take a larger first block in one piece, then use it from its beginning. */
+    if (!weir_arena_take(arena, arena->first_size))
+        return WEIR_OUT_OF_MEMORY;
+    weir_arena_reset(arena, SIZE_MAX);
+    return WEIR_OK;
+}
+
+int weir_batch_begin(weir_batch *batch, size_t rows)
+{
+    trim_chunks(batch, rows);
+    batch->limit = rows;
+    batch->filling = NULL;
+    batch->kept = false;
+    batch->sink.next = batch->sink.end = NULL;
+    batch->sink.count = 0;
+    for (weir_chunk *chunk = batch->chunks; chunk; chunk = chunk->next)
+        chunk->count = 0;
+    return recycle_values(batch);
+}
+
+size_t weir_batch_end(weir_batch *batch)
+{
+    count_rows(batch);
+    return batch->sink.count;
+}
+
+void weir_batch_free(weir_batch *batch)
+{
+    if (!batch)
+        return;
+    while (batch->chunks) {
+        weir_chunk *chunk = batch->chunks;
+        batch->chunks = chunk->next;
+        weir_free(chunk);
+    }
+    weir_arena_free(&batch->arena);
+    weir_free(batch);
+}
+
+void weir_batch_free_list(weir_batch **list)
+{
+    while (*list) {
+        weir_batch *batch = *list;
+        *list = batch->next;
+        weir_batch_free(batch);
+    }
+}

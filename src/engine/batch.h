@@ -1,0 +1,36 @@
+/* Batches: the rows of one fetch, in places of equal size, with the bytes of their values in one arena. */
+#ifndef WEIR_ENGINE_BATCH_H
+#define WEIR_ENGINE_BATCH_H
+#include "driver/driver.h"
+
+/* Places come in chunks of growing size, so that a large batch size costs nothing until rows arrive. */
+typedef struct weir_chunk weir_chunk;
+struct weir_chunk {
+    weir_chunk *next;
+    size_t capacity, count;             /* places; rows in them */
+    _Alignas(max_align_t) char places[];
+};
+
+typedef struct weir_batch weir_batch;
+struct weir_batch {
+    weir_sink   sink;                   /* first: growing finds the batch by it */
+    weir_batch *next;
+    weir_chunk *chunks, *filling;
+    size_t      places;                 /* in all chunks */
+    size_t      limit;                  /* rows asked for; 0: no limit */
+    weir_arena  arena;
+    weir_ledger ledger;                 /* of the arena; its parent is the result's */
+    size_t      usual;                  /* bytes that the values of the fetch before took */
+    bool        kept;                   /* the read in progress has handed out rows of it */
+};
+
+/* NULL: no memory. */
+weir_batch *weir_batch_new(weir_ledger *ledger, size_t stride);
+/* Empties the batch for a fetch of up to `rows` rows (0: any number). Keeps as much room as such fetches usually need, so that a
+ * steady stream allocates nothing and one giant row does not stay for ever. WEIR_OK or WEIR_OUT_OF_MEMORY. */
+int weir_batch_begin(weir_batch *batch, size_t rows);
+/* The fetch is over: the chunks know how many rows they have. Returns how many came in all. */
+size_t weir_batch_end(weir_batch *batch);
+void weir_batch_free(weir_batch *batch);
+void weir_batch_free_list(weir_batch **list);
+#endif

@@ -1,0 +1,299 @@
+/* Executing statements: options, guards, how rows will come, and the way from the text to the first rows. */
+#include <stdio.h>
+#include <string.h>
+#include "engine/result.h"
+#include "sql/text.h"
+
+enum { DEFAULT_ROW_BUFFER = 1000, FIRST_GROWTH = 5, SHOWN_PARAMETERS = 4096 };
+
+/* One execution on its way. */
+typedef struct execution {
+    weir_connection *connection;
+    weir_result     *result;
+    weir_execution_options options;     /* in force */
+    bool             began;             /* the transaction begins with this execution */
+    weir_error       error;
+} execution;
+
+static weir_log *log_of(const execution *run) { return &run->connection->core->log; }
+static int64_t number_of(const execution *run) { return run->connection->slot ? run->connection->slot->number : 0; }
+
+/* ---- options and guards ------------------------------------------------------------------------------------------------ */
+
+static int merge_options(execution *run, const weir_stmt *stmt, const weir_execution_options *call)
+{
+    weir_execution_options checked;
+    int status = weir_options_check(call, false, &checked, &run->error);
+    if (status != WEIR_OK)
+        return status;
+    weir_stmt_get_options(stmt, &run->options);
+    weir_options_merge(&run->options, &run->connection->options);
+    weir_options_merge(&run->options, &checked);
+    weir_options_effective(&run->options);
+    return WEIR_OK;
+}
+
+static bool is_lite(const execution *run) { return run->connection->core->driver->stream_mode == WEIR_MODE_STEPPING; }
+
+static weir_mode stream_mode(const execution *run)
+{
+    weir_cursor_mode asked = run->options.cursor_mode;
+    if (!is_lite(run) && (asked == WEIR_CURSOR_DECLARE || asked == WEIR_CURSOR_HOLD))
+        return WEIR_MODE_DECLARED;
+    return run->connection->core->driver->stream_mode;
+}
+
+/* Only what can be a cursor is streamed: options that come from a connection must not break its other statements. */
+static void decide_mode(execution *run)
+{
+    weir_result *result = run->result;
+    const weir_execution_options *options = &run->options;
+    result->mode = WEIR_MODE_BUFFERED;
+    if (result->compiled.facts.kind != WEIR_SQL_SELECT)
+        return;
+    result->yield_per = options->yield_per;
+    result->stream_results = options->stream_results;
+    result->max_row_buffer = options->max_row_buffer == 0 ? DEFAULT_ROW_BUFFER
+                           : options->max_row_buffer < 0 ? INT64_MAX : options->max_row_buffer;
+    result->growth = FIRST_GROWTH;
+    result->streaming = options->stream_results == WEIR_ON && options->parallel_plan != WEIR_ON;
+    if (!result->streaming)
+        return;
+    result->mode = stream_mode(run);
+    result->prefetch = options->yield_per > 0 && options->prefetch != WEIR_OFF && result->mode == WEIR_MODE_PORTAL &&
+                       !result->compiled.facts.locks_rows;
+}
+
+static int check_guards(execution *run)
+{
+    const weir_result *result = run->result;
+    if (result->compiled.facts.kind == WEIR_SQL_SELECT && run->options.cursor_mode == WEIR_CURSOR_HOLD && is_lite(run))
+        return weir_error_set(&run->error, WEIR_NOT_SUPPORTED, "SQLite has no cursors that outlive their transaction (WEIR_CURSOR_HOLD)");
+    if (result->streaming && run->connection->options.isolation_level == WEIR_AUTOCOMMIT && !run->connection->in_transaction)
+        return weir_error_set(&run->error, WEIR_INVALID_REQUEST,
+                              "A stream needs a transaction, and this connection is in AUTOCOMMIT: call weir_connection_begin first, "
+                              "or execute without yield_per and stream_results");
+    return WEIR_OK;
+}
+
+/* ---- telling ------------------------------------------------------------------------------------------------------------ */
+
+static int warn_unordered(execution *run)
+{
+    const weir_result *result = run->result;
+    if (!result->streaming || result->compiled.facts.ordered)
+        return WEIR_OK;
+    return weir_warn(log_of(run), number_of(run), &run->error,
+                     "A stream without ORDER BY: its rows come in no defined order, which may differ between two runs");
+}
+
+static void log_statement(const execution *run)
+{
+    const weir_compiled *compiled = &run->result->compiled;
+    weir_log *log = log_of(run);
+    if (!log->fn && !log->echo)
+        return;
+    char shown[SHOWN_PARAMETERS] = "";
+    if (!log->hide_parameters)
+        weir_compiled_show_parameters(compiled, shown, sizeof shown);
+    else if (compiled->value_count)
+        strcpy(shown, "…");
+    weir_log_event_out(log, WEIR_LOG_STATEMENT, number_of(run), compiled->sql, shown, 0);
+}
+
+static int warn_declared(execution *run)
+{
+    const weir_result *result = run->result;
+    size_t declared = result->compiled.declared_count, returned = result->cursor->column_count;
+    if (!result->cursor->returns_rows || declared <= returned)
+        return WEIR_OK;
+    return weir_warn(log_of(run), number_of(run), &run->error,
+                     "Number of columns in textual SQL (%zu) is smaller than number of columns requested (%zu)", declared, returned);
+}
+
+/* ---- the steps ----------------------------------------------------------------------------------------------------------- */
+
+static int make_cursor(execution *run)
+{
+    weir_result *result = run->result;
+    const weir_driver *driver = run->connection->core->driver;
+    weir_cursor *cursor = weir_arena_take(&result->arena, driver->cursor_size);
+    if (!cursor)
+        return weir_error_out_of_memory(&run->error);
+    memset(cursor, 0, driver->cursor_size);
+    cursor->link = weir_connection_link(run->connection);
+    cursor->arena = &result->arena;
+    cursor->statement = &result->compiled;
+    cursor->mode = result->mode;
+    cursor->hold = result->mode == WEIR_MODE_DECLARED && run->options.cursor_mode == WEIR_CURSOR_HOLD;
+    cursor->parallel_plan = run->options.parallel_plan == WEIR_ON;
+    cursor->named = run->options.prepared != WEIR_OFF;
+    cursor->row_count = -1;
+    result->cursor = cursor;
+    return WEIR_OK;
+}
+
+static int prepare(execution *run)
+{
+    weir_cursor *cursor = run->result->cursor;
+    return weir_connection_drive(run->connection, cursor->link->driver->prepare(cursor->link, cursor), &run->error);
+}
+
+/* One step per column: how its field becomes a cell of the row. */
+static int plan_rows(execution *run)
+{
+    weir_result *result = run->result;
+    weir_cursor *cursor = result->cursor;
+    const weir_compiled *compiled = &result->compiled;
+    if (!cursor->returns_rows)
+        return WEIR_OK;
+    if (weir_result_describe(result, cursor->columns, cursor->column_count, compiled->declared, compiled->declared_count) != WEIR_OK)
+        return weir_error_out_of_memory(&run->error);
+    cursor->steps = weir_arena_take(&result->arena, (cursor->column_count + 1) * sizeof *cursor->steps);
+    if (!cursor->steps)
+        return weir_error_out_of_memory(&run->error);
+    for (size_t i = 0; i < cursor->column_count; i++) {
+        weir_step *step = &cursor->steps[i];
+        *step = (weir_step){ .offset = weir_row_stride(i), .type = cursor->columns[i].type };
+        int status = cursor->link->driver->plan_cell(cursor->link, cursor, i, &result->arena, step);
+        if (status == WEIR_OUT_OF_MEMORY)
+            return weir_error_out_of_memory(&run->error);
+        if (status != WEIR_OK)
+            return weir_error_set(&run->error, status, "column '%s' has a type that cannot be read", cursor->columns[i].name);
+    }
+    return WEIR_OK;
+}
+
+/* A growing buffer begins with a single row; a fixed one with itself; what is buffered comes whole. */
+static int64_t first_rows(const weir_result *result)
+{
+    return !result->streaming ? 0 : result->yield_per ? result->yield_per : 1;
+}
+
+static int open_cursor(execution *run)
+{
+    weir_result *result = run->result;
+    weir_cursor *cursor = result->cursor;
+    weir_batch *batch = NULL;
+    if (cursor->returns_rows) {
+        batch = weir_result_batch_for(result, first_rows(result));
+        if (!batch)
+            return weir_error_out_of_memory(&run->error);
+        cursor->sink = &batch->sink;
+    }
+    int started = cursor->link->driver->open(cursor->link, cursor, first_rows(result));
+    int status = weir_connection_drive(run->connection, started, &run->error);
+    if (status != WEIR_OK) {
+        weir_batch_free(batch);
+        return status;
+    }
+    result->row_count = cursor->row_count;
+    result->ended = cursor->ended || !cursor->returns_rows;
+    if (batch)
+        weir_result_batch_came(result, batch);
+    return WEIR_OK;
+}
+
+static int begin(execution *run)
+{
+    weir_connection *connection = run->connection;
+    bool was_in_transaction = connection->in_transaction;
+    int status = weir_connection_ready(connection, true, &run->error);
+    if (status != WEIR_OK)
+        return status;
+    run->began = !was_in_transaction;
+    weir_connection_add_result(connection, run->result, run->result->mode == WEIR_MODE_DECLARED &&
+                                                        run->options.cursor_mode == WEIR_CURSOR_HOLD);
+    return WEIR_OK;
+}
+
+static int prepare_and_open(execution *run)
+{
+    int status = make_cursor(run);
+    if (status == WEIR_OK)
+        status = prepare(run);
+    if (status == WEIR_OK)
+        status = warn_declared(run);
+    if (status == WEIR_OK)
+        status = plan_rows(run);
+    return status == WEIR_OK ? open_cursor(run) : status;
+}
+
+/* A prepared statement that no longer fits the database is prepared again once, if nothing of the transaction gets lost. */
+static int open_again(execution *run, int status)
+{
+    weir_result *result = run->result;
+    if (!result->cursor || !result->cursor->stale || !run->began || !result->cursor->link)
+        return status;
+    weir_result_release(result);
+    weir_error ignored;
+    if (run->connection->in_transaction && weir_connection_rollback(run->connection) != WEIR_OK)
+        return status;
+    if (weir_connection_ready(run->connection, true, &ignored) != WEIR_OK)
+        return status;
+    weir_connection_add_result(run->connection, result, result->mode == WEIR_MODE_DECLARED && run->options.cursor_mode == WEIR_CURSOR_HOLD);
+    weir_error_clear(&run->error);
+    return prepare_and_open(run);
+}
+
+static int execute(execution *run, const weir_stmt *stmt, const weir_execution_options *options)
+{
+    weir_result *result = run->result;
+    int status = weir_stmt_compile(stmt, run->connection->core->driver->dialect, &result->arena, &result->compiled, &run->error);
+    if (status != WEIR_OK || (status = merge_options(run, stmt, options)) != WEIR_OK)
+        return status;
+    decide_mode(run);
+    if ((status = check_guards(run)) != WEIR_OK || (status = begin(run)) != WEIR_OK || (status = warn_unordered(run)) != WEIR_OK)
+        return status;
+    log_statement(run);
+    status = prepare_and_open(run);
+    if (status != WEIR_OK)
+        status = open_again(run, status);
+    if (status != WEIR_OK)
+        return status;
+    if (result->streaming && result->returns_rows)
+        weir_result_read_ahead(result);
+    else
+        weir_result_release(result);
+    return WEIR_OK;
+}
+
+static void keep_failure(execution *run)
+{
+    weir_result *result = run->result;
+    if (!run->error.sql[0] && result->compiled.sql)
+        weir_error_text(run->error.sql, sizeof run->error.sql, result->compiled.sql, result->compiled.sql_length);
+    weir_result_fail(result, &run->error);
+    weir_result_release(result);
+    result->ended = true;
+    weir_connection_failed(run->connection, &run->error);
+}
+
+weir_result *weir_connection_execute(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options)
+{
+    execution run = { .connection = connection };
+    if (!connection->core) {            /* one of the constant objects */
+        if (weir_connection_ready(connection, false, &run.error) == WEIR_OK)
+            weir_error_set(&run.error, WEIR_RESOURCE_CLOSED, "This Connection is closed");
+        return weir_result_failed(&run.error, NULL);
+    }
+    run.result = weir_result_new(connection->core);
+    if (!run.result) {
+        weir_error_out_of_memory(&run.error);
+        weir_connection_failed(connection, &run.error);
+        return (weir_result *)(uintptr_t)&weir_result_constant_no_memory;
+    }
+    if (execute(&run, stmt, options) != WEIR_OK)
+        keep_failure(&run);
+    return run.result;
+}
+
+int64_t weir_connection_run(weir_connection *connection, const char *sql)
+{
+    weir_stmt *stmt = weir_sql(sql);
+    weir_result *result = weir_connection_execute(connection, stmt, NULL);
+    int64_t rows = weir_result_rowcount(result);
+    int status = weir_result_close(&result);
+    weir_stmt_free(&stmt);
+    return status != WEIR_OK ? status : rows > 0 ? rows : 0;
+}

@@ -1,0 +1,353 @@
+/* Reading results: one queue of rows behind all styles, and how many rows each fetch asks for. */
+#include "engine/result.h"
+#include <string.h>
+
+enum { GROWTH_FACTOR = 5, SPARE_BATCHES = 2, KEYS_BY_FUNCTION = -2 };
+
+/* ---- batches that come and go --------------------------------------------------------------------------------------------- */
+
+static void recycle(weir_result *result, weir_batch *batch, size_t most)
+{
+    if (result->spare_count >= most) {
+        weir_batch_free(batch);
+        return;
+    }
+    batch->next = result->spare;
+    result->spare = batch;
+    result->spare_count++;
+}
+
+/* Rows handed out by the read before die here. As many batches stay as that read needed: the next is likely to need them too. */
+static void end_kept_rows(weir_result *result)
+{
+    size_t most = result->kept_count + 1 > SPARE_BATCHES ? result->kept_count + 1 : SPARE_BATCHES;
+    while (result->kept) {
+        weir_batch *batch = result->kept;
+        result->kept = batch->next;
+        recycle(result, batch, most);
+    }
+    result->kept_count = 0;
+    while (result->spare_count > most) {
+        weir_batch *batch = result->spare;
+        result->spare = batch->next;
+        result->spare_count--;
+        weir_batch_free(batch);
+    }
+    if (result->batch)
+        result->batch->kept = false;
+}
+
+/* The batch that was read is at its end: it is kept as long as rows of it are in the program's hands. */
+static void retire_batch(weir_result *result)
+{
+    weir_batch *batch = result->batch;
+    if (!batch)
+        return;
+    result->batch = NULL;
+    result->chunk = NULL;
+    result->at = result->limit = result->end = NULL;
+    if (batch->kept) {
+        batch->next = result->kept;
+        result->kept = batch;
+        result->kept_count++;
+    } else {
+        recycle(result, batch, result->kept_count + SPARE_BATCHES);
+    }
+}
+
+static void open_window(weir_result *result, weir_chunk *chunk)
+{
+    result->chunk = chunk;
+    result->at = chunk->places;
+    result->end = chunk->places + chunk->count * result->stride;
+    result->limit = result->at;
+}
+
+static bool next_chunk(weir_result *result)
+{
+    if (!result->chunk || !result->chunk->next || result->chunk->next->count == 0)
+        return false;
+    open_window(result, result->chunk->next);
+    return true;
+}
+
+weir_batch *weir_result_batch_for(weir_result *result, int64_t rows)
+{
+    weir_batch *batch = result->spare;
+    if (batch) {
+        result->spare = batch->next;
+        result->spare_count--;
+    } else {
+        batch = weir_batch_new(&result->ledger, result->stride);
+    }
+    if (batch && weir_batch_begin(batch, (size_t)rows) == WEIR_OK)
+        return batch;
+    weir_batch_free(batch);
+    return NULL;
+}
+
+void weir_result_batch_came(weir_result *result, weir_batch *batch)
+{
+    if (weir_batch_end(batch) > 0)
+        result->batches++;
+    result->batch = batch;
+    if (batch->chunks && batch->chunks->count)
+        open_window(result, batch->chunks);
+}
+
+/* ---- fetching --------------------------------------------------------------------------------------------------------------- */
+
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* A fixed buffer always asks for itself; sized reads for what they lack; else the buffer grows (5, 25, 125, … to its maximum). */
+static int64_t rows_to_ask(weir_result *result, int64_t wanted)
+{
+    if (wanted == WEIR_ALL_ROWS && !result->unique)
+        return 0;
+    if (result->yield_per)
+        return result->yield_per;
+    if (wanted > 0)
+        return wanted;
+    if (result->max_row_buffer == INT64_MAX)
+        return 0;
+    int64_t rows = smaller(result->growth, result->max_row_buffer);
+    result->growth = smaller(rows * GROWTH_FACTOR, result->max_row_buffer);
+    return rows;
+}
+
+void weir_result_read_ahead(weir_result *result)
+{
+    weir_cursor *cursor = result->cursor;
+    if (!result->prefetch || result->ended || !cursor->may_prefetch || !cursor->link || !cursor->link->driver->read_ahead)
+        return;
+    /* What goes wrong here is met again, and told, by the fetch. */
+    (void)cursor->link->driver->read_ahead(cursor->link, cursor, result->yield_per);
+}
+
+static int fetch_from_server(weir_result *result, weir_batch *batch, int64_t rows)
+{
+    weir_connection *connection = result->open.connection;
+    weir_cursor *cursor = result->cursor;
+    weir_error error = { 0 };
+    int status = weir_connection_ready(connection, false, &error);
+    if (status == WEIR_OK && cursor->link) {
+        cursor->sink = &batch->sink;
+        status = weir_connection_drive(connection, cursor->link->driver->fetch(cursor->link, cursor, rows), &error);
+    }
+    if (status == WEIR_OK && batch->sink.count == 0 && !cursor->ended)
+        status = weir_error_set(&error, WEIR_INTERNAL, "a fetch brought neither rows nor the end of the result");
+    if (status == WEIR_OK) {
+        result->ended = cursor->ended;
+        return WEIR_OK;
+    }
+    if (!error.sql[0])
+        weir_error_text(error.sql, sizeof error.sql, result->compiled.sql, result->compiled.sql_length);
+    weir_result_fail(result, &error);
+    weir_connection_failed(connection, &error);
+    weir_result_release(result);
+    return status;
+}
+
+static int fetch(weir_result *result, int64_t rows)
+{
+    weir_error error;
+    weir_batch *batch = weir_result_batch_for(result, rows);
+    if (!batch) {
+        weir_error_out_of_memory(&error);
+        return weir_result_fail(result, &error);
+    }
+    int status;
+    if (result->frozen) {
+        status = weir_frozen_read(result, batch);
+        if (status != WEIR_OK) {
+            weir_error_out_of_memory(&error);
+            weir_result_fail(result, &error);
+        }
+    } else {
+        status = fetch_from_server(result, batch, rows);
+    }
+    if (status != WEIR_OK) {
+        weir_batch_free(batch);
+        return status;
+    }
+    weir_result_batch_came(result, batch);
+    if (!result->frozen && rows == result->yield_per)
+        weir_result_read_ahead(result);
+    return WEIR_OK;
+}
+
+/* ---- taking rows ---------------------------------------------------------------------------------------------------------------- */
+
+/* The rows ended: the cursor goes, and so does the room for rows to come. */
+static void soft_close(weir_result *result)
+{
+    weir_result_release(result);
+    weir_batch_free_list(&result->spare);
+    result->spare_count = 0;
+}
+
+static inline weir_row *hand_out(weir_result *result)
+{
+    weir_row *row = (weir_row *)(void *)result->at;
+    result->at += result->stride;
+    row->view = result->view;
+    row->number = ++result->taken;
+    return row;
+}
+
+static weir_row *take_any(weir_result *result, int64_t wanted)
+{
+    for (;;) {
+        if (result->at != result->end) {
+            weir_row *row = hand_out(result);
+            result->limit = result->unique ? result->at : result->end;
+            return row;
+        }
+        if (next_chunk(result))
+            continue;
+        retire_batch(result);
+        if (result->ended) {
+            soft_close(result);
+            return NULL;
+        }
+        if (fetch(result, rows_to_ask(result, wanted)) != WEIR_OK)
+            return NULL;
+    }
+}
+
+static int is_new(weir_result *result, const weir_row *row, int column)
+{
+    if (result->key) {
+        weir_value key = result->key(row, result->key_context);
+        const weir_value *values[] = { &key };
+        return weir_seen_add(&result->seen, KEYS_BY_FUNCTION - result->key_generation, values, 1);
+    }
+    if (column == WEIR_WHOLE_ROW)
+        return weir_seen_add_row(&result->seen, WEIR_WHOLE_ROW, row);
+    const weir_value *values[] = { &row->cells[column] };
+    return weir_seen_add(&result->seen, column, values, 1);
+}
+
+weir_row *weir_result_take(weir_result *result, int64_t wanted, int column)
+{
+    for (;;) {
+        weir_row *row = take_any(result, wanted);
+        if (!row || !result->unique)
+            return row;
+        int outcome = is_new(result, row, column);
+        if (outcome < 0) {
+            weir_error error;
+            weir_error_out_of_memory(&error);
+            weir_result_fail(result, &error);
+        }
+        if (result->error.status != WEIR_OK)
+            return NULL;
+        if (outcome > 0)
+            return row;
+        result->repeated++;
+    }
+}
+
+int weir_result_begin_read(weir_result *result)
+{
+    int status = weir_result_check(result);
+    if (status == WEIR_OK)
+        end_kept_rows(result);
+    return status;
+}
+
+static int add_to_list(weir_result *result, weir_row *row, int column)
+{
+    if (result->list_count == result->list_capacity) {
+        size_t capacity = result->list_capacity ? result->list_capacity * 2 : 64;
+        void *list = weir_resize(&result->ledger, WEIR_MEMORY_BATCH, result->list, capacity * sizeof(void *));
+        if (!list) {
+            weir_error error;
+            weir_error_out_of_memory(&error);
+            return weir_result_fail(result, &error);
+        }
+        result->list = list;
+        result->list_capacity = capacity;
+    }
+    if (column == WEIR_WHOLE_ROW) {
+        ((const weir_row **)result->list)[result->list_count++] = row;
+        return WEIR_OK;
+    }
+    const weir_value *value = weir_view_value(result->whole, row, (size_t)column);
+    if (value)
+        ((const weir_value **)result->list)[result->list_count++] = value;
+    return result->error.status;
+}
+
+int weir_result_collect(weir_result *result, size_t count, int column)
+{
+    result->list_count = 0;
+    while (result->list_count < count) {
+        size_t missing = count - result->list_count;
+        weir_row *row = weir_result_take(result, count == SIZE_MAX || missing > INT64_MAX ? WEIR_ALL_ROWS : (int64_t)missing, column);
+        if (!row)
+            break;
+        result->batch->kept = true;
+        if (add_to_list(result, row, column) != WEIR_OK)
+            break;
+    }
+    return result->error.status;
+}
+
+weir_row *weir_result_take_single(weir_result *result, weir_single kind, int column)
+{
+    if (weir_result_begin_read(result) != WEIR_OK)
+        return NULL;
+    weir_row *row = weir_result_take(result, 1, column), *second = NULL;
+    if (row && kind != WEIR_SINGLE_FIRST) {
+        result->batch->kept = true;
+        second = weir_result_take(result, 1, column);
+    }
+    weir_result_hard_close(result);
+    weir_error error = { 0 };
+    if (second)
+        weir_error_set(&error, WEIR_MULTIPLE_RESULTS_FOUND, "Multiple rows were found when %s was required",
+                       kind == WEIR_SINGLE_ONE ? "exactly one" : "one or none");
+    else if (!row && kind == WEIR_SINGLE_ONE)
+        weir_error_set(&error, WEIR_NO_RESULT_FOUND, "No row was found when one was required");
+    return weir_error_keep(&result->error, &error) == WEIR_OK ? row : NULL;
+}
+
+/* ---- the public ways of reading -------------------------------------------------------------------------------------------------- */
+
+static const weir_row *next_slowly(weir_result *result)
+{
+    return weir_result_begin_read(result) == WEIR_OK ? weir_result_take(result, 0, WEIR_WHOLE_ROW) : NULL;
+}
+
+const weir_row *weir_result_next(weir_result *result)
+{
+    return result->at != result->limit ? hand_out(result) : next_slowly(result);
+}
+
+static const weir_partition *read_partition(weir_result *result, size_t count)
+{
+    if (weir_result_begin_read(result) != WEIR_OK || weir_result_collect(result, count, WEIR_WHOLE_ROW) != WEIR_OK)
+        return NULL;
+    result->partition = (weir_partition){ .count = result->list_count, .rows = result->list };
+    return &result->partition;
+}
+
+const weir_partition *weir_result_fetchmany(weir_result *result, size_t rows)
+{
+    if (rows == 0)
+        rows = result->yield_per ? (size_t)result->yield_per : WEIR_DEFAULT_CHUNK;
+    const weir_partition *partition = read_partition(result, rows);
+    return partition && partition->count ? partition : NULL;
+}
+
+const weir_partition *weir_result_next_partition(weir_result *result, size_t rows) { return weir_result_fetchmany(result, rows); }
+const weir_partition *weir_result_all(weir_result *result) { return read_partition(result, SIZE_MAX); }
+
+const weir_row *weir_result_first(weir_result *result) { return weir_result_take_single(result, WEIR_SINGLE_FIRST, WEIR_WHOLE_ROW); }
+const weir_row *weir_result_one(weir_result *result) { return weir_result_take_single(result, WEIR_SINGLE_ONE, WEIR_WHOLE_ROW); }
+
+const weir_row *weir_result_one_or_none(weir_result *result)
+{
+    return weir_result_take_single(result, WEIR_SINGLE_ONE_OR_NONE, WEIR_WHOLE_ROW);
+}
