@@ -207,6 +207,17 @@ static bool declare_parameter(weir_pg_link *link, weir_pg_cursor *cursor)
     return true;
 }
 
+/* The group's error becomes the operation's; what met an aborted transaction names the error that nobody has fetched yet. */
+static int group_failed(weir_pg_link *link)
+{
+    weir_error *error = &link->group_error;
+    if (!strcmp(error->sqlstate, "25P02") && link->abort_cause.status != WEIR_OK)
+        snprintf(error->detail, sizeof error->detail, "aborted by: %.480s", link->abort_cause.message);
+    link->base.error = *error;
+    weir_error_clear(error);
+    return link->base.error.status;
+}
+
 static int prepare_again(weir_pg_link *link, weir_pg_cursor *cursor)
 {
     bool guarded = link->prepare_guarded, begun = link->begin_sent;
@@ -232,10 +243,8 @@ static int prepare_next(weir_pg_link *link)
     if (link->group_error.status != WEIR_OK) {
         if (!link->catalog_asked && declare_parameter(link, cursor))
             return prepare_again(link, cursor);
-        link->base.error = link->group_error;
-        weir_error_clear(&link->group_error);
         leave_statement(cursor);
-        return link->base.error.status;
+        return group_failed(link);
     }
     if (!link->catalog_asked && weir_pg_catalog_ask(link, cursor->statement)) {
         link->catalog_asked = true;
@@ -507,9 +516,5 @@ int weir_pg_operation_next(weir_pg_link *link)
     }
     if (link->operation == WEIR_PG_OPEN)
         note_stale(link, cursor);
-    if (!strcmp(link->group_error.sqlstate, "25P02") && link->abort_cause.status != WEIR_OK)
-        snprintf(link->group_error.detail, sizeof link->group_error.detail, "aborted by: %.480s", link->abort_cause.message);
-    link->base.error = link->group_error;
-    weir_error_clear(&link->group_error);
-    return link->base.error.status;
+    return group_failed(link);
 }
