@@ -99,11 +99,16 @@ static int csv_row(weir_sheet *sheet, const weir_value *const *values)
     return WEIR_OK;
 }
 
-static int csv_begin(weir_sheet *sheet)
+static int csv_check(weir_sheet *sheet)
 {
     if (has_special(sheet->null_text, sheet->null_length))
         return weir_error_set(sheet->error, WEIR_ARGUMENT,
                               "the text for NULL may hold no comma, quote or line end: quotes would make it a text");
+    return WEIR_OK;
+}
+
+static int csv_begin(weir_sheet *sheet)
+{
     for (size_t i = 0; sheet->header && i < sheet->column_count; i++) {
         weir_text name = sheet->names[i];
         if (weir_check_text(sheet, i, &name) != WEIR_OK)
@@ -117,4 +122,4 @@ static int csv_begin(weir_sheet *sheet)
     return WEIR_OK;
 }
 
-const weir_format weir_format_csv = { "csv", { ".csv" }, csv_begin, csv_row };
+const weir_format weir_format_csv = { "csv", { ".csv" }, csv_check, csv_begin, csv_row };

@@ -25,6 +25,8 @@ typedef struct weir_sheet {
 typedef struct weir_format {
     const char *name;
     const char *suffixes[4];            /* of file names, with the point; NULL-terminated */
+    /* May be NULL. Before anything is opened: WEIR_ARGUMENT for options that make no sense. */
+    int (*check)(weir_sheet *sheet);
     /* The columns are known: writes what stands in front of the rows. Called once, before the first row. */
     int (*begin)(weir_sheet *sheet);
     /* One row of sheet->column_count values. A status; errors of the output may wait in it. */

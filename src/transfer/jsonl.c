@@ -92,7 +92,8 @@ static bool is_number(const weir_value *value)
 {
     if (value->type == WEIR_T_FLOAT || value->type == WEIR_T_DOUBLE)
         return value->as.d - value->as.d == 0;      /* neither NaN nor infinite */
-    return value->type == WEIR_T_INT16 || value->type == WEIR_T_INT32 || value->type == WEIR_T_INT64 || value->type == WEIR_T_BOOL;
+    return value->type == WEIR_T_BOOL || value->type == WEIR_T_INT16 || value->type == WEIR_T_INT32 ||
+           value->type == WEIR_T_INT64;
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------- */
@@ -256,4 +257,4 @@ static int jsonl_begin(weir_sheet *sheet)
     return sheet->prefixes.failed ? weir_error_out_of_memory(sheet->error) : WEIR_OK;
 }
 
-const weir_format weir_format_jsonl = { "jsonl", { ".jsonl", ".ndjson", ".json" }, jsonl_begin, jsonl_row };
+const weir_format weir_format_jsonl = { "jsonl", { ".jsonl", ".ndjson", ".json" }, NULL, jsonl_begin, jsonl_row };

@@ -1,5 +1,6 @@
 /* Writers: a result's rows through a format into an output. */
 #include "base/arena.h"
+#include "engine/rows.h"
 #include "transfer/format.h"
 
 struct weir_writer {
@@ -49,7 +50,7 @@ static int take_options(weir_writer *writer, const char *path, const weir_writer
     writer->sheet.null_length = length;
     writer->sheet.header = options.header != WEIR_OFF;
     writer->sheet.replace_invalid_text = options.replace_invalid_text == WEIR_ON;
-    return WEIR_OK;
+    return writer->format->check ? writer->format->check(&writer->sheet) : WEIR_OK;
 }
 
 static void init_sheet(weir_writer *writer)
@@ -81,18 +82,20 @@ weir_writer *weir_writer_open(const char *path, const weir_writer_options *optio
 }
 
 /* ---- columns ------------------------------------------------------------------------------------------------------- */
-static int begin(weir_writer *writer, const weir_result *result)
+/* Takes the columns' names, from a result or from the first row's view, and writes what stands in front of the rows. */
+static int begin(weir_writer *writer, const weir_result *result, const weir_view *view)
 {
     weir_sheet *sheet = &writer->sheet;
-    size_t count = weir_result_column_count(result);
+    size_t count = view ? view->count : weir_result_column_count(result);
     if (count == 0)
-        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a result without columns cannot be written");
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a %s without columns cannot be written",
+                              view ? "row" : "result");
     sheet->names = weir_arena_take(&writer->arena, count * sizeof *sheet->names);
     writer->values = weir_arena_take(&writer->arena, count * sizeof *writer->values);
     if (!sheet->names || !writer->values)
         return weir_error_out_of_memory(&writer->error);
     for (size_t i = 0; i < count; i++) {
-        const char *name = weir_result_column(result, i)->name;
+        const char *name = view ? view->columns[i].name : weir_result_column(result, i)->name;
         size_t length = name ? strlen(name) : 0;
         char *copy = weir_arena_bytes(&writer->arena, length + 1);
         if (!copy)
@@ -119,7 +122,7 @@ int weir_writer_columns(weir_writer *writer, const weir_result *result)
 {
     if (ready(writer) != WEIR_OK || weir_error_keep(&writer->error, weir_result_error(result)) != WEIR_OK || writer->begun)
         return writer->error.status;
-    return begin(writer, result);
+    return begin(writer, result, NULL);
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------------------------- */
@@ -130,20 +133,27 @@ static void shrink(weir_buffer *buffer)
         weir_buffer_free(buffer);
 }
 
+static int collect_values(weir_writer *writer, const weir_row *row)
+{
+    size_t count = row->view->count;
+    bool direct = row->view->direct == count;
+    for (size_t i = 0; i < count; i++) {
+        writer->values[i] = direct ? &row->cells[i] : weir_view_value(row->view, row, i);
+        if (!writer->values[i])
+            return weir_error_keep(&writer->error, row->view->error);
+    }
+    return WEIR_OK;
+}
+
 int weir_writer_row(weir_writer *writer, const weir_row *row)
 {
-    if (ready(writer) != WEIR_OK)
+    if (ready(writer) != WEIR_OK || (!writer->begun && begin(writer, NULL, row->view) != WEIR_OK))
         return writer->error.status;
-    size_t count = weir_row_count(row);
-    if (count == 0)
-        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a row without columns cannot be written");
-    if (!writer->begun)
-        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "weir_writer_columns must come before the first row");
-    if (count != writer->sheet.column_count)
-        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a row of %zu columns in a file of %zu", count,
+    if (row->view->count != writer->sheet.column_count)
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a row of %zu columns in a file of %zu", row->view->count,
                               writer->sheet.column_count);
-    for (size_t i = 0; i < count; i++)
-        writer->values[i] = weir_row_value_at(row, (int)i);
+    if (collect_values(writer, row) != WEIR_OK)
+        return writer->error.status;
     int status = writer->format->row(&writer->sheet, writer->values);
     shrink(&writer->sheet.scratch);
     shrink(&writer->sheet.clean);

@@ -1,0 +1,267 @@
+/* weir export: a query's rows into a file. */
+#include "export.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "estimate.h"
+#include "failure.h"
+#include "progress.h"
+#include "query.h"
+#include "signals.h"
+#include "stats.h"
+
+#define ROW(name, value, kind, member, choices, help) { name, value, kind, offsetof(export_settings, member), choices, help }
+static const option_row rows[] = {
+    ROW("--table", "T", OPTION_TEXT, table, NULL,
+        "the table or view: name, or schema.name; quoted for you, so capital letters\n"
+        "count (put a name with a point in it into double quotes)"),
+    ROW("--query", "SQL", OPTION_TEXT, query, NULL, "the query, instead of --table"),
+    ROW("--param", "NAME=VALUE", OPTION_LIST, parameters, NULL, "the value of :NAME in --query or --where; may be repeated"),
+    ROW("--columns", "A,B", OPTION_TEXT, columns, NULL, "with --table: only these columns, in this order"),
+    ROW("--where", "SQL", OPTION_TEXT, where, NULL, "with --table: only rows for which this condition holds"),
+    ROW("--order-by", "SQL", OPTION_TEXT, order_by, NULL, "with --table: the order, as in \"id, created_at desc\""),
+    ROW("--to", "FILE|-", OPTION_TEXT, to, NULL,
+        "where to; - is standard output. A file gets its name when it is whole"),
+    ROW("--format", "csv|jsonl", OPTION_TEXT, format, NULL,
+        "default: by the file's suffix (.csv; .jsonl, .ndjson, .json), else csv"),
+    ROW("--yield-per", "N", OPTION_COUNT, yield_per, NULL,
+        "rows held at a time, default 5000; 0 reads the whole result into memory"),
+    ROW("--null", "TEXT", OPTION_TEXT, null_text, NULL,
+        "csv: what NULL is written as; default: nothing, and the empty string is \"\""),
+    ROW("--header", NULL, OPTION_ON, header, NULL, "csv: a first line with the columns' names (the default)"),
+    ROW("--no-header", NULL, OPTION_OFF, header, NULL, "csv: no such line"),
+    ROW("--replace-invalid", NULL, OPTION_ON, replace_invalid, NULL,
+        "write U+FFFD where a text is not valid UTF-8, instead of failing"),
+    ROW("--stats", "json", OPTION_TEXT, stats, "json", "print one line of JSON about the run on standard error at the end"),
+    ROW("--quiet", NULL, OPTION_ON, quiet, NULL, "no progress line"),
+    ROW("--help", NULL, OPTION_HELP, url, NULL, "this text"),
+};
+
+static int run_export(int count, char **words);
+
+const command_spec export_command = {
+    .name = "export",
+    .usage = "URL (--table T | --query SQL) --to FILE|- [options]",
+    .summary = "write a table or a query's rows to a file",
+    .options = rows,
+    .option_count = sizeof rows / sizeof *rows,
+    .argument_offset = offsetof(export_settings, url),
+    .argument = "URL",
+    .notes =
+        "URLs:\n"
+        "  sqlite:///relative.db  sqlite:////absolute.db\n"
+        "  postgresql://user@host:port/database?parameter=value (all of libpq's parameters, as service=, sslmode=)\n"
+        "Passwords need not stand in the URL: PGPASSWORD, ~/.pgpass and service= work.\n"
+        "\n"
+        "Parameters are sent as values, never put into the SQL text. PostgreSQL reads them as the type that the query wants; to\n"
+        "SQLite, integers and decimals are sent as numbers and all else as text.\n"
+        "PostgreSQL exports run in one REPEATABLE READ READ ONLY transaction: one snapshot of the data.\n"
+        "CSV is RFC 4180 with LF line ends. In a file of one column, NULL is written \"\" unless --null is given, since readers\n"
+        "skip empty lines.\n"
+        "\n"
+        "Exit codes: 0 all is written; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM. After a failure no file is left.\n",
+    .run = run_export,
+};
+
+/* All that an export has open. */
+typedef struct export_run {
+    const export_settings *settings;
+    text             sql, url;
+    weir_engine     *engine;
+    weir_connection *connection;
+    weir_stmt       *stmt;
+    weir_result     *result;
+    weir_writer     *writer;
+    bool             sqlite;
+    export_stats     stats;
+} export_run;
+
+/* After a signal whatever fails is its consequence: then only the signal is told of. */
+static int failed(const char *what, const weir_error *error)
+{
+    return signals_caught() ? signals_report(signals_caught()) : failure_report(what, error);
+}
+
+static int check_settings(const export_settings *s)
+{
+    if (!s->table == !s->query)
+        return failure_say(EXIT_USAGE, "wrong usage: %s; give one of them", s->table ? "--table and --query exclude each other"
+                                                                                     : "neither --table nor --query is given");
+    const char *companion = s->columns ? "--columns" : s->where ? "--where" : s->order_by ? "--order-by" : NULL;
+    if (s->query && companion)
+        return failure_say(EXIT_USAGE, "wrong usage: %s goes with --table only; write it into the query", companion);
+    if (!s->to)
+        return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
+    return 0;
+}
+
+/* SQLite would make an empty database of a mistyped name. */
+static void refuse_new_file(const char *url, text *out)
+{
+    bool has_path = strcmp(url, "sqlite://") != 0 && strcmp(url, "sqlite:///:memory:") != 0;
+    text_add(out, url);
+    if (text_begins(url, "sqlite://") && has_path && !strstr(url, "?mode=") && !strstr(url, "&mode="))
+        text_add(out, strchr(url, '?') ? "&mode=rw" : "?mode=rw");
+}
+
+static int open_engine(export_run *run)
+{
+    refuse_new_file(run->settings->url, &run->url);
+    if (weir_engine_open(&run->engine, run->url.data, WEIR_ENGINE_OPTIONS(.pool_size = 1)) != WEIR_OK)
+        return failed("cannot use the database URL", weir_engine_error(run->engine));
+    run->sqlite = !strcmp(weir_engine_dialect(run->engine), "sqlite");
+    return 0;
+}
+
+static int open_writer(export_run *run)
+{
+    const export_settings *s = run->settings;
+    run->writer = weir_writer_open(s->to, WEIR_WRITER_OPTIONS(.format = s->format, .null_text = s->null_text,
+                                                              .header = s->header ? WEIR_ON : WEIR_OFF,
+                                                              .replace_invalid_text = s->replace_invalid ? WEIR_ON : WEIR_UNSET));
+    signals_watch_file(weir_writer_temporary_path(run->writer));
+    if (weir_writer_error(run->writer)->status != WEIR_OK)
+        return failed("cannot write the file", weir_writer_error(run->writer));
+    return 0;
+}
+
+/* One snapshot for the whole export, and no way to change anything. SQLite's transactions are that by themselves. */
+static int connect_to(export_run *run)
+{
+    run->connection = weir_engine_connect(run->engine);
+    if (weir_connection_error(run->connection)->status != WEIR_OK)
+        return failed("cannot connect to the database", weir_connection_error(run->connection));
+    signals_watch_connection(run->connection);
+    weir_execution_options options = {
+        .struct_size = sizeof options,
+        .isolation_level = run->sqlite ? WEIR_ISOLATION_DEFAULT : WEIR_REPEATABLE_READ,
+        .read_only = WEIR_ON,
+    };
+    if (weir_connection_options(run->connection, &options) != WEIR_OK)
+        return failed("cannot begin to read", weir_connection_error(run->connection));
+    return 0;
+}
+
+static int execute(export_run *run)
+{
+    const weir_execution_options *streamed = WEIR_EXECUTION_OPTIONS(.yield_per = run->settings->yield_per);
+    run->result = weir_connection_execute(run->connection, run->stmt, streamed);
+    if (weir_result_error(run->result)->status != WEIR_OK)
+        return failed("the query failed", weir_result_error(run->result));
+    if (!weir_result_returns_rows(run->result))
+        return failure_say(EXIT_FAILED, "the query failed: it returns no rows; weir export only reads, give it a SELECT");
+    return 0;
+}
+
+static int write_rows(export_run *run)
+{
+    int status = weir_writer_columns(run->writer, run->result);
+    for (const weir_partition *p; status == WEIR_OK && (p = weir_result_fetchmany(run->result, 0)) != NULL; ) {
+        for (size_t i = 0; status == WEIR_OK && i < p->count; i++)
+            status = weir_writer_row(run->writer, p->rows[i]);
+        progress_rows(weir_writer_rows(run->writer));
+        if (signals_caught())
+            return EXIT_FAILED;         /* reported by the caller */
+    }
+    if (weir_result_error(run->result)->status != WEIR_OK)
+        return failed("reading rows failed", weir_result_error(run->result));
+    return status == WEIR_OK ? 0 : failed("cannot write the rows", weir_writer_error(run->writer));
+}
+
+/* The connection is given back before the file is finished: bringing it to disk may take long. */
+static int close_connection(export_run *run)
+{
+    weir_result_info_t info = { 0 };
+    int code = 0;
+    if (!run->connection)
+        return 0;
+    if (run->result) {
+        weir_result_info(run->result, &info);
+        run->stats.batches = info.batches;
+        if (weir_result_close(&run->result) != WEIR_OK)
+            code = EXIT_FAILED;         /* known, and reported, when it happened */
+    }
+    signals_watch_connection(NULL);
+    weir_connection_rollback(run->connection);
+    if (weir_connection_close(&run->connection) != WEIR_OK)
+        code = EXIT_FAILED;
+    return code;
+}
+
+static int finish_file(export_run *run)
+{
+    run->stats.rows = weir_writer_rows(run->writer);
+    if (weir_writer_finish(run->writer) != WEIR_OK)
+        return failed("cannot finish the file", weir_writer_error(run->writer));
+    run->stats.bytes_written = weir_writer_bytes(run->writer);
+    return 0;
+}
+
+static bool wants_progress(const export_settings *s)
+{
+    return !s->quiet && progress_possible() && !(!strcmp(s->to, "-") && isatty(STDOUT_FILENO));
+}
+
+static int export_rows(export_run *run)
+{
+    const export_settings *s = run->settings;
+    int code = query_build(s, &run->sql);
+    if (code == 0)
+        code = open_engine(run);
+    if (code == 0 && (run->stmt = query_statement(s, run->sql.data, run->sqlite, &code)) == NULL)
+        return code;
+    if (code == 0)
+        code = open_writer(run);
+    if (code == 0)
+        code = connect_to(run);
+    if (code == 0 && wants_progress(s))
+        progress_start(estimate_rows(run->connection, s, run->sql.data, run->sqlite));
+    if (code == 0)
+        code = execute(run);
+    if (code == 0)
+        code = write_rows(run);
+    return code;
+}
+
+static void free_run(export_run *run)
+{
+    if (run->writer)
+        weir_writer_abort(&run->writer);
+    if (run->stmt)
+        weir_stmt_free(&run->stmt);
+    if (run->engine)
+        weir_engine_close(&run->engine);
+    text_free(&run->sql);
+    text_free(&run->url);
+}
+
+static int run_export(int count, char **words)
+{
+    export_settings settings = { .header = true, .yield_per = 5000 };
+    export_run export = { .settings = &settings };
+    double started = stats_clock();
+    int code = options_parse(&export_command, count, words, &settings);
+    if (code == 0)
+        code = check_settings(&settings);
+    if (code != 0) {
+        text_list_free(&settings.parameters);
+        return code == OPTIONS_HELP_SHOWN ? 0 : code;
+    }
+    failure_hide_password(settings.url);
+    signals_start();
+    code = export_rows(&export);
+    signals_finishing();
+    close_connection(&export);
+    if (signals_caught())
+        code = signals_report(signals_caught());
+    if (code == 0)
+        code = finish_file(&export);
+    export.stats.seconds = stats_clock() - started;
+    if (code == 0)
+        progress_end(export.stats.rows);
+    if (code == 0 && settings.stats)
+        stats_print_json(&export.stats);
+    free_run(&export);
+    text_list_free(&settings.parameters);
+    return code;
+}

@@ -1,0 +1,81 @@
+/* The command: finds the subcommand and runs it. */
+#include <stdio.h>
+#include <string.h>
+#include <weir/weir.h>
+#include "export.h"
+#include "failure.h"
+
+static const command_spec *const commands[] = { &export_command };
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static const char *command_name(size_t index, const void *unused)
+{
+    (void)unused;
+    return commands[index]->name;
+}
+
+static const command_spec *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (!strcmp(commands[i]->name, name))
+            return commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *meant = options_nearest(name, COMMANDS, command_name, NULL);
+    if (meant)
+        return failure_say(EXIT_USAGE, "unknown command %s: there is no such command; did you mean weir %s?", name, meant);
+    return failure_say(EXIT_USAGE, "unknown command %s: there is no such command; see weir help", name);
+}
+
+static void overview(FILE *out)
+{
+    fputs("weir: gets query results of any size out of a database through flat memory.\n\nUsage:\n", out);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  weir %-20s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("  weir help COMMAND         what a command takes\n"
+          "  weir --version            the version\n", out);
+}
+
+static int help(const char *name)
+{
+    const command_spec *found = name ? find_command(name) : NULL;
+    if (name && !found)
+        return unknown_command(name);
+    if (found)
+        options_help(found);
+    else
+        overview(stdout);
+    return 0;
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+    return !strcmp(word, a) || !strcmp(word, b) || !strcmp(word, c);
+}
+
+/* Help and version are output like any other: a full disk is not to pass unseen. */
+static int flushed(int code)
+{
+    if (fflush(stdout) != 0 && code == 0)
+        return failure_say(EXIT_FAILED, "cannot write to standard output: it is closed or full; check where it goes");
+    return code;
+}
+
+int main(int count, char **words)
+{
+    if (count < 2) {
+        overview(stderr);
+        return EXIT_USAGE;
+    }
+    if (is_one_of(words[1], "--version", "-V", "version")) {
+        printf("weir %s\n", weir_version());
+        return flushed(0);
+    }
+    if (is_one_of(words[1], "help", "--help", "-h"))
+        return flushed(help(count > 2 ? words[2] : NULL));
+    const command_spec *found = find_command(words[1]);
+    return found ? flushed(found->run(count - 2, words + 2)) : unknown_command(words[1]);
+}

@@ -1,0 +1,13 @@
+/* The SQL text that an export runs, and the texts that estimate how many rows it gives. */
+#ifndef WEIR_CLI_QUERY_H
+#define WEIR_CLI_QUERY_H
+#include "export.h"
+#include "text.h"
+
+/* The query of --query, or the one made from --table and its companions. 0, or EXIT_USAGE when a line was said. */
+int query_build(const export_settings *settings, text *sql);
+/* The table's name quoted for SQL. 0 or EXIT_USAGE. */
+int query_table(const char *table, text *out);
+/* A statement with the values of --param, or NULL when a line was said and *code set. */
+weir_stmt *query_statement(const export_settings *settings, const char *sql, bool sqlite, int *code);
+#endif

@@ -1,0 +1,114 @@
+/* Ctrl-C and SIGTERM: the first stops the connection, and the export ends cleanly; a second one, or five seconds, end it
+ * at once. */
+#include "signals.h"
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "failure.h"
+
+enum { GRACE_SECONDS = 5 };
+
+static sigset_t awaited;
+static atomic_int caught;
+static atomic_bool reported, finishing, cancelling;
+static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;           /* of the connection, while it is used or taken back */
+static pthread_mutex_t file_guard = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(weir_connection *) connection;
+static char temporary_path[PATH_MAX + 64];
+
+int signals_caught(void) { return atomic_load(&caught); }
+void signals_finishing(void) { atomic_store(&finishing, true); }
+
+int signals_report(int number)
+{
+    const char *name = number == SIGINT ? "Ctrl-C" : number == SIGTERM ? "SIGTERM" : "SIGHUP";
+    if (atomic_exchange(&reported, true))
+        return EXIT_SIGNAL + number;
+    return failure_say(EXIT_SIGNAL + number, "export interrupted: %s; no file was left behind, run it again when you like", name);
+}
+
+void signals_watch_connection(weir_connection *watched)
+{
+    pthread_mutex_lock(&guard);
+    atomic_store(&connection, watched);
+    pthread_mutex_unlock(&guard);
+}
+
+void signals_watch_file(const char *path)
+{
+    pthread_mutex_lock(&file_guard);
+    snprintf(temporary_path, sizeof temporary_path, "%s", path);
+    pthread_mutex_unlock(&file_guard);
+}
+
+static void leave(int number)
+{
+    pthread_mutex_lock(&file_guard);
+    if (temporary_path[0])
+        unlink(temporary_path);
+    _exit(signals_report(number));
+}
+
+/* A thread of its own, since reaching the server may block, and a second Ctrl-C must be heard meanwhile. */
+static void *cancel(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&guard);
+    if (atomic_load(&connection))
+        weir_connection_cancel(atomic_load(&connection));
+    pthread_mutex_unlock(&guard);
+    atomic_store(&cancelling, false);
+    return NULL;
+}
+
+static void start_cancel(void)
+{
+    pthread_t thread;
+    if (atomic_exchange(&cancelling, true))
+        return;
+    if (pthread_create(&thread, NULL, cancel, NULL) == 0)
+        pthread_detach(thread);
+    else
+        atomic_store(&cancelling, false);
+}
+
+static void *wait_for_signals(void *unused)
+{
+    (void)unused;
+    for (int seconds = 0; ; ) {
+        int first = atomic_load(&caught);
+        int number = first ? sigtimedwait(&awaited, NULL, &(struct timespec){ .tv_sec = 1 }) : sigwaitinfo(&awaited, NULL);
+        if (number > 0) {
+            atomic_store(&caught, first ? first : number);
+            if (first || (!atomic_load(&connection) && !atomic_load(&finishing)))
+                leave(number);
+        } else if (first && !atomic_load(&finishing) && ++seconds >= GRACE_SECONDS) {
+            leave(first);
+        }
+        if (atomic_load(&caught) && !atomic_load(&finishing))
+            start_cancel();             /* each second anew: the first may have come between two statements */
+    }
+    return NULL;
+}
+
+void signals_start(void)
+{
+    pthread_t thread;
+    struct sigaction hangup;
+    signal(SIGPIPE, SIG_IGN);           /* a closed pipe is an error of write(2), said in words */
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGINT);
+    sigaddset(&awaited, SIGTERM);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)      /* nohup stays in force */
+        sigaddset(&awaited, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &awaited, NULL);
+    if (pthread_create(&thread, NULL, wait_for_signals, NULL) == 0)
+        pthread_detach(thread);
+    else
+        pthread_sigmask(SIG_UNBLOCK, &awaited, NULL);
+}

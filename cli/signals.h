@@ -1,0 +1,19 @@
+/* Ctrl-C and SIGTERM: a thread waits for them, since stopping a connection is safe from a thread and not from a handler. */
+#ifndef WEIR_CLI_SIGNALS_H
+#define WEIR_CLI_SIGNALS_H
+#include <weir/weir.h>
+
+/* Before any other thread is made. Without a thread, signals end the command as they always do. */
+void signals_start(void);
+/* The connection that a signal stops; NULL takes it back (and waits until nobody uses it any more). As long as there is none, a
+ * signal ends the command at once. */
+void signals_watch_connection(weir_connection *connection);
+/* The file to remove when the command must end at once; "" for none. */
+void signals_watch_file(const char *temporary_path);
+/* From here on one signal comes too late, and only a second one ends the command. */
+void signals_finishing(void);
+/* The signal that came, or 0. */
+int signals_caught(void);
+/* Says once that a signal ended the export. Returns the exit code. */
+int signals_report(int number);
+#endif

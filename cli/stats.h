@@ -1,0 +1,19 @@
+/* Figures: the clock, the process's memory, and the JSON object of --stats. */
+#ifndef WEIR_CLI_STATS_H
+#define WEIR_CLI_STATS_H
+#include <stdint.h>
+
+/* Monotonic seconds. */
+double stats_clock(void);
+
+typedef struct memory_now { int64_t rss_bytes, peak_rss_bytes; } memory_now;
+/* VmRSS and VmHWM of this process; zeros where the system does not tell. */
+memory_now stats_memory(void);
+
+typedef struct export_stats {
+    int64_t rows, batches, bytes_written;
+    double  seconds;
+} export_stats;
+/* One line of JSON on standard error. */
+void stats_print_json(const export_stats *stats);
+#endif

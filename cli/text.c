@@ -1,0 +1,89 @@
+/* A growing text, and the few things the command does with texts. */
+#include "text.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *grown(void *block, size_t size)
+{
+    void *bigger = realloc(block, size);
+    if (!bigger) {
+        fputs("weir: out of memory: none is left for the command itself; close other programs and try again\n", stderr);
+        exit(1);
+    }
+    return bigger;
+}
+
+void text_add_n(text *t, const char *more, size_t length)
+{
+    if (t->length + length + 1 > t->capacity) {
+        t->capacity = 2 * (t->length + length + 1);
+        t->data = grown(t->data, t->capacity);
+    }
+    memcpy(t->data + t->length, more, length);
+    t->length += length;
+    t->data[t->length] = 0;
+}
+
+void text_add(text *t, const char *more) { text_add_n(t, more, strlen(more)); }
+
+void text_free(text *t)
+{
+    free(t->data);
+    *t = (text){ 0 };
+}
+
+void text_list_add(text_list *list, const char *item)
+{
+    list->items = grown(list->items, (list->count + 1) * sizeof *list->items);
+    list->items[list->count++] = item;
+}
+
+void text_list_free(text_list *list)
+{
+    free(list->items);
+    *list = (text_list){ 0 };
+}
+
+bool text_begins(const char *whole, const char *beginning) { return strncmp(whole, beginning, strlen(beginning)) == 0; }
+
+const char *text_grouped(char out[32], int64_t number)
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%" PRId64, number), used = 0;
+    for (int i = 0; i < length; i++) {
+        int left = length - i;
+        if (i > 0 && left % 3 == 0 && digits[i - 1] != '-')
+            out[used++] = ',';
+        out[used++] = digits[i];
+    }
+    out[used] = 0;
+    return out;
+}
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+    size_t smaller = a < b ? a : b;
+    return smaller < c ? smaller : c;
+}
+
+size_t text_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 32 };
+    size_t row[LONGEST + 1], n = strlen(a), m = strlen(b);
+    if (n > LONGEST || m > LONGEST)
+        return LONGEST;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t above = row[j];
+            row[j] = least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[m];
+}
