@@ -6,8 +6,8 @@
 
 typedef struct weir_url_parameter { const char *key, *value; } weir_url_parameter;   /* percent-decoded */
 typedef struct weir_url {
-    const char *whole;                  /* as given */
-    const char *shown;                  /* with *** for a password, and for password= and sslpassword= parameters */
+    const char *whole;                  /* as given, but the scheme in lower case: libpq knows no other */
+    const char *shown;                  /* the same with *** for a password, and for parameters that are secret (password=, …) */
     const char *scheme;                 /* lower case: "sqlite", "postgresql", "postgres" */
     const char *path;                   /* sqlite: the file, percent-decoded; "" or ":memory:" in memory. Else NULL */
     const weir_url_parameter *parameters;

@@ -10,7 +10,12 @@ typedef struct weir_dialect {
     bool        backslash_strings;      /* E'…' strings know backslash escapes */
     bool        nested_comments;        /* slash-star comments nest */
     bool        row_locks;              /* FOR UPDATE exists */
-    bool        brackets_quote;         /* [name] and `name` are identifiers too */
+    bool        brackets_quote;         /* [name] and `name` are identifiers too; else [ ] are array subscripts */
+    bool        return_ends_comment;    /* a -- comment ends at a carriage return, too */
+    bool        lite_parameters;        /* ?, ?1, @x, $x, :1 are parameters of the database's own; else only $1 is one */
+    bool        trigger_bodies;         /* CREATE TRIGGER … BEGIN …; END; else CREATE FUNCTION … BEGIN ATOMIC …; END */
+    bool        empty_as_array;         /* IN of an empty list is written as = ANY ('{}'), to fit operands of any type */
+    size_t      maximum_parameters;     /* that one statement may have */
     const char *isolation_names[6];     /* by weir_isolation; NULL: unknown here */
     const char *isolation_list;         /* the valid names, for messages */
 } weir_dialect;

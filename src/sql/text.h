@@ -40,14 +40,21 @@ typedef struct weir_compiled {
 } weir_compiled;
 
 /* Errors: the statement's kept one; WEIR_INVALID_REQUEST "A value is required for bind parameter 'x'", empty text, more
- * than one statement, COPY; out of memory. */
+ * than one statement, COPY, parameters in the database's own notation, too many parameters; out of memory. */
 int weir_stmt_compile(const weir_stmt *stmt, const weir_dialect *dialect, weir_arena *arena, weir_compiled *out, weir_error *error);
-/* The parameters as "name=value, …" for the log and errors, each value cut to 80 characters, the whole to `size`. */
+/* The parameters as "name=value, …" for the log and errors (texts in quotes, lists in parentheses), each value cut to 80
+ * characters, the whole to `size`. Always one line, ended by a NUL when size > 0. */
 void weir_compiled_show_parameters(const weir_compiled *compiled, char *buffer, size_t size);
 
-/* Options: checks one set (WEIR_ARGUMENT: negative yield_per; isolation_level or read_only where `connection_level` is false,
- * with SQLAlchemy's text of semantics TXN-1). struct_size 0 or larger than ours is WEIR_ARGUMENT; smaller ones are zero-filled. */
+/* Options: checks one set (WEIR_ARGUMENT: negative or too large row counts; isolation_level or read_only where `connection_level`
+ * is false, with SQLAlchemy's text of semantics TXN-1; an unknown isolation level). struct_size 0 or larger than ours is
+ * WEIR_ARGUMENT; smaller ones are zero-filled. `options` NULL is an empty set. In *out isolation_level says all:
+ * isolation_level_name is NULL. */
 int weir_options_check(const weir_execution_options *options, bool connection_level, weir_execution_options *out, weir_error *error);
-/* What is set in `over` replaces what is in `base`. */
+/* What is set in `over` replaces what is in `base`. Both have been checked. */
 void weir_options_merge(weir_execution_options *base, const weir_execution_options *over);
+/* After all merging: yield_per implies stream_results and max_row_buffer (semantics OPT-2). */
+void weir_options_effective(weir_execution_options *options);
+/* WEIR_ARGUMENT, with the levels that there are, when the dialect lacks this one. */
+int weir_isolation_check(weir_isolation level, const weir_dialect *dialect, weir_error *error);
 #endif
