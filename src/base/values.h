@@ -7,6 +7,13 @@
 
 enum { WEIR_REASON_SIZE = 160 };        /* of the `reason` texts */
 
+/* Whether the type's values are in as.text. */
+static inline bool weir_type_is_text(weir_type type)
+{
+    return (1u << type & (1u << WEIR_T_NUMERIC | 1u << WEIR_T_TEXT | 1u << WEIR_T_JSON | 1u << WEIR_T_INET |
+                          1u << WEIR_T_ENUM | 1u << WEIR_T_OTHER)) != 0;
+}
+
 /* A deep copy in the arena; texts and blobs get a NUL behind them. WEIR_OK or WEIR_OUT_OF_MEMORY. */
 int weir_value_copy(weir_arena *arena, const weir_value *from, weir_value *to);
 /* Bytes that weir_value_copy takes beyond the weir_value itself, alignment slack included. */
@@ -17,11 +24,15 @@ uint64_t weir_value_hash(const weir_value *v);
 void weir_value_append(weir_buffer *buffer, const weir_value *v);
 /* Appends base64 (RFC 4648 section 4, with padding). */
 void weir_base64_append(weir_buffer *buffer, const void *bytes, size_t length);
+/* Writes base64 without a NUL behind it and returns its length: (length + 2) / 3 * 4. */
+size_t weir_base64_put(char *out, const void *bytes, size_t length);
 
 /* The civil calendar (proleptic Gregorian), days since 1970-01-01. */
 int64_t weir_days_from_civil(int64_t year, unsigned month, unsigned day);
 void weir_civil_from_days(int64_t days, int64_t *year, unsigned *month, unsigned *day);
-/* ISO 8601 text; each writes at most 48 bytes plus a NUL and returns the length. "infinity"/"-infinity" where it applies.
+/* Room enough for what any one of the next writes, its NUL included. */
+enum { WEIR_FORMATTED_SIZE = 64 };
+/* ISO 8601 text; each ends it by a NUL and returns its length. "infinity"/"-infinity" where it applies.
  * Years before 1 are written "0044-03-15 BC", as PostgreSQL does. */
 size_t weir_format_date(char *out, weir_date v);
 size_t weir_format_time(char *out, weir_time v);
@@ -32,6 +43,7 @@ size_t weir_format_interval(char *out, weir_interval v);           /* P1Y2M3DT4H
 size_t weir_format_uuid(char *out, weir_uuid v);
 size_t weir_format_double(char *out, double v);     /* shortest text that reads back the same; NaN, Infinity, -Infinity */
 size_t weir_format_float(char *out, float v);
+size_t weir_format_int64(char *out, int64_t v);     /* at most 20 bytes; no NUL behind */
 /* Parse the texts above, the whole of `text`; ' ' instead of 'T' is fine; false when it is none, or a date that does not exist. */
 bool weir_parse_date(weir_text text, weir_date *out);
 bool weir_parse_time(weir_text text, weir_time *out);
@@ -44,6 +56,10 @@ bool weir_parse_uuid(weir_text text, weir_uuid *out);
 bool weir_numeric_valid(weir_text text);
 /* The numeric as an int64 when it is exactly one ("300", "300.00"). */
 bool weir_numeric_to_int64(weir_text text, int64_t *out);
+/* Digits with optional sign, without a point. */
+bool weir_parse_int64(weir_text text, int64_t *out);
+/* A numeric, also with an exponent, rounded to the nearest double: to an infinity when it is beyond. Any locale. */
+bool weir_parse_double(weir_text text, double *out);
 
 /* The length of the valid UTF-8 at the beginning of text: text.len when all is valid. An embedded NUL is valid. */
 size_t weir_utf8_valid_length(weir_text text);
