@@ -45,7 +45,7 @@ static inline uint64_t weir_pg_load64(const void *from)
     return WEIR_PG_SWAP_(64, v);
 }
 
-/* ---- decoders: weir_decode_fn; the target is a weir_value --------------------------------------------------------------- */
+/* ---- decoders: weir_decode_fn; the target is a weir_value ------------------------------------------------------------- */
 #define WEIR_PG_DECODER_(name) \
     int weir_pg_decode_##name(weir_decode *decode, const weir_step *step, const void *source, size_t length, void *target)
 WEIR_PG_DECODER_(bool);
@@ -73,7 +73,7 @@ WEIR_PG_DECODER_(array);
 int weir_pg_malformed(weir_decode *decode, const char *format, ...) WEIR_PRINTF_(2, 3);
 int weir_pg_wrong_length(weir_decode *decode, const char *what, size_t length, size_t right_length);
 
-/* ---- encoders --------------------------------------------------------------------------------------------------------------- */
+/* ---- encoders --------------------------------------------------------------------------------------------------------- */
 /* Which format the bytes are; text of a text type is the same in both. */
 typedef enum weir_pg_form { WEIR_PG_FORM_TEXT, WEIR_PG_FORM_BINARY, WEIR_PG_FORM_EITHER } weir_pg_form;
 

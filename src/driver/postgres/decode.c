@@ -1,6 +1,5 @@
 /* Fields of PostgreSQL results in binary into values: numbers, text, bytes, dates and times. */
 #include "driver/postgres/codec.h"
-#include <limits.h>
 #include <stdio.h>
 
 __attribute__((cold)) int weir_pg_malformed(weir_decode *decode, const char *format, ...)
@@ -17,7 +16,7 @@ __attribute__((cold)) int weir_pg_wrong_length(weir_decode *decode, const char *
     return weir_pg_malformed(decode, "the server sent %s in %zu bytes, not %zu", what, length, right_length);
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------------- */
+/* ---- numbers ---------------------------------------------------------------------------------------------------------- */
 int weir_pg_decode_bool(weir_decode *decode, const weir_step *step, const void *source, size_t length, void *target)
 {
     (void)step;
@@ -99,7 +98,7 @@ int weir_pg_decode_float8(weir_decode *decode, const weir_step *step, const void
     return WEIR_OK;
 }
 
-/* ---- text and bytes -------------------------------------------------------------------------------------------------------- */
+/* ---- text and bytes --------------------------------------------------------------------------------------------------- */
 /* The field's bytes where they may stay, ended by a NUL; NULL: no memory. */
 static inline char *keep_bytes(weir_decode *decode, const void *source, size_t length)
 {
@@ -182,7 +181,7 @@ int weir_pg_decode_uuid(weir_decode *decode, const weir_step *step, const void *
     return WEIR_OK;
 }
 
-/* ---- dates and times ----------------------------------------------------------------------------------------------------------- */
+/* ---- dates and times -------------------------------------------------------------------------------------------------- */
 int weir_pg_decode_date(weir_decode *decode, const weir_step *step, const void *source, size_t length, void *target)
 {
     (void)step;
@@ -250,13 +249,6 @@ int weir_pg_decode_timetz(weir_decode *decode, const weir_step *step, const void
     return WEIR_OK;
 }
 
-/* Version 17 and later have intervals without end; weir_interval has not, and a number in their place would be a lie. */
-static bool is_endless(const weir_interval *v)
-{
-    return (v->usec == INT64_MAX && v->days == INT32_MAX && v->months == INT32_MAX)
-        || (v->usec == INT64_MIN && v->days == INT32_MIN && v->months == INT32_MIN);
-}
-
 int weir_pg_decode_interval(weir_decode *decode, const weir_step *step, const void *source, size_t length, void *target)
 {
     (void)step;
@@ -264,11 +256,8 @@ int weir_pg_decode_interval(weir_decode *decode, const weir_step *step, const vo
     if (length != 16)
         return weir_pg_wrong_length(decode, "an interval", length, 16);
     const char *bytes = source;
-    weir_interval interval = { .usec = (int64_t)weir_pg_load64(bytes), .days = (int32_t)weir_pg_load32(bytes + 8),
-                               .months = (int32_t)weir_pg_load32(bytes + 12) };
-    if (is_endless(&interval))
-        return weir_pg_malformed(decode, "the interval is infinite, which weir_interval cannot hold");
-    value->type = WEIR_T_INTERVAL;
-    value->as.interval = interval;
+    value->type = WEIR_T_INTERVAL;      /* infinities of version 17 and later are in it as the server sends them */
+    value->as.interval = (weir_interval){ .usec = (int64_t)weir_pg_load64(bytes), .days = (int32_t)weir_pg_load32(bytes + 8),
+                                          .months = (int32_t)weir_pg_load32(bytes + 12) };
     return WEIR_OK;
 }

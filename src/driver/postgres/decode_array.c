@@ -23,6 +23,8 @@ static int read_dimensions(weir_decode *decode, array_field *field)
         field->lengths[i] = length;
         field->lower_bounds[i] = lower;
     }
+    if (!field->count)
+        field->dimensions = 0;          /* PostgreSQL has one empty array only */
     if (field->count > bytes_left(field) / LENGTH_BYTES)        /* each item has a length word at least */
         return weir_pg_malformed(decode, "the server sent an array of %zu items in %zu bytes", field->count, bytes_left(field));
     return WEIR_OK;
@@ -37,7 +39,8 @@ static int read_header(weir_decode *decode, const char *bytes, size_t length, ar
     field->dimensions = (int32_t)weir_pg_load32(bytes);
     if (field->dimensions < 0 || field->dimensions > WEIR_PG_MAX_DIMENSIONS
         || bytes_left(field) < (size_t)field->dimensions * DIMENSION_BYTES)
-        return weir_pg_malformed(decode, "the server sent an array of %d dimensions in %zu bytes", (int)field->dimensions, length);
+        return weir_pg_malformed(decode, "the server sent an array of %d dimensions in %zu bytes",
+                                 (int)field->dimensions, length);
     return read_dimensions(decode, field);
 }
 

@@ -83,7 +83,8 @@ int weir_pg_decode_inet(weir_decode *decode, const weir_step *step, const void *
     unsigned family = bytes[0], bits = bytes[1], is_cidr = bytes[2], size = bytes[3];
     if ((family != FAMILY_IPV4 && family != FAMILY_IPV6) || size != (family == FAMILY_IPV4 ? 4 : 16) || bits > size * 8
         || length != HEADER_BYTES + size)
-        return weir_pg_malformed(decode, "the server sent an address of family %u with %u bits in %zu bytes", family, bits, length);
+        return weir_pg_malformed(decode, "the server sent an address of family %u with %u bits in %zu bytes", family,
+                                 bits, length);
     char *text = weir_arena_bytes(decode->arena, MOST_TEXT);
     if (!text)
         return WEIR_OUT_OF_MEMORY;

@@ -132,7 +132,8 @@ static int convert_to_numeric(const weir_value *from, const weir_pg_type *type, 
 
 static int refuse_zone(const weir_value *from, const weir_pg_type *type, weir_error *error)
 {
-    return weir_error_set(error, WEIR_DATA, "a %s cannot be sent as %s: one has a time zone and the other has not; convert it first",
+    return weir_error_set(error, WEIR_DATA,
+                          "a %s cannot be sent as %s: one has a time zone and the other has not; convert it first",
                           weir_type_name(from->type), type->name);
 }
 
@@ -171,7 +172,7 @@ static const convert_fn converters[WEIR_T_COUNT_] = {
     [WEIR_T_ENUM] = convert_none, [WEIR_T_ARRAY] = convert_same, [WEIR_T_OTHER] = convert_any,
 };
 
-/* ---- text ------------------------------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------------------------------- */
 static bool is_text(weir_type type)
 {
     return type == WEIR_T_TEXT || type == WEIR_T_JSON || type == WEIR_T_INET || type == WEIR_T_ENUM || type == WEIR_T_OTHER;
@@ -217,7 +218,7 @@ static int append_text_form(const weir_value *value, weir_buffer *out, weir_erro
     return WEIR_OK;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the whole -------------------------------------------------------------------------------------------------------- */
 int weir_pg_encode_value(const weir_value *value, const weir_pg_type *type, bool text_only, weir_buffer *out,
                          weir_pg_form *form, weir_error *error)
 {

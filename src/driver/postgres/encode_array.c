@@ -38,7 +38,7 @@ static int in_item(int status, size_t index, weir_error *error)
     return status;
 }
 
-/* ---- binary ----------------------------------------------------------------------------------------------------------------- */
+/* ---- binary ----------------------------------------------------------------------------------------------------------- */
 static void write_header(const weir_array *array, const array_shape *shape, uint32_t element_oid, weir_buffer *out)
 {
     bool has_null = false;
@@ -86,7 +86,7 @@ static int write_binary(const weir_array *array, const array_shape *shape, const
     return WEIR_OK;
 }
 
-/* ---- text ------------------------------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------------------------------- */
 static void write_bounds(const array_shape *shape, weir_buffer *out)
 {
     bool usual = true;
@@ -130,7 +130,8 @@ static void write_quoted(const weir_buffer *text, weir_buffer *out)
     weir_buffer_byte(out, '"');
 }
 
-static int write_item(const weir_value *item, const weir_pg_type *element, weir_buffer *scratch, weir_buffer *out, weir_error *error)
+static int write_item(const weir_value *item, const weir_pg_type *element, weir_buffer *scratch, weir_buffer *out,
+                      weir_error *error)
 {
     if (item->type == WEIR_T_NULL) {
         weir_buffer_text(out, "NULL");

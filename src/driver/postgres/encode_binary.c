@@ -110,7 +110,8 @@ static int write_timestamp(const weir_value *value, const weir_pg_type *type, we
     int64_t usec = value->type == WEIR_T_TIMESTAMPTZ ? value->as.timestamptz.usec : value->as.timestamp.usec;
     if (usec != WEIR_TIMESTAMP_INFINITY && usec != WEIR_TIMESTAMP_MINUS_INFINITY
         && (__builtin_sub_overflow(usec, WEIR_PG_EPOCH_USEC, &usec) || usec < LEAST_USEC || usec > MOST_USEC))
-        return weir_error_set(error, WEIR_DATA, "the %s is out of PostgreSQL's range (4714-11-24 BC to 294276-12-31)", type->name);
+        return weir_error_set(error, WEIR_DATA, "the %s is out of PostgreSQL's range (4714-11-24 BC to 294276-12-31)",
+                              type->name);
     weir_buffer_u64(out, (uint64_t)usec);
     return WRITTEN;
 }

@@ -97,8 +97,8 @@ const weir_pg_type *weir_pg_type_find(uint32_t oid)
     return low < TYPE_COUNT && types[low].oid == oid ? &types[low] : NULL;
 }
 
-void weir_pg_type_from_catalog(weir_pg_type *out, uint32_t oid, const char *name, char typtype, const weir_pg_type *element,
-                               const weir_pg_type *base)
+void weir_pg_type_from_catalog(weir_pg_type *out, uint32_t oid, const char *name, char typtype, uint32_t element_oid,
+                               const weir_pg_type *element, const weir_pg_type *base)
 {
     if (typtype == 'd' && base) {
         *out = *base;
@@ -114,7 +114,7 @@ void weir_pg_type_from_catalog(weir_pg_type *out, uint32_t oid, const char *name
         out->type = WEIR_T_ARRAY;
         out->binary = true;
         out->decode = weir_pg_decode_array;
-        out->element_oid = element->oid;
+        out->element_oid = element_oid;
         out->element = element;
     }
 }

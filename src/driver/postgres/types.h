@@ -21,12 +21,12 @@ const weir_pg_type *weir_pg_type_find(uint32_t oid);
 /* The built-in types in order of their OIDs; NULL past the last. */
 const weir_pg_type *weir_pg_type_at(size_t index);
 
-/* Describes a type from its row of pg_type. `name` is kept: it must live as long as *out. `element` only for a true array
- * (pg_type.typarray of the element is this type), `base` for a domain: both must live as long as *out, and may be built-in
- * or filled by this function before. A domain whose base is unknown (NULL), and all that weir has no values of its own
- * for, becomes WEIR_T_OTHER: its text form. */
-void weir_pg_type_from_catalog(weir_pg_type *out, uint32_t oid, const char *name, char typtype, const weir_pg_type *element,
-                               const weir_pg_type *base);
+/* Describes a type from its row of pg_type. `name` is kept: it must live as long as *out. `element` is given for an array
+ * (typcategory 'A'), `base` for a domain: both must live as long as *out, and may be built-in or filled by this function
+ * before. All that weir has no values of its own for becomes WEIR_T_OTHER, its text form, and has no element: so does a
+ * domain or array whose base or element is not known (NULL). */
+void weir_pg_type_from_catalog(weir_pg_type *out, uint32_t oid, const char *name, char typtype, uint32_t element_oid,
+                               const weir_pg_type *element, const weir_pg_type *base);
 
 /* Fills decode, type and element of a step whose target is a weir_value. Steps of elements come from the arena.
  * WEIR_OK or WEIR_OUT_OF_MEMORY. */
