@@ -44,7 +44,8 @@ size_t weir_format_uuid(char *out, weir_uuid v);
 size_t weir_format_double(char *out, double v);     /* shortest text that reads back the same; NaN, Infinity, -Infinity */
 size_t weir_format_float(char *out, float v);
 size_t weir_format_int64(char *out, int64_t v);     /* at most 20 bytes; no NUL behind */
-/* Parse the texts above, the whole of `text`; ' ' instead of 'T' is fine; false when it is none, or a date that does not exist. */
+/* Parse the texts above, the whole of `text`; ' ' instead of 'T' is fine. False when it is none, or a date that does not
+ * exist, or has more than microseconds. Also without seconds, and zones as PostgreSQL writes them (+02, +05:30:15). */
 bool weir_parse_date(weir_text text, weir_date *out);
 bool weir_parse_time(weir_text text, weir_time *out);
 bool weir_parse_timetz(weir_text text, weir_timetz *out);
