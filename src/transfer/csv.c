@@ -58,29 +58,41 @@ static void put_text(weir_sheet *sheet, weir_text text)
         weir_output_bytes(sheet->output, text.ptr, text.len);
 }
 
+static void put_null(weir_sheet *sheet)
+{
+    if (sheet->null_length == 0 && sheet->column_count == 1)
+        weir_output_bytes(sheet->output, "\"\"", 2);
+    else
+        weir_output_bytes(sheet->output, sheet->null_text, sheet->null_length);
+}
+
+/* Numbers, dates and their like need quotes only where they look like the null text. */
+static void end_short(weir_sheet *sheet, const char *place, size_t length)
+{
+    char copy[WEIR_SHORT_TEXT_SIZE];
+    if (sheet->null_length && is_null_text(sheet, place, length)) {
+        memcpy(copy, place, length);
+        put_quoted(sheet->output, (weir_text){ copy, length });
+    } else {
+        sheet->output->next += length;
+    }
+}
+
 static int put_value(weir_sheet *sheet, size_t column, const weir_value *value)
 {
-    weir_output *output = sheet->output;
-    if (value->type == WEIR_T_NULL) {
-        if (sheet->null_length == 0 && sheet->column_count == 1)
-            weir_output_bytes(output, "\"\"", 2);
-        else
-            weir_output_bytes(output, sheet->null_text, sheet->null_length);
-        return WEIR_OK;
-    }
-    char *place = weir_output_room(output, WEIR_SHORT_TEXT_SIZE);
-    size_t length = weir_short_text(place, value);
-    if (length) {
-        if (sheet->null_length && is_null_text(sheet, place, length)) {
-            char copy[WEIR_SHORT_TEXT_SIZE];
-            memcpy(copy, place, length);
-            put_quoted(output, (weir_text){ copy, length });
-        } else {
-            output->next += length;
-        }
-        return WEIR_OK;
-    }
     weir_text text;
+    if (value->type == WEIR_T_NULL) {
+        put_null(sheet);
+        return WEIR_OK;
+    }
+    if (value->type != WEIR_T_TEXT) {
+        char *place = weir_output_room(sheet->output, WEIR_SHORT_TEXT_SIZE);
+        size_t length = weir_short_text(place, value);
+        if (length) {
+            end_short(sheet, place, length);
+            return WEIR_OK;
+        }
+    }
     if (weir_long_text(sheet, column, value, &text) != WEIR_OK)
         return sheet->error->status;
     put_text(sheet, text);

@@ -117,6 +117,26 @@ static int put_json(weir_sheet *sheet, size_t column, weir_text text)
 
 static int put_value(weir_sheet *sheet, size_t column, const weir_value *value);
 
+/* What needs no more than its text form, in quotes unless it is a number. */
+static int put_other(weir_sheet *sheet, size_t column, const weir_value *value)
+{
+    weir_output *output = sheet->output;
+    weir_text text;
+    char *place = weir_output_room(output, WEIR_SHORT_TEXT_SIZE + 2);
+    bool number = is_number(value);
+    size_t length = weir_short_text(place + !number, value);
+    if (length) {
+        if (!number)
+            place[0] = place[length + 1] = '"';
+        output->next += number ? length : length + 2;
+        return WEIR_OK;
+    }
+    int status = weir_long_text(sheet, column, value, &text);
+    if (status == WEIR_OK)
+        put_string(output, text);
+    return status;
+}
+
 /* One dimension of an array; *item is the next of its items, in row-major order. */
 static int put_dimension(weir_sheet *sheet, size_t column, const weir_array *array, int32_t dimension, size_t *item)
 {
@@ -158,22 +178,13 @@ static int put_value(weir_sheet *sheet, size_t column, const weir_value *value)
         return put_json(sheet, column, value->as.text);
     case WEIR_T_ARRAY:
         return put_array(sheet, column, value->as.array);
+    case WEIR_T_TEXT:
+        if (weir_long_text(sheet, column, value, &text) == WEIR_OK)
+            put_string(output, text);
+        return sheet->error->status;
     default:
-        break;
+        return put_other(sheet, column, value);
     }
-    char *place = weir_output_room(output, WEIR_SHORT_TEXT_SIZE + 2);
-    bool number = is_number(value);
-    size_t length = weir_short_text(place + !number, value);
-    if (length) {
-        if (!number)
-            place[0] = place[length + 1] = '"';
-        output->next += number ? length : length + 2;
-        return WEIR_OK;
-    }
-    int status = weir_long_text(sheet, column, value, &text);
-    if (status == WEIR_OK)
-        put_string(output, text);
-    return status;
 }
 
 static int jsonl_row(weir_sheet *sheet, const weir_value *const *values)
