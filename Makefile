@@ -35,12 +35,12 @@ check-thread:
 	@scripts/check build-thread
 
 bench: all
-	@scripts/install-packages build test
-	@bench/run
+	@scripts/install-packages bench
+	@bench/run --build $(BUILD)
 
 bench-quick: all
-	@scripts/install-packages build test
-	@bench/run --quick
+	@scripts/install-packages bench
+	@bench/run --quick --build $(BUILD)
 
 install: all
 	@meson install -C $(BUILD) --no-rebuild
