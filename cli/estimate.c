@@ -33,11 +33,12 @@ int64_t estimate_rows(weir_connection *connection, const export_settings *settin
     text question = { 0 };
     weir_stmt *stmt = NULL;
     int64_t rows = 0;
+    size_t last;
     if (sqlite && (!settings->table || settings->where))
         return 0;
     if (sqlite) {
         text_add(&question, "SELECT max(rowid) FROM ");
-        if (query_table(settings->table, &question) == 0)
+        if (query_table(settings->table, &question, &last) == 0)
             stmt = weir_sql(question.data);
     } else {
         int code;

@@ -98,7 +98,7 @@ static int check_settings(const export_settings *s)
 /* SQLite would make an empty database of a mistyped name. */
 static void refuse_new_file(const char *url, text *out)
 {
-    bool has_path = strcmp(url, "sqlite://") != 0 && strcmp(url, "sqlite:///:memory:") != 0;
+    bool has_path = strcmp(url, "sqlite://") && strcmp(url, "sqlite:///") && strcmp(url, "sqlite:///:memory:");
     text_add(out, url);
     if (text_begins(url, "sqlite://") && has_path && !strstr(url, "?mode=") && !strstr(url, "&mode="))
         text_add(out, strchr(url, '?') ? "&mode=rw" : "?mode=rw");

@@ -102,6 +102,8 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
       "check the user and the password (in the URL, PGPASSWORD, a password file or service=)" },
     { NULL, "no password supplied", "give a password in PGPASSWORD, a password file, service= or the URL" },
     { NULL, "pg_hba.conf", "the server does not let this user in from here: ask its administrator, or try sslmode=require" },
+    { NULL, "cannot open",
+      "check the file's path and permissions (sqlite:///relative.db, sqlite:////absolute.db)" },
     { NULL, "Connection refused", "check that the server runs and that host and port are right" },
     { NULL, "could not translate host name", "check the host's name" },
     { NULL, "No such file or directory", "check that the server runs and that the socket's directory and port are right" },
@@ -112,6 +114,7 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
     { "42601", NULL, "check the SQL text" },
     { "42501", NULL, "ask for the right to read it (GRANT SELECT)" },
     { "42P18", NULL, "give the parameter a type in the SQL, as in CAST(:name AS integer)" },
+    { "22", NULL, "correct the query, or the values of --param, so that no such value arises" },
     { "25006", NULL, "weir export only reads: give it a SELECT" },
     { "57014", "timeout", "raise the limit, as with ?options=-c%20statement_timeout=0 in the URL" },
     { "57P", NULL, "the server ended the connection: run the export again when it is up" },
@@ -121,8 +124,6 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
     { NULL, "no such column", "check the column's name" },
     { NULL, "syntax error", "check the SQL text" },
     { NULL, "incomplete input", "check the SQL text" },
-    { NULL, "unable to open database file",
-      "check the file's path and permissions (sqlite:///relative.db, sqlite:////absolute.db)" },
     { NULL, "file is not a database", "name a SQLite database file" },
     { NULL, "malformed", "the database file is damaged: restore it, or try sqlite3's .recover" },
     { NULL, "database is locked", "another program is writing: run the export again when it is done" },
@@ -145,12 +146,16 @@ static const struct status_advice { int status; const char *advice; } status_adv
 static const char *find_advice(const weir_error *error)
 {
     bool is_sqlstate = strlen(error->sqlstate) == 5;     /* not SQLite's number */
+    if (is_sqlstate && error->hint[0])
+        return error->hint;             /* the server knows the very name that was meant */
     for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
         if ((!advices[i].sqlstate || (is_sqlstate && text_begins(error->sqlstate, advices[i].sqlstate))) &&
             (!advices[i].message || strstr(error->message, advices[i].message)))
             return advices[i].advice;
     if (error->disconnect)
         return "the connection to the server was lost: run the export again";
+    if (error->hint[0])
+        return error->hint;
     for (size_t i = 0; i < sizeof status_advices / sizeof *status_advices; i++)
         if (weir_status_is(error->status, status_advices[i].status))
             return status_advices[i].advice;
@@ -160,7 +165,7 @@ static const char *find_advice(const weir_error *error)
 int failure_report(const char *what, const weir_error *error)
 {
     char line[LINE_SIZE];
-    const char *advice = error->hint[0] ? error->hint : find_advice(error);
+    const char *advice = find_advice(error);
     bool detail = error->detail[0] != 0;
     bool complete = error->status == WEIR_IO;           /* says itself what failed */
     snprintf(line, sizeof line, "%s%s%s%s%s%s; %s", complete ? "" : what, complete ? "" : ": ", error->message,

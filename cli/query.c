@@ -43,9 +43,10 @@ static const char *add_name(text *out, const char *name, char separator)
     return name + length;
 }
 
-int query_table(const char *table, text *out)
+int query_table(const char *table, text *out, size_t *last)
 {
-    for (const char *name = table; name; ) {
+    for (const char *name = table; ; ) {
+        *last = out->length;
         name = add_name(out, name, '.');
         if (!name)
             return failure_say(EXIT_USAGE, "wrong table name: \"%s\" is no name, nor schema.name; put names with points in them "
@@ -65,13 +66,16 @@ static const char *skip_spaces(const char *p)
     return p;
 }
 
-static int add_columns(const char *columns, text *out)
+/* Each with the table in front of it: SQLite takes a lone "name" that is no column for a text. */
+static int add_columns(const char *columns, const char *table, text *out)
 {
     if (!strcmp(columns, "*")) {
         text_add(out, "*");
         return 0;
     }
     for (const char *name = columns; ; ) {
+        text_add(out, table);
+        text_add(out, ".");
         const char *end = add_name(out, skip_spaces(name), ',');
         if (!end)
             return failure_say(EXIT_USAGE, "wrong column names: \"%s\" is no list of names; give --columns a,b,c", columns);
@@ -85,15 +89,19 @@ static int add_columns(const char *columns, text *out)
 /* Line ends around the texts of the user, so that a comment in them does not swallow what follows. */
 int query_build(const export_settings *settings, text *sql)
 {
+    text table = { 0 };
+    size_t last = 0;
     if (settings->query) {
         text_add(sql, settings->query);
         return 0;
     }
     text_add(sql, "SELECT ");
-    int status = add_columns(settings->columns ? settings->columns : "*", sql);
-    text_add(sql, " FROM ");
+    int status = query_table(settings->table, &table, &last);
     if (status == 0)
-        status = query_table(settings->table, sql);
+        status = add_columns(settings->columns ? settings->columns : "*", table.data + last, sql);
+    text_add(sql, " FROM ");
+    text_add(sql, status == 0 ? table.data : "");
+    text_free(&table);
     if (settings->where) {
         text_add(sql, " WHERE (");
         text_add(sql, settings->where);

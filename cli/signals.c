@@ -100,7 +100,8 @@ void signals_start(void)
 {
     pthread_t thread;
     struct sigaction hangup;
-    signal(SIGPIPE, SIG_IGN);           /* a closed pipe is an error of write(2), said in words */
+    signal(SIGPIPE, SIG_IGN);           /* a closed pipe and a file too large are errors of write(2), said in words */
+    signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&awaited);
     sigaddset(&awaited, SIGINT);
     sigaddset(&awaited, SIGTERM);
