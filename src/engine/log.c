@@ -14,7 +14,7 @@ void weir_log_event_out(weir_log *log, weir_log_kind kind, int64_t connection, c
 {
     if (!log->fn && !log->echo)
         return;
-    if (!parameters || log->hide_parameters)
+    if (!parameters)
         parameters = "";
     if (log->echo)
         echo_event(kind, message, parameters);

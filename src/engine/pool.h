@@ -11,7 +11,6 @@ typedef struct weir_pool_options {
     int size, max_overflow;             /* size 0: no limit, all kept; max_overflow -1: no limit */
     int timeout_ms, recycle_ms, checkout_limit_ms;      /* timeout -1: for ever; recycle, limit 0: never */
     bool pre_ping, lifo;
-    weir_reset reset;                   /* for connections, which end the transaction before they give back */
 } weir_pool_options;
 
 /* A place of the pool: one connection to the database, or the right to make one, and its book-keeping. What a slot's user
@@ -28,7 +27,6 @@ struct weir_slot {
     bool        used_before;            /* not fresh from the dial: pre-ping tests it */
     bool        stale;                  /* softly invalidated: replaced at its next check-out */
     bool        was_cancelled;          /* since its last check-out: a late cancel may still arrive (RULES L4) */
-    bool        loss_counted;           /* its disconnect was counted and logged already */
     int         cancels;                /* cancel requests on their way */
     weir_parker *cancels_done;          /* of the thread that waits for them to end */
     weir_slot  *next, *previous;        /* the pool's lists */
@@ -57,9 +55,6 @@ typedef enum weir_invalidation {
 } weir_invalidation;
 /* The slot's link is of no use. Without a link: a warning "Can't invalidate an already-closed connection." */
 void weir_pool_invalidate(weir_slot *slot, weir_invalidation how);
-/* The slot's link was lost: counts that at once; the link itself lives until it is invalidated or given back, so that cursors
- * can be forgotten. all: whatever was connected before now is stale. */
-void weir_pool_lost(weir_slot *slot, bool all);
 int weir_pool_reconnect(weir_slot *slot, weir_error *error);
 /* The slot leaves the pool: its place is free, giving it back closes it. */
 void weir_pool_detach(weir_slot *slot);

@@ -59,24 +59,11 @@ int weir_slot_dial(weir_slot *slot, weir_error *error)
     slot->link = work.link;
     slot->connected_at = begun_at;
     slot->number = ++pool->next_number;
-    slot->used_before = slot->stale = slot->loss_counted = false;
+    slot->used_before = slot->stale = false;
     pool->connects++;
     pthread_mutex_unlock(&pool->lock);
     weir_log_event_out(pool->log, WEIR_LOG_CONNECT, slot->number, "connected", "", 0);
     return WEIR_OK;
-}
-
-static void count_loss(weir_slot *slot, const char *message)
-{
-    weir_pool *pool = slot->pool;
-    pthread_mutex_lock(&pool->lock);
-    bool counted = slot->loss_counted;
-    slot->loss_counted = true;
-    if (!counted)
-        pool->disconnects++;
-    pthread_mutex_unlock(&pool->lock);
-    if (!counted)
-        weir_log_event_out(pool->log, WEIR_LOG_DISCONNECT, slot->number, message, "", 0);
 }
 
 void weir_slot_hang_up(weir_slot *slot)
@@ -86,11 +73,13 @@ void weir_slot_hang_up(weir_slot *slot)
     await_cancels(slot);
     weir_link *link = slot->link;
     slot->link = NULL;
+    pool->disconnects += link != NULL;
     pthread_mutex_unlock(&pool->lock);
     if (!link)
         return;
+    bool lost = link->lost;
     pool->driver->hang_up(link);
-    count_loss(slot, "disconnected");
+    weir_log_event_out(pool->log, WEIR_LOG_DISCONNECT, slot->number, lost ? "lost" : "disconnected", "", 0);
 }
 
 int weir_pool_reconnect(weir_slot *slot, weir_error *error)
@@ -135,37 +124,20 @@ int weir_slot_make_ready(weir_slot *slot, weir_error *error)
 }
 
 /* ---- trouble ---------------------------------------------------------------------------------------------------------------------- */
-static void mark_others_stale(weir_pool *pool)
-{
-    pthread_mutex_lock(&pool->lock);
-    pool->stale_before = weir_now();
-    pthread_mutex_unlock(&pool->lock);
-}
-
 void weir_pool_invalidate(weir_slot *slot, weir_invalidation how)
 {
     if (!slot->link) {
         weir_warn(slot->pool->log, slot->number, NULL, "Can't invalidate an already-closed connection.");
         return;
     }
-    if (how == WEIR_INVALIDATE_SOFT) {
-        pthread_mutex_lock(&slot->pool->lock);
+    pthread_mutex_lock(&slot->pool->lock);
+    if (how == WEIR_INVALIDATE_SOFT)
         slot->stale = true;
-        pthread_mutex_unlock(&slot->pool->lock);
-        return;
-    }
-    if (how == WEIR_INVALIDATE_ALL)
-        mark_others_stale(slot->pool);
-    weir_slot_hang_up(slot);
-}
-
-void weir_pool_lost(weir_slot *slot, bool all)
-{
-    if (slot->link)
-        slot->link->lost = true;
-    if (all)
-        mark_others_stale(slot->pool);
-    count_loss(slot, "lost");
+    else if (how == WEIR_INVALIDATE_ALL)
+        slot->pool->stale_before = weir_now();
+    pthread_mutex_unlock(&slot->pool->lock);
+    if (how != WEIR_INVALIDATE_SOFT)
+        weir_slot_hang_up(slot);
 }
 
 typedef struct cancel_work { weir_link *link; int status; } cancel_work;
