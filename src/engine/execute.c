@@ -272,9 +272,9 @@ static void keep_failure(execution *run)
 weir_result *weir_connection_execute(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options)
 {
     execution run = { .connection = connection };
-    if (!connection->core) {            /* one of the constant objects */
-        if (weir_connection_ready(connection, false, &run.error) == WEIR_OK)
-            weir_error_set(&run.error, WEIR_RESOURCE_CLOSED, "This Connection is closed");
+    if (!connection->core) {            /* it only carries an error */
+        weir_connection_usable(connection, &run.error);
+        weir_connection_failed(connection, &run.error);
         return weir_result_failed(&run.error, NULL);
     }
     run.result = weir_result_new(connection->core);

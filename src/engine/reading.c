@@ -6,9 +6,9 @@ enum { GROWTH_FACTOR = 5, SPARE_BATCHES = 2, KEYS_BY_FUNCTION = -2 };
 
 /* ---- batches that come and go --------------------------------------------------------------------------------------------- */
 
-static void recycle(weir_result *result, weir_batch *batch, size_t most)
+static void recycle(weir_result *result, weir_batch *batch)
 {
-    if (result->spare_count >= most) {
+    if (result->spare_count >= result->spare_limit) {
         weir_batch_free(batch);
         return;
     }
@@ -20,14 +20,14 @@ static void recycle(weir_result *result, weir_batch *batch, size_t most)
 /* Rows handed out by the read before die here. As many batches stay as that read needed: the next is likely to need them too. */
 static void end_kept_rows(weir_result *result)
 {
-    size_t most = result->kept_count + 1 > SPARE_BATCHES ? result->kept_count + 1 : SPARE_BATCHES;
+    result->spare_limit = result->kept_count + SPARE_BATCHES;
     while (result->kept) {
         weir_batch *batch = result->kept;
         result->kept = batch->next;
-        recycle(result, batch, most);
+        recycle(result, batch);
     }
     result->kept_count = 0;
-    while (result->spare_count > most) {
+    while (result->spare_count > result->spare_limit) {
         weir_batch *batch = result->spare;
         result->spare = batch->next;
         result->spare_count--;
@@ -51,7 +51,7 @@ static void retire_batch(weir_result *result)
         result->kept = batch;
         result->kept_count++;
     } else {
-        recycle(result, batch, result->kept_count + SPARE_BATCHES);
+        recycle(result, batch);
     }
 }
 
@@ -129,8 +129,12 @@ static int fetch_from_server(weir_result *result, weir_batch *batch, int64_t row
     weir_connection *connection = result->open.connection;
     weir_cursor *cursor = result->cursor;
     weir_error error = { 0 };
+    if (!connection) {                  /* closed in a forked child, which may not touch the cursor either */
+        weir_error_set(&error, WEIR_RESOURCE_CLOSED, "This result object is closed.");
+        return weir_result_fail(result, &error);
+    }
     int status = weir_connection_ready(connection, false, &error);
-    if (status == WEIR_OK && cursor->link) {
+    if (status == WEIR_OK) {
         cursor->sink = &batch->sink;
         status = weir_connection_drive(connection, cursor->link->driver->fetch(cursor->link, cursor, rows), &error);
     }

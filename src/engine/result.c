@@ -116,7 +116,8 @@ static void close_cursor(weir_connection *connection, weir_cursor *cursor)
 {
     weir_link *link = cursor->link;
     weir_error error = { 0 };
-    if (weir_connection_ready(connection, false, &error) != WEIR_OK || weir_connection_link(connection) != link) {
+    /* Usable is enough: a connection that was cancelled, or wants a rollback, still closes. In a forked child it does not. */
+    if (weir_connection_usable(connection, &error) != WEIR_OK || weir_connection_link(connection) != link) {
         link->driver->forget(link, cursor);
         return;
     }
@@ -288,7 +289,8 @@ void weir_result_info(const weir_result *result, weir_result_info_t *out)
     if (result->constant)
         return;
     if (cursor) {
-        out->open = cursor->open && cursor->link;
+        /* Until the reader met the end, as if SQLite's statement were not gone with its last row. */
+        out->open = result->streaming && result->open.connection;
         out->round_trips = cursor->round_trips;
         out->bytes = cursor->bytes;
     }

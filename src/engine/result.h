@@ -20,7 +20,7 @@ struct weir_result {
     weir_batch  *batch;                 /* that is read */
     weir_batch  *kept;                  /* read to their end, but the last read handed out rows of them */
     weir_batch  *spare;                 /* to be used again */
-    size_t       kept_count, spare_count;
+    size_t       kept_count, spare_count, spare_limit;
     bool         ended;                 /* no rows will come but those in `batch` */
     bool         streaming, closed, constant, returns_rows;
     bool         prefetch;
