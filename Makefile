@@ -47,7 +47,7 @@ install: all
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 clean:
-	rm -rf build build-sanitize build-thread
+	rm -rf build build-sanitize build-thread build-clang build-ci
 
 format:
 	clang-format -i $$(git ls-files '*.c')
