@@ -40,16 +40,19 @@ static void put_memory(char *out, size_t size)
     snprintf(out, size, "memory %.1f MB (peak %.1f MB)", (double)memory.rss_bytes / 1e6, (double)memory.peak_rss_bytes / 1e6);
 }
 
-/* Percent and time left, where there is an estimate that the rows have not passed. */
+/* Percent and time left, where there is an estimate; once the rows have passed it, nobody knows how long it takes. */
 static void put_rest(char *out, size_t size, int64_t rows, double seconds)
 {
     char left[32] = "";
     out[0] = 0;
-    if (estimated <= 0 || rows <= 0 || rows > estimated)
+    if (estimated <= 0 || rows <= 0)
         return;
+    if (rows >= estimated) {
+        snprintf(out, size, "  99 %%");
+        return;
+    }
     put_duration(left, sizeof left, seconds * (double)(estimated - rows) / (double)rows);
-    int percent = (int)(100 * rows / estimated);
-    snprintf(out, size, "  %d %%  %s left", percent > 99 ? 99 : percent, left);
+    snprintf(out, size, "  %d %%  %s left", (int)(100 * (double)rows / (double)estimated), left);
 }
 
 static void show(int64_t rows, bool last)

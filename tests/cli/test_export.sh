@@ -194,7 +194,7 @@ test_places_that_cannot_be_written() {
     "$WEIR" export "$DB" --table invoices --to - > /dev/full 2> stderr;  same "$?" 1
     holds "$(cat stderr)" "standard output: No space left on device; the disk is full"
     "$WEIR" export "$DB" --table invoices --to - >&- 2> stderr;          same "$?" 1
-    (ulimit -f 64; exec "$WEIR" export "$DB" --query "$ENDLESS" --to work/big.csv) 2> stderr;  same "$?" 1
+    (ulimit -f 64; exec "$WEIR" export "$DB" --query "$ENDLESS" --to work/big.csv 2> stderr);  same "$?" 1
     holds "$(cat stderr)" "File too large"
     no_file
 }
@@ -291,8 +291,26 @@ test_ctrl_c_works_while_a_pipe_is_not_read() {
     rm work/stuck
 }
 
+# A server that takes the connection and then says nothing.
+test_ctrl_c_works_while_connecting() {
+    local pid server waited=0
+    perl -MIO::Socket::INET -e '$| = 1; my $s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1"); print $s->sockport; sleep 60' > port &
+    server=$!
+    while [ ! -s port ] && [ $((waited += 1)) -lt 100 ]; do sleep 0.05; done
+    "$WEIR" export "postgresql://weir@127.0.0.1:$(cat port)/postgres" --table t --to work/never.csv 2> stderr & pid=$!
+    while [ -z "$(ls -A work)" ] && [ $((waited += 1)) -lt 200 ]; do sleep 0.05; done
+    sleep 0.2
+    kill -INT $pid
+    wait $pid
+    same "$?" 130
+    same "$(wc -l < stderr)" 1
+    kill $server
+    wait $server 2> /dev/null
+    no_file
+}
+
 # ---- PostgreSQL ------------------------------------------------------------------------------------------------------------------------------
-pg() { psql -qAtX "$URL" -c "$1"; }
+pg() { PGOPTIONS='-c client_min_messages=warning' psql -qAtX "$URL" -c "$1"; }
 
 test_pg_tables_names_and_params() {
     pg 'DROP SCHEMA IF EXISTS "Ex.port" CASCADE; CREATE SCHEMA "Ex.port"; CREATE TABLE "Ex.port"."We""ird" (id int, "Name" text, d numeric(30,10));

@@ -116,7 +116,8 @@ static void test_csv_quotes_only_what_needs_it(void **state)
     static const struct { const char *text, *field; } cases[] = {
         { "plain", "plain" }, { "two words", "two words" }, { "a,b", "\"a,b\"" }, { "say \"hi\"", "\"say \"\"hi\"\"\"" },
         { "\"", "\"\"\"\"" }, { "line\nline", "\"line\nline\"" }, { "cr\rcr", "\"cr\rcr\"" }, { "", "\"\"" },
-        { " front", "\" front\"" }, { "back ", "\"back \"" }, { "\\.", "\"\\.\"" }, { "gr\xC3\xBC\xC3\x9F", "gr\xC3\xBC\xC3\x9F" },
+        { " front", "\" front\"" }, { "back ", "\"back \"" }, { "\\.", "\"\\.\"" },
+        { "gr\xC3\xBC\xC3\x9F", "gr\xC3\xBC\xC3\x9F" },
         { "a long text of more than eight bytes", "a long text of more than eight bytes" },
         { "a long text, with a comma behind", "\"a long text, with a comma behind\"" },
         { "0123456789012345678,", "\"0123456789012345678,\"" },
@@ -219,15 +220,18 @@ static void test_invalid_text_can_be_replaced(void **state)
     (void)state;
     static const char *const names[] = { "v" };
     static const struct { const char *text, *clean; } cases[] = {
-        { "a\xFFz", "a\xEF\xBF\xBDz" }, { "\xE2\x82", "\xEF\xBF\xBD" }, { "\xC3\xA4\x80\x80", "\xC3\xA4\xEF\xBF\xBD\xEF\xBF\xBD" },
+        { "a\xFFz", "a\xEF\xBF\xBDz" }, { "\xE2\x82", "\xEF\xBF\xBD" },
+        { "\xC3\xA4\x80\x80", "\xC3\xA4\xEF\xBF\xBD\xEF\xBF\xBD" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         weir_value value = text_of(cases[i].text, strlen(cases[i].text));
         char csv[32], json[32];
         snprintf(csv, sizeof csv, "%s\n", cases[i].clean);
         snprintf(json, sizeof json, "{\"v\":\"%s\"}\n", cases[i].clean);
-        assert_string_equal(written(WEIR_WRITER_OPTIONS(.header = WEIR_OFF, .replace_invalid_text = WEIR_ON), names, &value, 1), csv);
-        assert_string_equal(written(WEIR_WRITER_OPTIONS(.format = "jsonl", .replace_invalid_text = WEIR_ON), names, &value, 1), json);
+        assert_string_equal(written(WEIR_WRITER_OPTIONS(.header = WEIR_OFF, .replace_invalid_text = WEIR_ON), names, &value, 1),
+                            csv);
+        assert_string_equal(written(WEIR_WRITER_OPTIONS(.format = "jsonl", .replace_invalid_text = WEIR_ON), names, &value, 1),
+                            json);
     }
 }
 
@@ -280,7 +284,8 @@ static void test_json_checker_knows_json(void **state)
     (void)state;
     static const char *const good[] = { "0", "-1.5e+3", "true", "null", "\"\"", "[]", "{}", "[[],{}]", " { \"a\" : [ 1 , 2 ] } ",
                                         "\"\\u00e4\\n\"", "{\"a\":{\"b\":[{}]},\"c\":1}" };
-    static const char *const bad[] = { "", " ", "01", "+1", "1.", ".5", "1e", "tru", "[1,]", "[1 2]", "{\"a\"}", "{\"a\":}", "{a:1}",
+ 
+                                         static const char *const bad[] = { "", " ", "01", "+1", "1.", ".5", "1e", "tru", "[1,]", "[1 2]", "{\"a\"}", "{\"a\":}", "{a:1}",
                                        "\"\\x\"", "\"\\u00g0\"", "\"", "[", "]", "{\"a\":1,}", "1 2", "[}", "\"a\nb\"" };
     bool one_line;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -323,7 +328,8 @@ static void test_format_follows_the_suffix(void **state)
     (void)state;
     static const char *const names[] = { "v" };
     static const struct { const char *file, *content; } cases[] = {
-        { "x.jsonl", "{\"v\":1}\n" }, { "x.NDJSON", "{\"v\":1}\n" }, { "x.json", "{\"v\":1}\n" }, { "x.csv", "v\n1\n" }, { "x", "v\n1\n" },
+        { "x.jsonl", "{\"v\":1}\n" }, { "x.NDJSON", "{\"v\":1}\n" }, { "x.json", "{\"v\":1}\n" },
+        { "x.csv", "v\n1\n" }, { "x", "v\n1\n" },
     };
     weir_value value = weir_value_int(1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -337,7 +343,7 @@ static void test_format_follows_the_suffix(void **state)
     assert_int_equal(weir_writer_close(&writer), WEIR_ARGUMENT);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------------------------- */
 static void test_file_gets_its_name_only_when_it_is_whole(void **state)
 {
     (void)state;
@@ -446,7 +452,8 @@ static void test_writing_takes_no_memory_after_the_first_row(void **state)
     static const char *const names[] = { "a", "b", "c" };
     weir_memory_figures before, after;
     weir_writer *writer = weir_writer_open("/dev/null", WEIR_WRITER_OPTIONS(.format = "jsonl"));
-    weir_value values[3] = { weir_value_int(1), weir_value_cstr("caf\xC3\xA9, \"quoted\""), weir_value_blob((weir_blob){ "abc", 3 }) };
+ 
+                               weir_value values[3] = { weir_value_int(1), weir_value_cstr("caf\xC3\xA9, \"quoted\""), weir_value_blob((weir_blob){ "abc", 3 }) };
     assert_int_equal(write_row(writer, names, values, 3), WEIR_OK);
     weir_memory_usage(&before);
     for (int i = 0; i < 20000; i++)
@@ -459,7 +466,55 @@ static void test_writing_takes_no_memory_after_the_first_row(void **state)
     assert_int_equal(after.by_purpose[WEIR_MEMORY_OUTPUT], 0);
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------------------------- */
+/* ---- no memory ------------------------------------------------------------------------------------------------------------- */
+static int64_t allocations_left = INT64_MAX;        /* until one fails */
+
+static void *failing_allocate(size_t size, void *context)
+{
+    (void)context;
+    return allocations_left-- == 0 ? NULL : malloc(size);
+}
+
+static void *failing_resize(void *block, size_t size, void *context)
+{
+    (void)context;
+    return allocations_left-- == 0 ? NULL : realloc(block, size);
+}
+
+static void plain_release(void *block, void *context)
+{
+    (void)context;
+    free(block);
+}
+
+static void test_each_failed_allocation_is_a_clean_error(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "id", "id", "blob", "bad" };
+    weir_value values[4] = { weir_value_int(1), weir_value_int(2), weir_value_blob((weir_blob){ "abc", 3 }), text_of("\xFF", 1) };
+    static const char *const formats[] = { "csv", "jsonl" };
+    for (int i = 0; i < 2; i++) {
+        int status = WEIR_OUT_OF_MEMORY;
+        for (int n = 0; status != WEIR_OK; n++) {
+            weir_memory_figures after;
+            assert_true(n < 50);
+            allocations_left = n;
+            weir_writer *writer = weir_writer_open(in_directory("memory"), WEIR_WRITER_OPTIONS(.format = formats[i],
+                                                                                               .replace_invalid_text = WEIR_ON));
+            int written_status = write_row(writer, names, values, 4);
+            status = weir_writer_close(&writer);
+            allocations_left = INT64_MAX;
+            assert_true(status == WEIR_OK || status == WEIR_OUT_OF_MEMORY);
+            assert_int_equal(written_status, status);
+            assert_int_equal(files_in_directory(), status == WEIR_OK);
+            weir_memory_usage(&after);
+            assert_int_equal(after.bytes, 0);
+        }
+        empty_directory();
+    }
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------- */
 static int clean(void **state)
 {
     (void)state;
@@ -470,7 +525,8 @@ static int clean(void **state)
 static int make_directory(void **state)
 {
     (void)state;
-    return mkdtemp(directory) ? 0 : -1;
+    weir_allocator allocator = { failing_allocate, failing_resize, plain_release, NULL };
+    return weir_set_allocator(&allocator) == WEIR_OK && mkdtemp(directory) ? 0 : -1;
 }
 
 static int remove_directory(void **state)
@@ -510,6 +566,7 @@ int main(void)
         TEST(test_full_device_is_an_io_error_with_a_hint),
         TEST(test_places_that_cannot_be_written_say_so),
         TEST(test_writing_takes_no_memory_after_the_first_row),
+        TEST(test_each_failed_allocation_is_a_clean_error),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
