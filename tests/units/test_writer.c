@@ -284,8 +284,8 @@ static void test_json_checker_knows_json(void **state)
     (void)state;
     static const char *const good[] = { "0", "-1.5e+3", "true", "null", "\"\"", "[]", "{}", "[[],{}]", " { \"a\" : [ 1 , 2 ] } ",
                                         "\"\\u00e4\\n\"", "{\"a\":{\"b\":[{}]},\"c\":1}" };
- 
-                                         static const char *const bad[] = { "", " ", "01", "+1", "1.", ".5", "1e", "tru", "[1,]", "[1 2]", "{\"a\"}", "{\"a\":}", "{a:1}",
+    static const char *const bad[] = { "", " ", "01", "+1", "1.", ".5", "1e", "tru", "[1,]", "[1 2]",
+                                       "{\"a\"}", "{\"a\":}", "{a:1}",
                                        "\"\\x\"", "\"\\u00g0\"", "\"", "[", "]", "{\"a\":1,}", "1 2", "[}", "\"a\nb\"" };
     bool one_line;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -452,8 +452,8 @@ static void test_writing_takes_no_memory_after_the_first_row(void **state)
     static const char *const names[] = { "a", "b", "c" };
     weir_memory_figures before, after;
     weir_writer *writer = weir_writer_open("/dev/null", WEIR_WRITER_OPTIONS(.format = "jsonl"));
- 
-                               weir_value values[3] = { weir_value_int(1), weir_value_cstr("caf\xC3\xA9, \"quoted\""), weir_value_blob((weir_blob){ "abc", 3 }) };
+    weir_value values[3] = { weir_value_int(1), weir_value_cstr("caf\xC3\xA9, \"quoted\""),
+                             weir_value_blob((weir_blob){ "abc", 3 }) };
     assert_int_equal(write_row(writer, names, values, 3), WEIR_OK);
     weir_memory_usage(&before);
     for (int i = 0; i < 20000; i++)
