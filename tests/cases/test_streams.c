@@ -1,5 +1,6 @@
 /* Streams: execution options, how many rows each fetch asks for, memory that stays flat (cases.md A, B, and parts of L). */
 #include "support.h"
+#include <stdio.h>
 #include <string.h>
 
 #define ORDERS "SELECT id FROM orders ORDER BY id"
@@ -453,6 +454,92 @@ static void test_partitions_of_another_size_allocate_nothing_either(void **state
     close_connection_ok(&connection);
 }
 
+/* Rows of which those that fit the condition `which` have a text of `bytes` bytes. */
+static const char *wide_rows(const test_database *db, char *sql, size_t size, int rows, const char *which, int bytes)
+{
+    const char *repeat = db->postgresql ? "repeat('x', " : "hex(zeroblob(", *end = db->postgresql ? ")" : " / 2))";
+    snprintf(sql, size, "SELECT id, %sCASE WHEN %s THEN %d ELSE 10 END%s AS wide FROM orders WHERE id <= %d ORDER BY id", repeat, which,
+             bytes, end, rows);
+    return sql;
+}
+
+static void test_wide_rows_are_held_one_batch_at_a_time(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 40);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    char sql[400];
+    weir_result *result = query(connection, wide_rows(db, sql, sizeof sql, 40, "id > 0", 1 << 20), OPTIONS(.yield_per = 2));
+    int64_t id = 0;
+    for (const weir_row *row; (row = weir_result_next(result)) != NULL;) {
+        assert_int_equal(weir_row_int64_at(row, 0), ++id);
+        assert_int_equal(weir_row_text_at(row, 1).len, 1 << 20);
+    }
+    assert_int_equal(id, 40);
+    assert_true(info_of(result).ledger_peak_bytes < 8 << 20);
+    close_result_ok(&result);
+    close_connection_ok(&connection);
+}
+
+static void test_one_giant_row_does_not_stay_in_memory(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 1000);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    char sql[400];
+    weir_result *result = query(connection, wide_rows(db, sql, sizeof sql, 1000, "id = 500", 20 << 20), OPTIONS(.yield_per = 50));
+    assert_next_ids(result, 1, 800);
+    assert_true(info_of(result).ledger_peak_bytes >= 20 << 20);
+    assert_true(info_of(result).ledger_bytes < 1 << 20);
+    assert_ids_to_end(result, 801, 1000);
+    close_result_ok(&result);
+    close_connection_ok(&connection);
+}
+
+/* ---- a schema that changes under prepared statements --------------------------------------------------------------------------- */
+
+static void test_a_statement_is_prepared_again_when_its_table_changed(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    const char *everything = "SELECT * FROM orders ORDER BY id";
+    for (int i = 0; i < 2; i++) {
+        weir_result *result = query(connection, everything, OPTIONS(.yield_per = 2));
+        assert_int_equal(weir_result_column_count(result), 4);
+        assert_ids_to_end(result, 1, 3);
+        close_result_ok(&result);
+    }
+    assert_status(weir_connection_rollback(connection), WEIR_OK);
+    test_side_run(db, "ALTER TABLE orders ADD COLUMN note text");
+    weir_result *result = query(connection, everything, OPTIONS(.yield_per = 2));
+    assert_int_equal(weir_result_column_count(result), 5);
+    assert_ids_to_end(result, 1, 3);
+    close_result_ok(&result);
+    close_connection_ok(&connection);
+}
+
+static void test_a_statement_is_not_prepared_again_when_a_transaction_would_be_lost(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    const char *everything = "SELECT * FROM orders ORDER BY id";
+    weir_result *result = query(connection, everything, NULL);
+    close_result_ok(&result);
+    run_ok(connection, "ALTER TABLE orders ADD COLUMN note text");
+    result = query(connection, everything, NULL);
+    assert_string_equal(weir_result_error(result)->sqlstate, "0A000");
+    assert_contains(weir_result_error(result)->hint, "roll back");
+    assert_status(weir_result_close(&result), WEIR_NOT_SUPPORTED);
+    assert_status(weir_connection_rollback(connection), WEIR_OK);
+    result = query(connection, everything, NULL);
+    assert_int_equal(weir_result_column_count(result), 4);
+    assert_ids_to_end(result, 1, 3);
+    close_result_ok(&result);
+    close_connection_ok(&connection);
+}
+
 /* ---- transactions -------------------------------------------------------------------------------------------------------------- */
 
 static void test_case_196_a_stream_under_autocommit_is_refused_before_any_sql(void **state)
@@ -617,6 +704,10 @@ int main(void)
         ON_BOTH(test_yield_per_of_a_result_holds_from_there_on),
         ON_BOTH(test_a_uniform_stream_allocates_nothing_from_its_third_batch_on),
         ON_BOTH(test_partitions_of_another_size_allocate_nothing_either),
+        ON_BOTH(test_wide_rows_are_held_one_batch_at_a_time),
+        ON_BOTH(test_one_giant_row_does_not_stay_in_memory),
+        ON_BOTH(test_a_statement_is_prepared_again_when_its_table_changed),
+        ON_POSTGRESQL(test_a_statement_is_not_prepared_again_when_a_transaction_would_be_lost),
         ON_BOTH(test_case_196_a_stream_under_autocommit_is_refused_before_any_sql),
         ON_POSTGRESQL(test_case_200_an_aborted_transaction_is_told_never_a_shorter_result),
         ON_BOTH(test_case_202_two_streams_are_read_by_turns),
