@@ -124,7 +124,9 @@ WEIR_API WEIR_MUST_CHECK int64_t weir_connection_run(weir_connection *connection
  * begins a real one. */
 WEIR_API int weir_connection_begin(weir_connection *connection);
 /* End the transaction; open results of it are closed (reading on is WEIR_RESOURCE_CLOSED), but for those of
- * WEIR_CURSOR_HOLD after a commit. Without a transaction: nothing, WEIR_OK. */
+ * WEIR_CURSOR_HOLD after a commit. Without a transaction: nothing, WEIR_OK.
+ * Committing a transaction that an error has aborted (PostgreSQL would answer it with a quiet ROLLBACK) rolls back and gives
+ * WEIR_INTERNAL, SQLSTATE 25P02, with the error that aborted it in the detail. */
 WEIR_API int weir_connection_commit(weir_connection *connection);
 WEIR_API int weir_connection_rollback(weir_connection *connection);
 WEIR_API bool weir_connection_in_transaction(const weir_connection *connection);

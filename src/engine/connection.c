@@ -148,7 +148,10 @@ static int look_at_cancel(weir_connection *connection, weir_error *error)
     if (!connection->in_transaction)
         return WEIR_OK;
     connection->was_cancelled = true;
-    return connection->results ? weir_error_set(error, WEIR_CANCELLED, "cancelled by weir_connection_cancel") : WEIR_OK;
+    if (!connection->results)
+        return WEIR_OK;
+    connection->unsettled = true;       /* since nobody will fetch what may be on its way */
+    return weir_error_set(error, WEIR_CANCELLED, "cancelled by weir_connection_cancel");
 }
 
 static int begin_if_needed(weir_connection *connection, weir_error *error)
@@ -228,6 +231,7 @@ void weir_connection_end_results(weir_connection *connection, weir_survivors sur
         if (open->committed ? survivors != WEIR_NONE_SURVIVE : open->hold && survivors == WEIR_HELD_SURVIVE)
             continue;
         connection->held = connection->held || open->committed;
+        connection->unsettled = true;
         weir_result_end(result);
     }
 }
