@@ -1,5 +1,4 @@
 /* Executing statements: options, guards, how rows will come, and the way from the text to the first rows. */
-#include <stdio.h>
 #include <string.h>
 #include "engine/result.h"
 #include "sql/text.h"
@@ -96,8 +95,6 @@ static void log_statement(const execution *run)
     char shown[SHOWN_PARAMETERS] = "";
     if (!log->hide_parameters)
         weir_compiled_show_parameters(compiled, shown, sizeof shown);
-    else if (compiled->value_count)
-        strcpy(shown, "…");
     weir_log_event_out(log, WEIR_LOG_STATEMENT, number_of(run), compiled->sql, shown, 0);
 }
 

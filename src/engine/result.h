@@ -85,9 +85,10 @@ weir_row *weir_result_take(weir_result *result, int64_t wanted, int column);
 int weir_result_collect(weir_result *result, size_t count, int column);
 typedef enum weir_single { WEIR_SINGLE_FIRST, WEIR_SINGLE_ONE, WEIR_SINGLE_ONE_OR_NONE } weir_single;
 weir_row *weir_result_take_single(weir_result *result, weir_single kind, int column);
-/* Fetches up to `rows` rows (0: all) into the batch that is read next; opens the stream when it is the first. */
+/* An empty batch for a fetch of up to `rows` rows (0: all); NULL: no memory. Filled, it becomes the one that is read. */
 weir_batch *weir_result_batch_for(weir_result *result, int64_t rows);
 void weir_result_batch_came(weir_result *result, weir_batch *batch);
+/* Has the next batch sent while this one is read, where that is wanted and allowed (RULES W5). */
 void weir_result_read_ahead(weir_result *result);
 
 /* ---- freeze.c -------------------------------------------------------------------------------------------------------- */

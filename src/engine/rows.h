@@ -2,9 +2,9 @@
 #ifndef WEIR_ENGINE_ROWS_H
 #define WEIR_ENGINE_ROWS_H
 #include <weir/result.h>
+#include <weir/statement.h>
 #include "base/arena.h"
 #include "base/error.h"
-#include <weir/statement.h>
 
 /* Where a column's name was last found, by the address of the text that asked: programs ask with the same literals. */
 typedef struct weir_hint { const char *asked; int column; } weir_hint;

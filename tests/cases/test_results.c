@@ -175,6 +175,73 @@ static void test_case_075_fetchmany_at_the_end_and_behind_it(void **state)
     close_connection_ok(&connection);
 }
 
+static size_t check_rows(const weir_partition *rows, int64_t *next)
+{
+    for (size_t i = 0; rows && i < rows->count; i++)
+        assert_int_equal(weir_row_int64(rows->rows[i], "id"), (*next)++);
+    return rows ? rows->count : 0;
+}
+
+/* Reads to the end in a way that `seed` chooses anew for each step. */
+static void read_in_any_way(weir_result *result, unsigned seed, int64_t rows)
+{
+    weir_scalars ids = weir_result_scalars(result, 0);
+    int64_t next = 1;
+    for (bool more = true; more;) {
+        seed = seed * 1103515245 + 12345;
+        size_t count = (seed >> 8) % 9 + 1;
+        const weir_row *row;
+        const weir_value *value;
+        const weir_value_list *values;
+        switch ((seed >> 16) % 16) {
+        case 0: case 1: case 2: case 3:
+            if ((more = (row = weir_result_next(result)) != NULL))
+                assert_int_equal(weir_row_int64(row, "id"), next++);
+            break;
+        case 4: case 5: case 6:
+            more = check_rows(weir_result_fetchmany(result, count), &next) == count;
+            break;
+        case 7: case 8: case 9:
+            more = check_rows(weir_result_next_partition(result, count), &next) == count;
+            break;
+        case 10: case 11:
+            if ((more = (value = weir_scalars_next(ids)) != NULL))
+                assert_int_equal(value->as.i, next++);
+            break;
+        case 12: case 13: case 14:
+            values = weir_scalars_fetchmany(ids, count);
+            for (size_t i = 0; values && i < values->count; i++)
+                assert_int_equal(values->values[i]->as.i, next++);
+            more = values && values->count == count;
+            break;
+        default:
+            if (seed % 5 == 0)
+                check_rows(weir_result_all(result), &next);
+        }
+    }
+    assert_int_equal(next, rows + 1);
+    assert_null(weir_result_next(result));
+    assert_error(weir_result_error(result), WEIR_OK);
+}
+
+static void test_any_mix_of_reading_gives_each_row_once_in_order(void **state)
+{
+    enum { N = 60 };
+    static const int64_t sizes[] = { 1, 2, 3, 7, N - 1, N, N + 1, 0 };
+    test_database *db = *state;
+    test_fixture(db, N);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    for (unsigned seed = 0; seed < 10; seed++)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            for (int stream = 0; stream < 2; stream++) {
+                weir_result *result = query(connection, "SELECT id, state FROM orders ORDER BY id",
+                    OPTIONS(.yield_per = sizes[i], .stream_results = stream ? WEIR_ON : WEIR_UNSET, .prefetch = seed % 2 ? WEIR_ON : WEIR_OFF));
+                read_in_any_way(result, seed, N);
+                close_result_ok(&result);
+            }
+    close_connection_ok(&connection);
+}
+
 /* ---- shaping -------------------------------------------------------------------------------------------------------------- */
 
 static void test_case_076_columns_refer_to_the_selection_before(void **state)
@@ -566,6 +633,7 @@ int main(void)
         ON_BOTH(test_case_073_a_null_value_is_told_from_no_row),
         ON_BOTH(test_case_074_after_the_end_null_after_the_close_an_error),
         ON_BOTH(test_case_075_fetchmany_at_the_end_and_behind_it),
+        ON_BOTH(test_any_mix_of_reading_gives_each_row_once_in_order),
         ON_BOTH(test_case_076_columns_refer_to_the_selection_before),
         ON_BOTH(test_case_077_scalars_are_the_values_of_one_column),
         ON_BOTH(test_case_079_one_under_unique_counts_distinct_rows),
