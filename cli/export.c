@@ -171,7 +171,7 @@ static int write_rows(export_run *run)
 /* The connection is given back before the file is finished: bringing it to disk may take long. */
 static int close_connection(export_run *run)
 {
-    weir_result_info_t info = { 0 };
+    weir_result_figures info = { 0 };
     int code = 0;
     if (!run->connection)
         return 0;

@@ -85,7 +85,7 @@ WEIR_API bool weir_result_closed(const weir_result *result);        /* hard clos
 WEIR_API int64_t weir_result_rowcount(const weir_result *result);
 
 typedef enum weir_mode { WEIR_MODE_NONE = 0, WEIR_MODE_BUFFERED, WEIR_MODE_PORTAL, WEIR_MODE_DECLARED, WEIR_MODE_STEPPING } weir_mode;
-typedef struct weir_result_info_t {
+typedef struct weir_result_figures {
     weir_mode mode;             /* how rows come, in force */
     bool      open;             /* the server's cursor, or SQLite's statement, still exists */
     int64_t   rows;             /* handed to the program */
@@ -96,8 +96,8 @@ typedef struct weir_result_info_t {
     int64_t   yield_per, max_row_buffer;    /* in force; 0: none */
     weir_switch stream_results;
     size_t    ledger_bytes, ledger_peak_bytes;      /* this result's own */
-} weir_result_info_t;
-WEIR_API void weir_result_info(const weir_result *result, weir_result_info_t *out);
+} weir_result_figures;
+WEIR_API void weir_result_info(const weir_result *result, weir_result_figures *out);
 
 /* The first error of this result, or one with status WEIR_OK. Valid until weir_result_close. */
 WEIR_API const weir_error *weir_result_error(const weir_result *result);

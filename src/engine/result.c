@@ -278,10 +278,10 @@ static size_t rows_held(const weir_result *result)
     return rows;
 }
 
-void weir_result_info(const weir_result *result, weir_result_info_t *out)
+void weir_result_info(const weir_result *result, weir_result_figures *out)
 {
     const weir_cursor *cursor = result->cursor;
-    *out = (weir_result_info_t){
+    *out = (weir_result_figures){
         .mode = result->mode, .rows = result->taken - result->repeated, .batches = result->batches, .rows_held = rows_held(result),
         .yield_per = result->yield_per, .max_row_buffer = result->streaming ? result->max_row_buffer : 0,
         .stream_results = result->stream_results,

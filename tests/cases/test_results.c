@@ -388,7 +388,7 @@ static void test_case_082_a_loop_left_early_leaves_the_result_open(void **state)
     weir_connection *connection = weir_engine_connect(db->engine);
     weir_result *result = query(connection, "SELECT id FROM orders ORDER BY id", OPTIONS(.yield_per = 5));
     assert_next_ids(result, 1, 3);
-    weir_result_info_t info;
+    weir_result_figures info;
     weir_result_info(result, &info);
     assert_true(info.open);
     assert_false(weir_result_closed(result));

@@ -14,9 +14,9 @@ static weir_result *query(weir_connection *connection, const char *sql, const we
     return result;
 }
 
-static weir_result_info_t info_of(const weir_result *result)
+static weir_result_figures info_of(const weir_result *result)
 {
-    weir_result_info_t info;
+    weir_result_figures info;
     weir_result_info(result, &info);
     return info;
 }
@@ -70,7 +70,7 @@ static void test_case_003_yield_per_overrides_the_other_two(void **state)
     test_fixture(db, 12);
     weir_connection *connection = weir_engine_connect(db->engine);
     weir_result *result = query(connection, ORDERS, OPTIONS(.yield_per = 3, .max_row_buffer = 9, .stream_results = WEIR_OFF));
-    weir_result_info_t info = info_of(result);
+    weir_result_figures info = info_of(result);
     assert_int_equal(info.yield_per, 3);
     assert_int_equal(info.max_row_buffer, 3);
     assert_int_equal(info.stream_results, WEIR_ON);
