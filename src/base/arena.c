@@ -2,6 +2,8 @@
 #include "base/arena.h"
 #include <string.h>
 
+enum { LARGEST_DOUBLING = 1 << 20 };    /* not more slack than that */
+
 struct weir_arena_block {
     weir_arena_block *older;
     size_t size;
@@ -35,9 +37,7 @@ void *weir_arena_more(weir_arena *arena, size_t size, size_t alignment)
         return p;
     }
     size_t last = arena->blocks ? arena->blocks->size : 0;
-    size_t grown = last ? last * 2 : arena->first_size;
-    if (grown > 1 << 20)
-        grown = 1 << 20;                /* not more slack than that */
+    size_t grown = !last ? arena->first_size : last < LARGEST_DOUBLING ? last * 2 : LARGEST_DOUBLING;
     if (size > grown) {                 /* a giant gets a block of its own, behind the one in use */
         char *next = arena->next, *end = arena->end;
         weir_arena_block *current = arena->blocks, *giant = add_block(arena, size);

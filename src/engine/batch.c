@@ -1,7 +1,7 @@
 /* Batches: growing, recycling, and how much room is kept from one fetch to the next. */
 #include "engine/batch.h"
 
-enum { SMALLEST_CHUNK = 4096, CHUNK_DOUBLINGS = 8, FIRST_TEXT_BLOCK = 1024, LARGE_BLOCK = 1 << 20, KEPT_AT_LEAST = 64 * 1024 };
+enum { SMALLEST_CHUNK = 4096, CHUNK_DOUBLINGS = 8, FIRST_TEXT_BLOCK = 1024, KEPT_AT_LEAST = 64 * 1024 };
 
 static weir_chunk *add_chunk(weir_batch *batch)
 {
@@ -75,28 +75,21 @@ static void trim_chunks(weir_batch *batch, size_t rows)
 }
 
 /* Room for values is judged by the smaller of the last two fetches: what a single giant needed is given back at once. */
-static int recycle_values(weir_batch *batch)
+static void recycle_values(weir_batch *batch)
 {
     weir_arena *arena = &batch->arena;
     if (!arena->blocks)
-        return WEIR_OK;
+        return;
     size_t used = atomic_load(&batch->ledger.bytes) - (size_t)(arena->end - arena->next);
     size_t usual = batch->usual && batch->usual < used ? batch->usual : used;
     batch->usual = used;
     weir_arena_reset(arena, 4 * usual + KEPT_AT_LEAST);
     if (arena->blocks)
-        return WEIR_OK;
+        return;
     arena->first_size = usual + usual / 8 + FIRST_TEXT_BLOCK;
-    if (arena->first_size <= LARGE_BLOCK)
-        return WEIR_OK;
-    /* Arenas add at most 1 MiB at a time: take a larger first block in one piece, then use it from its beginning. */
-    if (!weir_arena_take(arena, arena->first_size))
-        return WEIR_OUT_OF_MEMORY;
-    weir_arena_reset(arena, SIZE_MAX);
-    return WEIR_OK;
 }
 
-int weir_batch_begin(weir_batch *batch, size_t rows)
+void weir_batch_begin(weir_batch *batch, size_t rows)
 {
     trim_chunks(batch, rows);
     batch->limit = rows;
@@ -106,7 +99,7 @@ int weir_batch_begin(weir_batch *batch, size_t rows)
     batch->sink.count = 0;
     for (weir_chunk *chunk = batch->chunks; chunk; chunk = chunk->next)
         chunk->count = 0;
-    return recycle_values(batch);
+    recycle_values(batch);
 }
 
 size_t weir_batch_end(weir_batch *batch)

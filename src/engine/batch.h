@@ -27,8 +27,8 @@ struct weir_batch {
 /* NULL: no memory. */
 weir_batch *weir_batch_new(weir_ledger *ledger, size_t stride);
 /* Empties the batch for a fetch of up to `rows` rows (0: any number). Keeps as much room as such fetches usually need, so that a
- * steady stream allocates nothing and one giant row does not stay for ever. WEIR_OK or WEIR_OUT_OF_MEMORY. */
-int weir_batch_begin(weir_batch *batch, size_t rows);
+ * steady stream allocates nothing and one giant row does not stay for ever. */
+void weir_batch_begin(weir_batch *batch, size_t rows);
 /* The fetch is over: the chunks know how many rows they have. Returns how many came in all. */
 size_t weir_batch_end(weir_batch *batch);
 void weir_batch_free(weir_batch *batch);

@@ -80,10 +80,9 @@ weir_batch *weir_result_batch_for(weir_result *result, int64_t rows)
     } else {
         batch = weir_batch_new(&result->ledger, result->stride);
     }
-    if (batch && weir_batch_begin(batch, (size_t)rows) == WEIR_OK)
-        return batch;
-    weir_batch_free(batch);
-    return NULL;
+    if (batch)
+        weir_batch_begin(batch, (size_t)rows);
+    return batch;
 }
 
 void weir_result_batch_came(weir_result *result, weir_batch *batch)

@@ -31,7 +31,7 @@ static size_t add_unknown(weir_pg_link *link, weir_buffer *list, const uint32_t 
     "FROM pg_catalog.pg_type t JOIN (SELECT oid, pg_catalog.max(depth) AS depth FROM wanted GROUP BY oid) w USING (oid) "       \
     "ORDER BY w.depth DESC"
 
-bool weir_pg_catalog_ask(weir_pg_link *link, weir_pg_statement *s)
+int weir_pg_catalog_ask(weir_pg_link *link, weir_pg_statement *s)
 {
     weir_buffer sql;
     weir_buffer_init(&sql, link->base.ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
@@ -40,6 +40,7 @@ bool weir_pg_catalog_ask(weir_pg_link *link, weir_pg_statement *s)
     count = add_unknown(link, &sql, s->column_oids, s->column_count, count);
     weir_buffer_text(&sql, CATALOG_TAIL);
     const char *text = count ? weir_buffer_cstr(&sql) : NULL;
+    int outcome = text ? 1 : count ? weir_error_out_of_memory(&link->base.error) : 0;
     if (text) {
         link->part_count = link->part_next = link->parse_count = link->parse_next = 0;
         weir_pg_send_simple(link, text);
@@ -48,7 +49,7 @@ bool weir_pg_catalog_ask(weir_pg_link *link, weir_pg_statement *s)
             s->parsed = false;
     }
     weir_buffer_free(&sql);
-    return text != NULL;
+    return outcome;
 }
 
 /* One text field of a row; "" for NULL. */

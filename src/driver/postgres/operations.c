@@ -246,13 +246,15 @@ static int prepare_next(weir_pg_link *link)
         leave_statement(cursor);
         return group_failed(link);
     }
-    if (!link->catalog_asked && weir_pg_catalog_ask(link, cursor->statement)) {
+    int status = link->catalog_asked ? WEIR_OK : weir_pg_catalog_ask(link, cursor->statement);
+    if (status > 0) {
         link->catalog_asked = true;
         tell_round_trip(link, "types", 0);
-        int status = weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
+        status = weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
         return status == WEIR_OK ? 1 : status;
     }
-    int status = weir_pg_statement_resolve(link, cursor->statement);
+    if (status == WEIR_OK)
+        status = weir_pg_statement_resolve(link, cursor->statement);
     if (status == WEIR_OK)
         status = describe_to_engine(link, cursor);
     if (status == WEIR_OK && cursor->base.named) {

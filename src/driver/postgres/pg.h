@@ -187,8 +187,8 @@ int  weir_pg_statement_parameters(weir_pg_link *link, weir_pg_statement *stateme
 int  weir_pg_statement_columns(weir_pg_link *link, weir_pg_statement *statement, const uint8_t *body, size_t length);
 /* The type, built in or looked up before; NULL: the catalog must be asked. */
 const weir_pg_type *weir_pg_type_known(weir_pg_link *link, uint32_t oid);
-/* Queues the catalog query for the statement's unknown types; false when there are none. */
-bool weir_pg_catalog_ask(weir_pg_link *link, weir_pg_statement *statement);
+/* Queues the catalog query for the statement's unknown types: 1; 0 when there are none; or a negative status. */
+int  weir_pg_catalog_ask(weir_pg_link *link, weir_pg_statement *statement);
 int  weir_pg_catalog_row(weir_pg_link *link, const uint8_t *body, size_t length);
 int  weir_pg_statement_resolve(weir_pg_link *link, weir_pg_statement *statement);   /* types of OIDs; unknown ones as other */
 

@@ -1,6 +1,8 @@
 /* Parameters of a statement on SQLite. */
+#include "base/values.h"
 #include "driver/sqlite/lite.h"
 #include <math.h>
+#include <string.h>
 
 /* Gives SQLITE_OK or a result code. */
 typedef int (*bind_fn)(sqlite3_stmt *statement, int number, const weir_value *value);
@@ -29,8 +31,19 @@ static int bind_blob(sqlite3_stmt *s, int number, const weir_value *value)
 /* Types that SQLite has not are stored as their ISO text, which sorts as they do. */
 static int bind_formatted(sqlite3_stmt *s, int number, const weir_value *value)
 {
-    char text[160];
+    char text[WEIR_FORMATTED_SIZE];
     size_t length = weir_value_format(value, text, sizeof text);
+    return sqlite3_bind_text64(s, number, text, length, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+/* As SQLite's own datetime() and CURRENT_TIMESTAMP write it, with a space, so that the two compare as text. */
+static int bind_timestamp(sqlite3_stmt *s, int number, const weir_value *value)
+{
+    char text[WEIR_FORMATTED_SIZE];
+    size_t length = weir_value_format(value, text, sizeof text);
+    char *separator = memchr(text, 'T', length);
+    if (separator)
+        *separator = ' ';
     return sqlite3_bind_text64(s, number, text, length, SQLITE_TRANSIENT, SQLITE_UTF8);
 }
 
@@ -48,8 +61,8 @@ static const bind_fn binders[WEIR_T_COUNT_] = {
     [WEIR_T_DATE] = bind_formatted,
     [WEIR_T_TIME] = bind_formatted,
     [WEIR_T_TIMETZ] = bind_formatted,
-    [WEIR_T_TIMESTAMP] = bind_formatted,
-    [WEIR_T_TIMESTAMPTZ] = bind_formatted,
+    [WEIR_T_TIMESTAMP] = bind_timestamp,
+    [WEIR_T_TIMESTAMPTZ] = bind_timestamp,
     [WEIR_T_INTERVAL] = bind_formatted,
     [WEIR_T_UUID] = bind_formatted,
     [WEIR_T_JSON] = bind_text,
