@@ -1,10 +1,11 @@
 # The front door. The build itself is meson.build; what is missing on the machine is installed from scripts/packages.txt.
 BUILD    ?= build
 PREFIX   ?= /usr/local
+LIBDIR   ?= lib
 WERROR   ?= false
 ROWS     ?= 10000000
 SANITIZE ?= address,undefined
-SETUP     = meson setup --prefix $(PREFIX) -Dwerror=$(WERROR)
+SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
 .PHONY: all demo check check-sanitize check-thread bench bench-quick install clean format help
 
