@@ -32,7 +32,7 @@ int weir_wait(const weir_want *want)
 {
     if (want->pause > 0)
         nanosleep(&(struct timespec){ .tv_nsec = (long)want->pause }, NULL);
-    if (want->fd < 0)
+    if (want->fd < 0 && want->pause > 0)
         return WEIR_READY;
     int64_t cancelled_at = 0;
     for (;;) {

@@ -15,7 +15,7 @@ int64_t weir_deadline_ms(int64_t milliseconds);
 
 /* What a driver wants before its advance is called again. */
 typedef struct weir_want {
-    int     fd;                         /* -1: none: only the pause is made */
+    int     fd;                         /* -1: none; with a pause, only that is made */
     short   events;                     /* POLLIN, POLLOUT */
     int64_t deadline;                   /* monotonic nanoseconds */
     bool    soft;                       /* passing the deadline is no error: advance is called again */

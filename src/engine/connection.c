@@ -150,7 +150,6 @@ static int look_at_cancel(weir_connection *connection, weir_error *error)
     connection->was_cancelled = true;
     if (!connection->results)
         return WEIR_OK;
-    connection->unsettled = true;       /* since nobody will fetch what may be on its way */
     return weir_error_set(error, WEIR_CANCELLED, "cancelled by weir_connection_cancel");
 }
 
@@ -231,7 +230,6 @@ void weir_connection_end_results(weir_connection *connection, weir_survivors sur
         if (open->committed ? survivors != WEIR_NONE_SURVIVE : open->hold && survivors == WEIR_HELD_SURVIVE)
             continue;
         connection->held = connection->held || open->committed;
-        connection->unsettled = true;
         weir_result_end(result);
     }
 }

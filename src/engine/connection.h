@@ -45,7 +45,6 @@ struct weir_connection {
     bool              begin_queued;     /* a BEGIN may wait in the driver for the next operation */
     bool              needs_rollback;   /* the transaction is gone, by a lost connection or an error: PENDING_ROLLBACK */
     bool              was_cancelled;    /* in this transaction: a late 57014 is the cancel's */
-    bool              unsettled;        /* a result was ended without a word to the server since the last exchange */
     bool              held;             /* a WITH HOLD cursor may be open at the server although its result was ended */
     weir_link_transaction server;       /* as the last operation left it */
     int64_t           last_used;        /* end of the last operation, monotonic ns: idle time in transaction */

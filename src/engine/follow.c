@@ -110,7 +110,7 @@ void weir_connection_drop_link(weir_connection *connection, weir_invalidation ho
     weir_connection_end_results(connection, WEIR_NONE_SURVIVE);
     weir_pool_invalidate(connection->slot, how);
     connection->server = WEIR_LINK_IDLE;
-    connection->begin_queued = connection->held = connection->was_cancelled = connection->unsettled = false;
+    connection->begin_queued = connection->held = connection->was_cancelled = false;
     connection->savepoint_depth = 0;
     connection->needs_rollback = connection->in_transaction;
 }
@@ -135,8 +135,6 @@ int weir_connection_drive(weir_connection *connection, int started, weir_error *
     if (status != WEIR_OK && strcmp(error->sqlstate, "25P02") == 0)
         weir_connection_name_cause(error, &connection->abort_cause);
     follow(connection, started, status, error);
-    if (started != WEIR_DONE)
-        connection->unsettled = false;
     connection->last_used = connection->server == WEIR_LINK_IDLE ? 0 : weir_now();
     connection->was_cancelled = connection->was_cancelled && connection->in_transaction;
     return status;

@@ -47,25 +47,9 @@ static int refuse_commit(weir_connection *connection, weir_error *error)
     return WEIR_INTERNAL;
 }
 
-/* A batch of a stream that was ended may have been on its way and have failed: then the server knows that the transaction is
- * aborted and we do not, and it would answer COMMIT by a quiet ROLLBACK. A savepoint, which COMMIT ends too, is refused then. */
-static int check_unsettled(weir_connection *connection, weir_error *error)
-{
-    int status = weir_connection_command(connection, "SAVEPOINT weir_before_commit", error);
-    if (status == WEIR_OK || !weir_connection_link(connection) || connection->server != WEIR_LINK_FAILED)
-        return status;
-    weir_error refused = *error;
-    status = refuse_commit(connection, error);
-    if (refused.detail[0])
-        weir_error_text(error->detail, sizeof error->detail, refused.detail, strlen(refused.detail));
-    return status;
-}
-
 static int commit_on_link(weir_connection *connection, weir_error *error)
 {
-    int status = connection->unsettled ? check_unsettled(connection, error) : WEIR_OK;
-    if (status == WEIR_OK)
-        status = weir_connection_command(connection, "COMMIT", error);
+    int status = weir_connection_command(connection, "COMMIT", error);
     /* A COMMIT that fails has ended the transaction, too, and this error says so; unless it was the connection that failed. */
     if (status != WEIR_OK && weir_connection_link(connection) && connection->server == WEIR_LINK_IDLE)
         weir_connection_end_transaction(connection);

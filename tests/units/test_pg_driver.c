@@ -280,6 +280,26 @@ static void test_an_error_in_the_batch_in_flight_is_told_to_the_fetch_that_reach
     assert_int_equal(f->link->transaction, WEIR_LINK_IDLE);
 }
 
+static void test_a_commit_that_rolls_back_is_no_success(void **state)
+{
+    fixture *f = *state;
+    stream s;
+    assert_int_equal(command(f, "BEGIN"), 0);
+    assert_int_equal(command(f, "SELECT 1 / 0"), WEIR_DATA);
+    assert_int_equal(command(f, "COMMIT"), WEIR_INTERNAL);
+    assert_string_equal(f->link->error.sqlstate, "25P02");
+    assert_int_equal(f->link->transaction, WEIR_LINK_IDLE);
+    /* the same when a batch on its way failed, and nobody knows yet */
+    begin(f);
+    assert_int_equal(stream_prepare(f, &s, "SELECT 1 / (4 - g) FROM generate_series(1, 10) g", WEIR_MODE_PORTAL, NULL, NULL, 0), 0);
+    assert_int_equal(stream_open(f, &s, 3), 0);
+    f->link->driver->read_ahead(f->link, &s.cursor.base, 3);
+    f->link->driver->forget(f->link, &s.cursor.base);
+    assert_int_equal(command(f, "COMMIT"), WEIR_INTERNAL);
+    assert_non_null(strstr(f->link->error.detail, "division by zero"));
+    stream_close(f, &s);
+}
+
 static void test_a_parameter_without_a_type_is_declared_and_the_transaction_lives(void **state)
 {
     fixture *f = *state;
@@ -452,6 +472,7 @@ int main(void)
         TEST(test_every_batch_size_gives_every_row), TEST(test_another_statement_takes_the_batch_in_flight_raw),
         TEST(test_closing_with_a_batch_in_flight_leaves_the_link_clean), TEST(test_rows_larger_than_the_buffer),
         TEST(test_an_error_in_the_batch_in_flight_is_told_to_the_fetch_that_reaches_it),
+        TEST(test_a_commit_that_rolls_back_is_no_success),
         TEST(test_a_parameter_without_a_type_is_declared_and_the_transaction_lives), TEST(test_a_value_out_of_range_sends_nothing),
         TEST(test_a_stale_statement_says_so), TEST(test_types_of_the_catalog), TEST(test_declared_cursors),
         TEST(test_the_bracket_restores_by_value), TEST(test_many_statements_are_kept_and_the_oldest_dropped),

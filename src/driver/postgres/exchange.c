@@ -18,7 +18,7 @@ int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, wei
     weir_error_clear(&link->base.error);
     link->operation = operation;
     link->cursor = cursor;
-    link->operation_done = link->begin_sent = link->replay = false;
+    link->operation_done = link->begin_sent = link->replay = link->commits = false;
     link->part_count = link->part_next = link->parse_count = link->parse_next = 0;
     link->short_reads = 0;
     link->bulk = false;
@@ -94,9 +94,20 @@ static int64_t count_in_tag(const char *tag)
     return last && last[1] >= '0' && last[1] <= '9' ? strtoll(last + 1, NULL, 10) : 0;
 }
 
+/* The server answers COMMIT in an aborted transaction with the tag ROLLBACK, and calls it success (decision 0008). */
+static void refuse_quiet_rollback(weir_pg_link *link)
+{
+    weir_error error;
+    weir_error_set(&error, WEIR_INTERNAL, "the transaction was aborted by an error: it has been rolled back instead of committed");
+    snprintf(error.sqlstate, sizeof error.sqlstate, "25P02");
+    weir_error_keep(&link->group_error, &error);
+}
+
 static void take_completion(weir_pg_link *link, const char *tag)
 {
     weir_pg_part part = link->part_next < link->part_count ? link->parts[link->part_next++] : WEIR_PG_PART_PLAIN;
+    if (link->commits && !strcmp(tag, "ROLLBACK"))
+        refuse_quiet_rollback(link);
     if (!strcmp(tag, "DISCARD ALL") || !strcmp(tag, "DEALLOCATE ALL")) {
         weir_pg_statements_free(link);
         link->serial_parsed = link->parallel_parsed = false;
@@ -220,8 +231,6 @@ static int take_ready(weir_pg_link *link, const uint8_t *body, size_t length)
     if (length != 1 || !link->group_count)
         return weir_pg_lost(link, WEIR_INTERFACE, "the server is ready for a query that nobody asked");
     link->base.transaction = *body == 'I' ? WEIR_LINK_IDLE : *body == 'T' ? WEIR_LINK_IN_TRANSACTION : WEIR_LINK_FAILED;
-    if (link->base.transaction == WEIR_LINK_IDLE)
-        weir_error_clear(&link->abort_cause);
     weir_pg_group group = link->groups[0];
     memmove(link->groups, link->groups + 1, --link->group_count * sizeof *link->groups);
     if (group.kind == WEIR_PG_GROUP_AHEAD) {
@@ -235,6 +244,8 @@ static int take_ready(weir_pg_link *link, const uint8_t *body, size_t length)
     int status = weir_pg_operation_next(link);
     if (status == WEIR_OK)
         link->operation_done = true;
+    if (link->base.transaction == WEIR_LINK_IDLE)
+        weir_error_clear(&link->abort_cause);
     return status > 0 ? WEIR_OK : status;
 }
 

@@ -61,12 +61,19 @@ int weir_pg_begin(weir_link *base, const char *sql)
     return WEIR_OK;
 }
 
+/* COMMIT or END, in a user's text behind white space and comments, too: those of a transaction's end hold no words of a rollback. */
+static bool is_commit(const char *sql)
+{
+    return (strcasestr(sql, "COMMIT") || strcasestr(sql, "END")) && !strcasestr(sql, "ROLLBACK") && !strcasestr(sql, "ABORT");
+}
+
 int weir_pg_command(weir_link *base, const char *sql)
 {
     weir_pg_link *link = pg_link(base);
     int status = weir_pg_operation_begin(link, WEIR_PG_COMMAND, NULL);
     if (status != WEIR_OK)
         return status;
+    link->commits = is_commit(sql);
     send_begin(link);
     weir_pg_send_simple(link, sql);
     weir_pg_expect(link, WEIR_PG_PART_PLAIN);
@@ -375,6 +382,7 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         status = weir_error_out_of_memory(&link->base.error);
     if (status != WEIR_OK)
         return take_back(link, mark, status);
+    link->commits = base_cursor->statement->facts.kind == WEIR_SQL_TRANSACTION && is_commit(base_cursor->statement->sql);
     expect_batch(link, cursor, rows);
     tell_round_trip(link, "open", rows);
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);

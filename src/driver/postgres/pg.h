@@ -82,6 +82,7 @@ struct weir_pg_link {
     /* the exchange */
     weir_pg_operation operation;
     weir_pg_cursor   *cursor;           /* of the operation */
+    bool       commits;                 /* the operation is a COMMIT: the tag ROLLBACK is no success */
     bool       replay;                  /* the fetch's batch was kept raw: it is read from there */
     bool       operation_done;
     weir_pg_group groups[WEIR_PG_MAX_GROUPS];
