@@ -1,0 +1,423 @@
+/* The tests' proxy: one thread, one poll loop over the listener and all pairs of sockets. */
+#include "proxy.h"
+#include "support.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <libpq-fe.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_PAIRS = 256, BUFFER = 16 * 1024, CLIENT = 0, SERVER = 1 };
+
+/* Bytes on their way in one direction. */
+typedef struct flow {
+    char    bytes[BUFFER];
+    size_t  start, end;
+    bool    ended;                      /* the source has no more */
+    int64_t passed;
+    int64_t due;                        /* when the bytes may go on */
+} flow;
+
+typedef struct pair {
+    int  fds[2];                        /* CLIENT's and SERVER's; -1: a mute one has no server */
+    int64_t served_from;                /* held until then */
+    flow flows[2];                      /* what came from CLIENT, from SERVER */
+} pair;
+
+struct test_proxy {
+    pthread_t       thread;
+    pthread_mutex_t lock;               /* guards all below; held by the loop but while it polls */
+    int             wake[2];
+    bool            stopping;
+    char            url[1200], target[108], socket_path[108], socket_folder[64];
+    int             target_port, port, listener;
+    test_proxy_kind kind;
+    test_fault      fault;
+    int64_t         bytes;
+    int             accepted, pair_count;
+    pair           *pairs[MAX_PAIRS];
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void must(bool fine, const char *what)
+{
+    if (fine)
+        return;
+    print_error("the proxy: %s: %s\n", what, strerror(errno));
+    fail();
+}
+
+static void make_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+
+/* ---- addresses ---------------------------------------------------------------------------------------------------------- */
+typedef union address { struct sockaddr any; struct sockaddr_in ip; struct sockaddr_un local; } address;
+
+static socklen_t local_address(address *out, const char *path)
+{
+    *out = (address){ .local = { .sun_family = AF_UNIX } };
+    snprintf(out->local.sun_path, sizeof out->local.sun_path, "%s", path);
+    return sizeof out->local;
+}
+
+static socklen_t ip_address(address *out, const char *host, int port)
+{
+    *out = (address){ .ip = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) } };
+    must(inet_pton(AF_INET, host, &out->ip.sin_addr) == 1, "the server's address is none");
+    return sizeof out->ip;
+}
+
+static void find_target(test_proxy *proxy, const char *url)
+{
+    char *message = NULL;
+    const char *host = "", *hostaddr = "", *port = "5432";
+    PQconninfoOption *options = PQconninfoParse(url, &message);
+    must(options != NULL, url);
+    for (const PQconninfoOption *o = options; o->keyword; o++) {
+        if (!o->val)
+            continue;
+        if (!strcmp(o->keyword, "host")) host = o->val;
+        if (!strcmp(o->keyword, "hostaddr")) hostaddr = o->val;
+        if (!strcmp(o->keyword, "port")) port = o->val;
+    }
+    proxy->target_port = atoi(port);
+    if (*hostaddr)
+        host = hostaddr;
+    if (*host == '/')
+        snprintf(proxy->target, sizeof proxy->target, "%.80s/.s.PGSQL.%s", host, port);
+    else
+        snprintf(proxy->target, sizeof proxy->target, "%s", host);
+    PQconninfoFree(options);
+}
+
+static int connect_target(const test_proxy *proxy)
+{
+    address to;
+    bool local = proxy->target[0] == '/';
+    socklen_t size = local ? local_address(&to, proxy->target) : ip_address(&to, proxy->target, proxy->target_port);
+    int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, &to.any, size) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* On the port that it had before, if it had one. */
+static void start_listening(test_proxy *proxy)
+{
+    address at;
+    int on = 1;
+    socklen_t size = proxy->kind == TEST_PROXY_UNIX ? local_address(&at, proxy->socket_path) : ip_address(&at, "127.0.0.1", proxy->port);
+    proxy->listener = socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    must(proxy->listener >= 0, "socket");
+    setsockopt(proxy->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    must(bind(proxy->listener, &at.any, size) == 0 && listen(proxy->listener, 64) == 0, "listening");
+    if (proxy->kind == TEST_PROXY_TCP) {
+        getsockname(proxy->listener, &at.any, &size);
+        proxy->port = ntohs(at.ip.sin_port);
+    }
+}
+
+static void stop_listening(test_proxy *proxy)
+{
+    if (proxy->listener < 0)
+        return;
+    close(proxy->listener);
+    proxy->listener = -1;
+    if (proxy->kind == TEST_PROXY_UNIX)
+        unlink(proxy->socket_path);
+}
+
+/* ---- pairs ---------------------------------------------------------------------------------------------------------------- */
+static void close_pair(test_proxy *proxy, int index, bool reset)
+{
+    pair *p = proxy->pairs[index];
+    for (int side = CLIENT; side <= SERVER; side++) {
+        if (p->fds[side] < 0)
+            continue;
+        if (reset)
+            setsockopt(p->fds[side], SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+        close(p->fds[side]);
+    }
+    free(p);
+    proxy->pairs[index] = proxy->pairs[--proxy->pair_count];
+}
+
+static void take_client(test_proxy *proxy)
+{
+    int client = accept4(proxy->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), on = 1;
+    if (client < 0)
+        return;
+    pair *p = proxy->pair_count < MAX_PAIRS ? calloc(1, sizeof *p) : NULL;
+    int server = proxy->fault.mute ? -1 : connect_target(proxy);
+    if (!p || (server < 0 && !proxy->fault.mute)) {
+        free(p);
+        close(client);
+        return;
+    }
+    p->fds[CLIENT] = client;
+    p->fds[SERVER] = server;
+    p->served_from = proxy->fault.hold_ms ? now_ms() + proxy->fault.hold_ms : 0;
+    setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);       /* fails on Unix sockets, where nothing waits anyway */
+    if (server >= 0) {
+        setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        make_nonblocking(server);
+    }
+    proxy->accepted++;
+    proxy->pairs[proxy->pair_count++] = p;
+}
+
+static bool stalls(const test_proxy *proxy, const pair *p)
+{
+    const test_fault *f = &proxy->fault;
+    return p->fds[SERVER] < 0 || f->stall || now_ms() < p->served_from || (f->stall_after > 0 && p->flows[SERVER].passed >= f->stall_after);
+}
+
+/* How many bytes of the flow may go on now. */
+static size_t allowed(const test_proxy *proxy, const pair *p, int from)
+{
+    const flow *f = &p->flows[from];
+    const test_fault *fault = &proxy->fault;
+    size_t waiting = f->end - f->start;
+    int64_t cut = from == SERVER ? fault->cut_after : fault->cut_after_sent;
+    int64_t stop = from == SERVER ? fault->stall_after : 0;
+    if (stalls(proxy, p))
+        return 0;
+    if (cut != 0 && (int64_t)waiting > cut - f->passed)
+        waiting = cut > f->passed ? (size_t)(cut - f->passed) : 0;
+    if (stop > 0 && (int64_t)waiting > stop - f->passed)
+        waiting = (size_t)(stop - f->passed);
+    if (from == SERVER && fault->single_bytes && waiting > 0) {
+        int unread = 0;
+        waiting = ioctl(p->fds[CLIENT], SIOCOUTQ, &unread) == 0 && unread > 0 ? 0 : 1;
+    }
+    return now_ms() < f->due ? 0 : waiting;
+}
+
+static bool is_cut(const test_proxy *proxy, const pair *p)
+{
+    const test_fault *f = &proxy->fault;
+    return (f->cut_after != 0 && p->flows[SERVER].passed >= f->cut_after) ||
+           (f->cut_after_sent != 0 && p->flows[CLIENT].passed >= f->cut_after_sent);
+}
+
+/* False: the pair is at its end. */
+static bool move_bytes(test_proxy *proxy, pair *p, int from)
+{
+    flow *f = &p->flows[from];
+    if (!stalls(proxy, p) && f->start == f->end && !f->ended) {
+        ssize_t n = read(p->fds[from], f->bytes, sizeof f->bytes);
+        f->ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+        if (n > 0) {
+            f->start = 0;
+            f->end = (size_t)n;
+            f->due = from == SERVER && proxy->fault.delay_ms ? now_ms() + proxy->fault.delay_ms : 0;
+        }
+    }
+    size_t may = allowed(proxy, p, from);
+    if (may > 0) {
+        ssize_t n = send(p->fds[1 - from], f->bytes + f->start, may, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            f->start = f->end;          /* nobody takes them; what the other side still has to say goes on */
+            return from == CLIENT;
+        }
+        if (n > 0) {
+            f->start += (size_t)n;
+            f->passed += n;
+            proxy->bytes += from == SERVER ? n : 0;
+        }
+    }
+    return !(f->ended && f->start == f->end);
+}
+
+/* A stalled client that hangs up ends its pair all the same. */
+static bool hung_up(const pair *p)
+{
+    struct pollfd client = { .fd = p->fds[CLIENT], .events = POLLRDHUP };
+    return poll(&client, 1, 0) > 0 && client.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
+static void serve_pairs(test_proxy *proxy)
+{
+    for (int i = proxy->pair_count - 1; i >= 0; i--) {
+        pair *p = proxy->pairs[i];
+        bool goes_on = stalls(proxy, p) ? !hung_up(p) : move_bytes(proxy, p, CLIENT) && move_bytes(proxy, p, SERVER);
+        bool cut = is_cut(proxy, p);
+        if (!goes_on || cut)
+            close_pair(proxy, i, cut && proxy->fault.reset);
+    }
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------------------------------- */
+/* What to poll for; the time-out in milliseconds. */
+static int fill_polls(test_proxy *proxy, struct pollfd *polls, nfds_t *count)
+{
+    int timeout = 1000;
+    *count = 0;
+    polls[(*count)++] = (struct pollfd){ .fd = proxy->wake[0], .events = POLLIN };
+    polls[(*count)++] = (struct pollfd){ .fd = proxy->listener, .events = POLLIN };
+    for (int i = 0; i < proxy->pair_count; i++) {
+        const pair *p = proxy->pairs[i];
+        if (stalls(proxy, p)) {
+            timeout = p->served_from && timeout > 10 ? 10 : timeout;
+            polls[(*count)++] = (struct pollfd){ .fd = p->fds[CLIENT], .events = POLLRDHUP };
+            continue;
+        }
+        for (int side = CLIENT; side <= SERVER; side++) {
+            const flow *in = &p->flows[side], *out = &p->flows[1 - side];
+            bool reads = in->start == in->end && !in->ended, writes = out->start < out->end;
+            bool waits = writes && allowed(proxy, p, 1 - side) == 0;
+            polls[(*count)++] = (struct pollfd){ .fd = reads || (writes && !waits) ? p->fds[side] : -1,
+                                                 .events = (short)((reads ? POLLIN : 0) | (writes && !waits ? POLLOUT : 0)) };
+            if (waits)
+                timeout = proxy->fault.single_bytes ? 0 : 1;
+        }
+    }
+    return timeout;
+}
+
+static void *run(void *argument)
+{
+    test_proxy *proxy = argument;
+    struct pollfd polls[2 + 2 * MAX_PAIRS];
+    char drain[64];
+    nfds_t count;
+    pthread_mutex_lock(&proxy->lock);
+    while (!proxy->stopping) {
+        int timeout = fill_polls(proxy, polls, &count);
+        pthread_mutex_unlock(&proxy->lock);
+        poll(polls, count, timeout);
+        pthread_mutex_lock(&proxy->lock);
+        if (polls[0].revents)
+            (void)!read(proxy->wake[0], drain, sizeof drain);
+        if (proxy->listener >= 0)
+            take_client(proxy);
+        serve_pairs(proxy);
+    }
+    pthread_mutex_unlock(&proxy->lock);
+    return NULL;
+}
+
+/* ---- what tests call ------------------------------------------------------------------------------------------------------------ */
+static void wake_up(test_proxy *proxy) { (void)!write(proxy->wake[1], "", 1); }
+
+test_proxy *test_proxy_start(const char *url, test_proxy_kind kind)
+{
+    test_proxy *proxy = calloc(1, sizeof *proxy);
+    must(proxy != NULL, "memory");
+    proxy->kind = kind;
+    pthread_mutex_init(&proxy->lock, NULL);
+    find_target(proxy, url);
+    must(pipe2(proxy->wake, O_CLOEXEC | O_NONBLOCK) == 0, "pipe");
+    if (kind == TEST_PROXY_UNIX) {
+        snprintf(proxy->socket_folder, sizeof proxy->socket_folder, "/tmp/weir-proxy.XXXXXX");
+        must(mkdtemp(proxy->socket_folder) != NULL, "mkdtemp");
+        snprintf(proxy->socket_path, sizeof proxy->socket_path, "%s/.s.PGSQL.5432", proxy->socket_folder);
+    }
+    start_listening(proxy);
+    /* Later words of a URL win over earlier ones. */
+    char mark = strchr(url, '?') ? '&' : '?';
+    if (kind == TEST_PROXY_UNIX)
+        snprintf(proxy->url, sizeof proxy->url, "%s%chost=%s&port=5432", url, mark, proxy->socket_folder);
+    else
+        snprintf(proxy->url, sizeof proxy->url, "%s%chostaddr=127.0.0.1&port=%d", url, mark, proxy->port);
+    must(pthread_create(&proxy->thread, NULL, run, proxy) == 0, "thread");
+    return proxy;
+}
+
+const char *test_proxy_url(const test_proxy *proxy) { return proxy->url; }
+
+void test_proxy_set(test_proxy *proxy, test_fault fault)
+{
+    pthread_mutex_lock(&proxy->lock);
+    proxy->fault = fault;
+    proxy->bytes = 0;
+    for (int i = 0; i < proxy->pair_count; i++)
+        proxy->pairs[i]->flows[CLIENT].passed = proxy->pairs[i]->flows[SERVER].passed = 0;
+    pthread_mutex_unlock(&proxy->lock);
+    wake_up(proxy);
+}
+
+void test_proxy_refuse(test_proxy *proxy, bool refuse)
+{
+    pthread_mutex_lock(&proxy->lock);
+    if (refuse)
+        stop_listening(proxy);
+    else if (proxy->listener < 0)
+        start_listening(proxy);
+    pthread_mutex_unlock(&proxy->lock);
+    wake_up(proxy);
+}
+
+void test_proxy_cut_all(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    while (proxy->pair_count)
+        close_pair(proxy, 0, proxy->fault.reset);
+    pthread_mutex_unlock(&proxy->lock);
+    wake_up(proxy);
+}
+
+int64_t test_proxy_bytes(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    int64_t bytes = proxy->bytes;
+    pthread_mutex_unlock(&proxy->lock);
+    return bytes;
+}
+
+int test_proxy_accepted(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    int accepted = proxy->accepted;
+    pthread_mutex_unlock(&proxy->lock);
+    return accepted;
+}
+
+int test_proxy_open(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    int open = proxy->pair_count;
+    pthread_mutex_unlock(&proxy->lock);
+    return open;
+}
+
+void test_proxy_stop(test_proxy **handle)
+{
+    test_proxy *proxy = *handle;
+    if (!proxy)
+        return;
+    *handle = NULL;
+    pthread_mutex_lock(&proxy->lock);
+    proxy->stopping = true;
+    pthread_mutex_unlock(&proxy->lock);
+    wake_up(proxy);
+    pthread_join(proxy->thread, NULL);
+    while (proxy->pair_count)
+        close_pair(proxy, 0, false);
+    stop_listening(proxy);
+    if (proxy->kind == TEST_PROXY_UNIX)
+        rmdir(proxy->socket_folder);
+    close(proxy->wake[0]);
+    close(proxy->wake[1]);
+    pthread_mutex_destroy(&proxy->lock);
+    free(proxy);
+}

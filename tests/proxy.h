@@ -1,0 +1,42 @@
+/* A proxy between weir and a PostgreSQL server, for tests of a network that misbehaves: it refuses, says nothing, stalls, delays,
+ * cuts after a given byte, or hands on single bytes. It runs on a thread of its own; all functions may be called at any time. */
+#ifndef TEST_PROXY_H
+#define TEST_PROXY_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct test_proxy test_proxy;
+
+/* Zero: hands on everything. Bytes are counted per connection, from its beginning or from the last test_proxy_set. */
+typedef struct test_fault {
+    bool    mute;               /* new connections are accepted, and nothing is done for them */
+    int     hold_ms;            /* connections accepted from now on are served only after so long */
+    bool    stall;              /* nothing is handed on, in either direction; what waits goes on when this ends */
+    int64_t cut_after;          /* > 0: the connection ends when so many bytes of the server were handed on; -1: with none */
+    int64_t cut_after_sent;     /* the same of the client's bytes */
+    int64_t stall_after;        /* > 0: stalls when so many bytes of the server were handed on */
+    bool    reset;              /* cuts as a crash does (RST), not as a polite end */
+    bool    single_bytes;       /* the server's bytes come one by one, each when the one before was read */
+    int     delay_ms;           /* each portion of the server's bytes comes so much later */
+} test_fault;
+
+typedef enum test_proxy_kind { TEST_PROXY_TCP, TEST_PROXY_UNIX } test_proxy_kind;
+
+/* Before the server of `url`, a PostgreSQL URL as the tests' environment has them. Fails the test if it cannot. */
+test_proxy *test_proxy_start(const char *url, test_proxy_kind kind);
+/* `url`'s database by way of the proxy; lives as long as the proxy. A server's name stays as it was, for TLS to verify. */
+const char *test_proxy_url(const test_proxy *proxy);
+/* For connections that are and connections to come. */
+void test_proxy_set(test_proxy *proxy, test_fault fault);
+/* Refuses new connections (the port is closed), or takes them again. */
+void test_proxy_refuse(test_proxy *proxy, bool refuse);
+/* Ends all connections that are. */
+void test_proxy_cut_all(test_proxy *proxy);
+/* The server's bytes handed on since the last test_proxy_set, of all connections together; connections accepted since the start;
+ * those open now. */
+int64_t test_proxy_bytes(test_proxy *proxy);
+int test_proxy_accepted(test_proxy *proxy);
+int test_proxy_open(test_proxy *proxy);
+void test_proxy_stop(test_proxy **proxy);
+#endif
