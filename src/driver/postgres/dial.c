@@ -106,28 +106,6 @@ static int connect_failed(PGconn *conn, const weir_dial_plan *plan, weir_error *
     return error->status;
 }
 
-/* The keys that libpq does not know are settings of the server. */
-static int apply_settings(PGconn *conn, const weir_dial_plan *plan, weir_error *error)
-{
-    for (const char *const *arg = plan->connect_args; arg && arg[0]; arg += 2) {
-        if (libpq_knows(arg[0]))
-            continue;
-        PGresult *result = PQexecParams(conn, "SELECT pg_catalog.set_config($1, $2, false)", 2, NULL,
-                                        (const char *const[]){ arg[0], arg[1] }, NULL, NULL, 0);
-        bool fine = PQresultStatus(result) == PGRES_TUPLES_OK;
-        if (!fine) {
-            const char *why = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-            weir_error_set(error, WEIR_ARGUMENT, "connect_args: the server refuses the setting %s = '%s': %s", arg[0], arg[1],
-                           why ? why : PQerrorMessage(conn));
-            one_line(error->message);
-        }
-        PQclear(result);
-        if (!fine)
-            return error->status;
-    }
-    return WEIR_OK;
-}
-
 static int check_server(PGconn *conn, weir_error *error)
 {
     int version = PQserverVersion(conn);
@@ -188,21 +166,56 @@ static weir_pg_link *take_over(PGconn *conn, const weir_dial_plan *plan, weir_er
     return link;
 }
 
-/* The first exchange is ours: a Sync. If libpq had read on, its framing fails. */
-static int shake_hands(weir_pg_link *link, weir_error *error)
+/* Drives the operation that was started on the new link to its end. */
+static int drive(weir_pg_link *link, int status, int64_t deadline)
 {
     weir_want want;
-    int64_t deadline = weir_deadline_ms(HAND_OVER_MS);
-    weir_pg_operation_begin(link, WEIR_PG_COMMAND, NULL);
-    int status = weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL);
     while (status == WEIR_OK && (status = weir_pg_advance(&link->base, &want)) == WEIR_WANTS) {
         want.deadline = deadline;
         status = weir_wait(&want) == WEIR_READY ? WEIR_OK
-               : weir_pg_lost(link, WEIR_DEADLINE_EXCEEDED, "the server did not answer within %d s after connecting", HAND_OVER_MS / 1000);
+               : weir_pg_lost(link, WEIR_DEADLINE_EXCEEDED, "the server fell silent after connecting");
     }
-    if (status < 0)
-        *error = link->base.error;
     return status < 0 ? status : WEIR_OK;
+}
+
+/* The first exchange is ours: a Sync. If libpq had read on, its framing fails. */
+static int shake_hands(weir_pg_link *link, int64_t deadline, weir_error *error)
+{
+    weir_pg_operation_begin(link, WEIR_PG_COMMAND, NULL);
+    int status = drive(link, weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL), deadline);
+    if (status != WEIR_OK)
+        *error = link->base.error;
+    return status;
+}
+
+static int apply_setting(weir_pg_link *link, const char *key, const char *value, int64_t deadline, weir_error *error)
+{
+    weir_buffer sql;
+    char *quoted_key = PQescapeLiteral(link->conn, key, strlen(key)), *quoted = PQescapeLiteral(link->conn, value, strlen(value));
+    weir_buffer_init(&sql, link->base.ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
+    if (quoted_key && quoted)
+        weir_buffer_printf(&sql, "SELECT pg_catalog.set_config(%s, %s, false)", quoted_key, quoted);
+    const char *text = quoted_key && quoted ? weir_buffer_cstr(&sql) : NULL;
+    int status = text ? drive(link, weir_pg_command(&link->base, text), deadline) : weir_error_out_of_memory(&link->base.error);
+    if (status != WEIR_OK && !link->base.lost && text)
+        status = weir_error_set(error, WEIR_ARGUMENT, "connect_args: the server refuses the setting %s = '%s': %s", key, value,
+                                link->base.error.message);
+    else if (status != WEIR_OK)
+        *error = link->base.error;
+    weir_buffer_free(&sql);
+    PQfreemem(quoted_key);
+    PQfreemem(quoted);
+    return status;
+}
+
+/* The keys that libpq does not know are settings of the server. */
+static int apply_settings(weir_pg_link *link, const weir_dial_plan *plan, int64_t deadline, weir_error *error)
+{
+    int status = WEIR_OK;
+    for (const char *const *arg = plan->connect_args; arg && arg[0] && status == WEIR_OK; arg += 2)
+        if (!libpq_knows(arg[0]))
+            status = apply_setting(link, arg[0], arg[1], deadline, error);
+    return status;
 }
 
 static int dial_once(const weir_dial_plan *plan, weir_link **out, weir_error *error)
@@ -211,8 +224,6 @@ static int dial_once(const weir_dial_plan *plan, weir_link **out, weir_error *er
     if (!conn)
         return weir_error_out_of_memory(error);
     int status = PQstatus(conn) == CONNECTION_OK ? check_server(conn, error) : connect_failed(conn, plan, error);
-    if (status == WEIR_OK)
-        status = apply_settings(conn, plan, error);
     if (status != WEIR_OK) {
         PQfinish(conn);
         return status;
@@ -220,7 +231,10 @@ static int dial_once(const weir_dial_plan *plan, weir_link **out, weir_error *er
     weir_pg_link *link = take_over(conn, plan, error);
     if (!link)
         return error->status;
-    status = shake_hands(link, error);
+    int64_t deadline = weir_deadline_ms(plan->connect_timeout_ms > 0 ? plan->connect_timeout_ms : HAND_OVER_MS);
+    status = shake_hands(link, deadline, error);
+    if (status == WEIR_OK)
+        status = apply_settings(link, plan, deadline, error);
     if (status != WEIR_OK) {
         weir_pg_hang_up(&link->base);
         return status;
