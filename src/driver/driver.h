@@ -105,6 +105,7 @@ struct weir_cursor {
     bool                 may_prefetch;          /* no statement or transaction time-out is in force (RULES W5) */
     bool                 stale;                 /* open failed because a prepared statement no longer fits the database: prepare
                                                    and open again once, if the transaction began with this very execution */
+    bool                 unsent;                /* besides: nothing of it was sent, so that no transaction stands in the way */
     int64_t              row_count;             /* rows affected; -1: a SELECT */
     int64_t              rows, round_trips, bytes;
 };

@@ -216,15 +216,17 @@ static int prepare_and_open(execution *run)
     return status == WEIR_OK ? open_cursor(run) : status;
 }
 
-/* A prepared statement that no longer fits the database is prepared again once, if nothing of the transaction gets lost. */
+/* A prepared statement that no longer fits the database is prepared again once, if nothing of the transaction gets lost: it began
+ * here, or has not heard of this statement. */
 static int open_again(execution *run, int status)
 {
     weir_result *result = run->result;
-    if (!result->cursor || !result->cursor->stale || !run->began || !result->cursor->link)
+    if (!result->cursor || !result->cursor->stale || !result->cursor->link || !(run->began || result->cursor->unsent))
         return status;
+    bool unsent = result->cursor->unsent;
     weir_result_release(result);
     weir_error ignored;
-    if (run->connection->in_transaction && weir_connection_rollback(run->connection) != WEIR_OK)
+    if (!unsent && run->connection->in_transaction && weir_connection_rollback(run->connection) != WEIR_OK)
         return status;
     if (weir_connection_ready(run->connection, true, &ignored) != WEIR_OK)
         return status;

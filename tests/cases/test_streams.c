@@ -527,16 +527,72 @@ static void test_a_statement_is_not_prepared_again_when_a_transaction_would_be_l
     const char *everything = "SELECT * FROM orders ORDER BY id";
     weir_result *result = query(connection, everything, NULL);
     close_result_ok(&result);
-    run_ok(connection, "ALTER TABLE orders ADD COLUMN note text");
+    assert_status(weir_connection_rollback(connection), WEIR_OK);
+    run_ok(connection, "SELECT 1");
+    test_side_run(db, "ALTER TABLE orders ADD COLUMN note text");
     result = query(connection, everything, NULL);
     assert_string_equal(weir_result_error(result)->sqlstate, "0A000");
     assert_contains(weir_result_error(result)->hint, "roll back");
     assert_status(weir_result_close(&result), WEIR_NOT_SUPPORTED);
     assert_status(weir_connection_rollback(connection), WEIR_OK);
     result = query(connection, everything, NULL);
-    assert_int_equal(weir_result_column_count(result), 4);
+    assert_int_equal(weir_result_column_count(result), 5);
     assert_ids_to_end(result, 1, 3);
     close_result_ok(&result);
+    close_connection_ok(&connection);
+}
+
+/* What the connection itself did to the schema it knows, in the same transaction and after going back. */
+static void test_statements_follow_the_changes_of_their_own_connection(void **state)
+{
+    test_database *db = *state;
+    weir_connection *connection = weir_engine_connect(db->engine);
+    static const char *const types[] = { "boolean", "text", "bigint", "timestamp", "smallint" };
+    static const int64_t values[] = { 1, 300, INT64_C(1) << 40, 0, -32768 };
+    char sql[80];
+    for (int i = 0; i < 5; i++) {
+        int savepoint = i == 3 ? weir_connection_savepoint(connection) : 0;
+        run_ok(connection, "DROP TABLE IF EXISTS changing");
+        snprintf(sql, sizeof sql, "CREATE TABLE changing(v %s)", types[i]);
+        run_ok(connection, sql);
+        weir_stmt *insert = weir_sql("INSERT INTO changing VALUES (:v)");
+        weir_bind(insert, "v", i == 3 ? weir_value_timestamp((weir_timestamp){ 7 }) : weir_value_int(values[i]));
+        weir_result *result = weir_connection_execute(connection, insert, NULL);
+        weir_stmt_free(&insert);
+        close_result_ok(&result);
+        result = query(connection, "SELECT v, v FROM changing ORDER BY v", OPTIONS(.yield_per = 2));
+        const weir_row *row = weir_result_next(result);
+        if (i == 3)
+            assert_int_equal(weir_row_timestamp_at(row, 1).usec, 7);
+        else
+            assert_int_equal(weir_row_int64_at(row, 0), values[i]);
+        close_result_ok(&result);
+        if (savepoint > 0) {
+            assert_status(weir_connection_savepoint_rollback(connection, savepoint), WEIR_OK);
+            assert_int_equal(test_query_int(connection, "SELECT v FROM changing"), values[2]);
+        }
+    }
+    close_connection_ok(&connection);
+}
+
+/* Another connection's change: the value no longer fits what this one was told, and nothing was sent yet. */
+static void test_a_parameter_whose_column_was_widened_elsewhere(void **state)
+{
+    test_database *db = *state;
+    test_side_run(db, "CREATE TABLE narrow(v smallint)");
+    weir_connection *connection = weir_engine_connect(db->engine);
+    for (int round = 0; round < 2; round++) {
+        run_ok(connection, "SELECT 1");                                 /* the transaction is older than the statement */
+        weir_stmt *insert = weir_sql("INSERT INTO narrow VALUES (:v)");
+        WEIR_BIND(insert, "v", round ? 40000 : 40);
+        weir_result *result = weir_connection_execute(connection, insert, NULL);
+        weir_stmt_free(&insert);
+        close_result_ok(&result);
+        assert_status(weir_connection_commit(connection), WEIR_OK);
+        if (!round)
+            test_side_run(db, "ALTER TABLE narrow ALTER v TYPE integer");
+    }
+    assert_int_equal(test_side_int(db, "SELECT sum(v) FROM narrow"), 40040);
     close_connection_ok(&connection);
 }
 
@@ -708,6 +764,8 @@ int main(void)
         ON_BOTH(test_one_giant_row_does_not_stay_in_memory),
         ON_BOTH(test_a_statement_is_prepared_again_when_its_table_changed),
         ON_POSTGRESQL(test_a_statement_is_not_prepared_again_when_a_transaction_would_be_lost),
+        ON_BOTH(test_statements_follow_the_changes_of_their_own_connection),
+        ON_POSTGRESQL(test_a_parameter_whose_column_was_widened_elsewhere),
         ON_BOTH(test_case_196_a_stream_under_autocommit_is_refused_before_any_sql),
         ON_POSTGRESQL(test_case_200_an_aborted_transaction_is_told_never_a_shorter_result),
         ON_BOTH(test_case_202_two_streams_are_read_by_turns),

@@ -338,11 +338,33 @@ static void test_a_value_out_of_range_sends_nothing(void **state)
     assert_int_equal(command(f, "COMMIT"), 0);
 }
 
+/* Found out on our side, before anything was sent: the type of the parameter may be that of a table long dropped. */
+static void test_a_value_refused_by_kept_types_is_stale_and_unsent(void **state)
+{
+    fixture *f = *state;
+    stream s;
+    static const char *const names[] = { "x" };
+    const weir_value values[] = { weir_value_int(1), weir_value_int(INT64_C(1) << 40) };
+    begin(f);
+    for (int round = 0; round < 3; round++) {
+        const weir_value *value = &values[round > 0];
+        assert_int_equal(stream_prepare(f, &s, "SELECT $1::int4", WEIR_MODE_BUFFERED, value, names, 1), 0);
+        assert_int_equal(stream_open(f, &s, 0), round ? WEIR_DATA : WEIR_OK);
+        assert_int_equal(s.cursor.base.stale, round == 1);
+        assert_int_equal(s.cursor.base.unsent, round == 1);
+        stream_close(f, &s);
+    }
+    assert_int_equal(f->link->transaction, WEIR_LINK_IN_TRANSACTION);
+    assert_int_equal(command(f, "COMMIT"), 0);
+}
+
 static void test_a_stale_statement_says_so(void **state)
 {
     fixture *f = *state;
     stream s;
     assert_int_equal(command(f, "CREATE TABLE stale_test(a int)"), 0);
+    assert_int_equal(command(f, "CREATE SCHEMA stale_other"), 0);
+    assert_int_equal(command(f, "CREATE TABLE stale_other.stale_test(a int, b text)"), 0);
     for (int round = 0; round < 3; round++) {
         assert_int_equal(stream_prepare(f, &s, "SELECT * FROM stale_test", WEIR_MODE_BUFFERED, NULL, NULL, 0), 0);
         int status = stream_open(f, &s, 0);
@@ -350,10 +372,11 @@ static void test_a_stale_statement_says_so(void **state)
         assert_int_equal(status, round == 1 ? WEIR_NOT_SUPPORTED : WEIR_OK);
         stream_close(f, &s);
         if (round == 0)
-            assert_int_equal(command(f, "ALTER TABLE stale_test ADD COLUMN b text"), 0);
+            assert_int_equal(command(f, "SET search_path TO stale_other"), 0);
     }
-    assert_int_equal(command(f, "DROP TABLE stale_test"), 0);
     assert_int_equal(command(f, "DISCARD ALL"), 0);
+    assert_int_equal(command(f, "DROP TABLE stale_test, stale_other.stale_test"), 0);
+    assert_int_equal(command(f, "DROP SCHEMA stale_other"), 0);
     assert_int_equal(stream_prepare(f, &s, "SELECT 1", WEIR_MODE_BUFFERED, NULL, NULL, 0), 0);
     assert_int_equal(stream_open(f, &s, 0), 0);
     stream_close(f, &s);
@@ -474,6 +497,7 @@ int main(void)
         TEST(test_an_error_in_the_batch_in_flight_is_told_to_the_fetch_that_reaches_it),
         TEST(test_a_commit_that_rolls_back_is_no_success),
         TEST(test_a_parameter_without_a_type_is_declared_and_the_transaction_lives), TEST(test_a_value_out_of_range_sends_nothing),
+        TEST(test_a_value_refused_by_kept_types_is_stale_and_unsent), TEST(test_types_of_the_catalog), TEST(test_declared_cursors),
         TEST(test_a_stale_statement_says_so), TEST(test_types_of_the_catalog), TEST(test_declared_cursors),
         TEST(test_the_bracket_restores_by_value), TEST(test_many_statements_are_kept_and_the_oldest_dropped),
         TEST(test_copy_is_refused_and_the_link_lives),

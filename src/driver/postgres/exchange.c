@@ -103,6 +103,19 @@ static void refuse_quiet_rollback(weir_pg_link *link)
     weir_error_keep(&link->group_error, &error);
 }
 
+/* A changed schema may change what the server would say of any text: its parameters' and columns' types. So may going back. */
+static void note_schema(weir_pg_link *link, const char *tag)
+{
+    static const char *const changes[] = { "CREATE ", "ALTER ", "DROP ", "DO", "CALL" };
+    bool changed = !strcmp(tag, "ROLLBACK") && link->schema_changed;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        changed = changed || !strncmp(tag, changes[i], strlen(changes[i]));
+    if (!changed)
+        return;
+    link->schema_changed = true;
+    weir_pg_statements_discard(link);
+}
+
 static void take_completion(weir_pg_link *link, const char *tag)
 {
     weir_pg_part part = link->part_next < link->part_count ? link->parts[link->part_next++] : WEIR_PG_PART_PLAIN;
@@ -112,6 +125,7 @@ static void take_completion(weir_pg_link *link, const char *tag)
         weir_pg_statements_free(link);
         link->serial_parsed = link->parallel_parsed = false;
     }
+    note_schema(link, tag);
     if (part != WEIR_PG_PART_ROWS || !link->cursor)
         return;
     weir_cursor *cursor = &link->cursor->base;
@@ -244,8 +258,10 @@ static int take_ready(weir_pg_link *link, const uint8_t *body, size_t length)
     int status = weir_pg_operation_next(link);
     if (status == WEIR_OK)
         link->operation_done = true;
-    if (link->base.transaction == WEIR_LINK_IDLE)
+    if (link->base.transaction == WEIR_LINK_IDLE) {
         weir_error_clear(&link->abort_cause);
+        link->schema_changed = false;
+    }
     return status > 0 ? WEIR_OK : status;
 }
 

@@ -106,7 +106,7 @@ static void leave_statement(weir_pg_cursor *cursor)
     if (!cursor->counted)
         return;
     cursor->counted = false;
-    weir_pg_statement_release(cursor->statement);
+    weir_pg_statement_release(pg_link(cursor->base.link), cursor->statement);
     cursor->statement = NULL;
 }
 
@@ -175,6 +175,7 @@ int weir_pg_prepare(weir_link *base, weir_cursor *base_cursor)
     if (compiled->facts.changes_settings)
         link->settings_epoch++;
     cursor->statement = base_cursor->named ? weir_pg_statement_find(link, compiled->sql, compiled->sql_length, serial) : NULL;
+    cursor->reused = cursor->statement != NULL;
     if (cursor->statement) {
         cursor->statement->users++;
         cursor->counted = true;
@@ -368,6 +369,15 @@ static void expect_batch(weir_pg_link *link, weir_pg_cursor *cursor, int64_t row
         weir_pg_grow_input(link, WEIR_PG_BULK_BUFFER);  /* without it the small buffer works, too */
 }
 
+/* The value fits no parameter of the type that the server inferred once, maybe before a change of the schema: it is asked again. */
+static void refused_by_kept_types(weir_pg_cursor *cursor, int status)
+{
+    if (status != WEIR_DATA || !cursor->reused)
+        return;
+    cursor->base.stale = cursor->base.unsent = true;
+    weir_pg_statement_discard(pg_link(cursor->base.link), cursor->statement);
+}
+
 int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
 {
     weir_pg_link *link = pg_link(base);
@@ -380,27 +390,31 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     status = base_cursor->mode == WEIR_MODE_DECLARED ? send_open_declared(link, cursor, rows) : send_open_portal(link, cursor, rows);
     if (status == WEIR_OK && link->out.failed)
         status = weir_error_out_of_memory(&link->base.error);
-    if (status != WEIR_OK)
+    if (status != WEIR_OK) {
+        refused_by_kept_types(cursor, status);
         return take_back(link, mark, status);
+    }
     link->commits = base_cursor->statement->facts.kind == WEIR_SQL_TRANSACTION && is_commit(base_cursor->statement->sql);
     expect_batch(link, cursor, rows);
     tell_round_trip(link, "open", rows);
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
 }
 
-/* A statement kept from earlier that no longer fits: a column's type changed (0A000), or the server forgot it (26000). */
+/* A statement kept from earlier that no longer fits: the type of a result's column changed (0A000) or that of a column which a
+ * parameter is for (42804), or the server forgot it (26000). */
 static void note_stale(weir_pg_link *link, weir_pg_cursor *cursor)
 {
-    bool forgotten = !strcmp(link->group_error.sqlstate, "26000");
-    if (!cursor->base.named || !(forgotten || (!strcmp(link->group_error.sqlstate, "0A000") && strstr(link->group_error.message, "cached plan"))))
+    const weir_error *error = &link->group_error;
+    bool forgotten = !strcmp(error->sqlstate, "26000"), retyped = cursor->reused && !strcmp(error->sqlstate, "42804");
+    bool changed = !strcmp(error->sqlstate, "0A000") && strstr(error->message, "cached plan");
+    if (!cursor->base.named || !(forgotten || retyped || changed))
         return;
     cursor->base.stale = true;
     if (forgotten) {
         weir_pg_statements_free(link);
         link->serial_parsed = link->parallel_parsed = false;
-    } else if (!cursor->statement->orphaned) {
-        weir_pg_send_close(link, 'S', cursor->statement->name);
-        weir_pg_statement_drop(link, cursor->statement);
+    } else {
+        weir_pg_statement_discard(link, cursor->statement);
     }
     weir_error_text(link->group_error.hint, sizeof link->group_error.hint,
                     "the statement was prepared before a change of the schema: roll back and execute it again", 82);

@@ -33,6 +33,7 @@ struct weir_pg_statement {
     bool            returns_rows;
     int             users;              /* open cursors: closing a statement closes its portals */
     bool            orphaned;           /* out of the list; goes with its last user */
+    bool            closed_later;       /* at the server, too, with its last user */
 };
 
 /* ---- exchanges --------------------------------------------------------------------------------------------------------- */
@@ -116,6 +117,7 @@ struct weir_pg_link {
     size_t     type_count;
     weir_arena type_arena;
     bool       serial_parsed, parallel_parsed;          /* the bracket's two statements */
+    bool       schema_changed;          /* by the transaction that is open */
     unsigned   settings_epoch;          /* a SET was seen: what is known of time-outs is old */
 };
 
@@ -125,6 +127,7 @@ struct weir_pg_cursor {
     char        portal[24];
     bool        declared;               /* by DECLARE: fetched with FETCH */
     bool        counted;                /* in statement->users */
+    bool        reused;                 /* the statement was prepared by an earlier execution */
     int64_t     batch_rows;             /* rows the fetch that runs asked for */
     int64_t     ahead_rows;             /* rows of the batch on its way; 0: none */
     int64_t     kept_rows;              /* rows the kept raw batch was asked for */
@@ -182,7 +185,10 @@ weir_pg_statement *weir_pg_statement_find(weir_pg_link *link, const char *sql, s
 weir_pg_statement *weir_pg_statement_new(weir_pg_link *link, const char *sql, size_t length, bool serial, bool named);
 void weir_pg_statement_keep(weir_pg_link *link, weir_pg_statement *statement);      /* into the list; the oldest may go */
 void weir_pg_statement_drop(weir_pg_link *link, weir_pg_statement *statement);      /* out of the list; freed when unused */
-void weir_pg_statement_release(weir_pg_statement *statement);                       /* one user less */
+void weir_pg_statement_release(weir_pg_link *link, weir_pg_statement *statement);   /* one user less */
+/* Out of the list and away from the server, the latter when nobody uses it any more: the Close travels with the next exchange. */
+void weir_pg_statement_discard(weir_pg_link *link, weir_pg_statement *statement);
+void weir_pg_statements_discard(weir_pg_link *link);
 void weir_pg_statements_free(weir_pg_link *link);
 int  weir_pg_statement_parameters(weir_pg_link *link, weir_pg_statement *statement, const uint8_t *body, size_t length);
 int  weir_pg_statement_columns(weir_pg_link *link, weir_pg_statement *statement, const uint8_t *body, size_t length);

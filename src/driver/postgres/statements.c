@@ -73,10 +73,30 @@ void weir_pg_statement_drop(weir_pg_link *link, weir_pg_statement *statement)
         free_statement(statement);
 }
 
-void weir_pg_statement_release(weir_pg_statement *statement)
+void weir_pg_statement_release(weir_pg_link *link, weir_pg_statement *statement)
 {
-    if (--statement->users == 0 && statement->orphaned)
-        free_statement(statement);
+    if (--statement->users > 0 || !statement->orphaned)
+        return;
+    if (statement->closed_later)
+        weir_pg_send_close(link, 'S', statement->name);
+    free_statement(statement);
+}
+
+void weir_pg_statement_discard(weir_pg_link *link, weir_pg_statement *statement)
+{
+    if (statement->orphaned)
+        return;
+    if (statement->users > 0)
+        statement->closed_later = true;             /* closing it now would close its portals */
+    else
+        weir_pg_send_close(link, 'S', statement->name);
+    weir_pg_statement_drop(link, statement);
+}
+
+void weir_pg_statements_discard(weir_pg_link *link)
+{
+    while (link->statements)
+        weir_pg_statement_discard(link, link->statements);
 }
 
 void weir_pg_statement_keep(weir_pg_link *link, weir_pg_statement *statement)
@@ -91,8 +111,7 @@ void weir_pg_statement_keep(weir_pg_link *link, weir_pg_statement *statement)
             oldest = s;
     if (!oldest)
         return;
-    weir_pg_send_close(link, 'S', oldest->name);        /* travels with the next exchange */
-    weir_pg_statement_drop(link, oldest);
+    weir_pg_statement_discard(link, oldest);
 }
 
 void weir_pg_statements_free(weir_pg_link *link)
