@@ -68,12 +68,14 @@ static int take_parameter(weir_pg_link *link, const uint8_t *body, size_t length
 }
 
 /* ---- errors ------------------------------------------------------------------------------------------------------------- */
+static bool is_fatal(const char *severity) { return !strcmp(severity, "FATAL") || !strcmp(severity, "PANIC"); }
+
 static int take_error(weir_pg_link *link, const uint8_t *body, size_t length)
 {
     weir_error error;
     char severity[32] = "";
     weir_pg_read_error(body, length, &error, severity);
-    bool fatal = !strcmp(severity, "FATAL") || !strcmp(severity, "PANIC");
+    bool fatal = is_fatal(severity);
     if (fatal)
         error.disconnect = true;
     if (fatal || (!link->group_count && !link->replay)) {
@@ -234,10 +236,16 @@ static int keep_raw(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *m
     return cursor->kept.failed ? weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory to keep a batch that was read ahead") : WEIR_OK;
 }
 
-static void note_abort(weir_pg_link *link, char type, const uint8_t *body, size_t length)
+/* An error of a batch that nobody has asked for yet: the cause of what it aborts. The server's last words are everybody's. */
+static int note_abort(weir_pg_link *link, const uint8_t *body, size_t length)
 {
-    if (type == 'E' && link->abort_cause.status == WEIR_OK)
-        weir_pg_read_error(body, length, &link->abort_cause, NULL);
+    weir_error error;
+    char severity[32] = "";
+    weir_pg_read_error(body, length, &error, severity);
+    if (is_fatal(severity))
+        return take_error(link, body, length);
+    weir_error_keep(&link->abort_cause, &error);
+    return WEIR_OK;
 }
 
 static int take_ready(weir_pg_link *link, const uint8_t *body, size_t length)
@@ -258,10 +266,10 @@ static int take_ready(weir_pg_link *link, const uint8_t *body, size_t length)
     int status = weir_pg_operation_next(link);
     if (status == WEIR_OK)
         link->operation_done = true;
-    if (link->base.transaction == WEIR_LINK_IDLE) {
+    if (link->base.transaction != WEIR_LINK_FAILED)     /* also behind a ROLLBACK TO SAVEPOINT */
         weir_error_clear(&link->abort_cause);
+    if (link->base.transaction == WEIR_LINK_IDLE)
         link->schema_changed = false;
-    }
     return status > 0 ? WEIR_OK : status;
 }
 
@@ -284,11 +292,10 @@ static int take_message(weir_pg_link *link, uint8_t *whole, size_t total)
                            : weir_pg_lost(link, WEIR_INTERFACE, "the server sent a message '%c' that nobody asked for", type);
     switch (group->kind) {
     case WEIR_PG_GROUP_AHEAD:
-        note_abort(link, type, body, length);
-        return keep_raw(link, group->cursor, whole, total);
-    case WEIR_PG_GROUP_DISCARD:
-        note_abort(link, type, body, length);
-        return WEIR_OK;
+    case WEIR_PG_GROUP_DISCARD: {
+        int status = type == 'E' ? note_abort(link, body, length) : WEIR_OK;
+        return status == WEIR_OK && group->kind == WEIR_PG_GROUP_AHEAD ? keep_raw(link, group->cursor, whole, total) : status;
+    }
     default:
         return take_in_operation(link, type, body, length);
     }
@@ -429,6 +436,8 @@ static int end_of_stream(weir_pg_link *link)
 {
     if (link->base.error.status != WEIR_OK && link->base.lost)
         return link->base.error.status;         /* FATAL said why */
+    if (link->send_errno)
+        return weir_pg_lost_by_errno(link, link->send_errno, "sending");
     return weir_pg_lost(link, WEIR_OPERATIONAL, "server closed the connection unexpectedly");
 }
 

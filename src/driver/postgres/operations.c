@@ -430,6 +430,9 @@ static int send_ahead(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
     return weir_pg_send_sync(link, WEIR_PG_GROUP_AHEAD, cursor);
 }
 
+/* What would be asked for ahead of time now could only fail, and the stream with it, which a savepoint may still save. */
+static bool aborted(const weir_pg_link *link) { return link->base.transaction == WEIR_LINK_FAILED; }
+
 static bool is_ahead(const weir_pg_link *link, const weir_pg_cursor *cursor, size_t *index)
 {
     for (size_t i = 0; i < link->group_count; i++)
@@ -460,7 +463,7 @@ int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         weir_pg_expect(link, WEIR_PG_PART_ROWS);
         expect_batch(link, cursor, ahead);
         cursor->ahead_rows = 0;
-        if (cursor->settings_epoch != link->settings_epoch || index != 0 || link->group_count > 1)
+        if (cursor->settings_epoch != link->settings_epoch || index != 0 || link->group_count > 1 || aborted(link))
             return WEIR_OK;
         return send_ahead(link, cursor, ahead); /* so that the server goes on while this batch is read */
     }
@@ -480,7 +483,7 @@ int weir_pg_read_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     weir_pg_link *link = pg_link(base);
     weir_pg_cursor *cursor = pg_cursor(base_cursor);
     if (link->base.lost || link->group_count || cursor->has_kept || !base_cursor->open || base_cursor->ended || rows <= 0 ||
-        base_cursor->mode != WEIR_MODE_PORTAL || cursor->settings_epoch != link->settings_epoch)
+        base_cursor->mode != WEIR_MODE_PORTAL || cursor->settings_epoch != link->settings_epoch || aborted(link))
         return WEIR_OK;
     int status = send_ahead(link, cursor, rows);
     if (status == WEIR_OK)
@@ -503,18 +506,18 @@ int weir_pg_close(weir_link *base, weir_cursor *base_cursor)
     weir_pg_link *link = pg_link(base);
     weir_pg_cursor *cursor = pg_cursor(base_cursor);
     bool open = base_cursor->open && !link->base.lost;
-    bool failed = link->base.transaction == WEIR_LINK_FAILED && !base_cursor->hold;     /* the portal died with it */
     weir_pg_forget(base, base_cursor);
     int status = weir_pg_operation_begin(link, WEIR_PG_CLOSE, NULL);
     if (status != WEIR_OK)
         return status;
-    if (!open || failed) {
+    if (!open) {
         link->operation_done = true;
         return WEIR_OK;
     }
     char sql[48];
     snprintf(sql, sizeof sql, "CLOSE %s", cursor->portal);
-    if (cursor->declared) {
+    /* An aborted transaction takes no CLOSE, but the message: after a ROLLBACK TO SAVEPOINT the portal would still be there. */
+    if (cursor->declared && !aborted(link)) {
         weir_pg_send_simple(link, sql);
         weir_pg_expect(link, WEIR_PG_PART_PLAIN);
     } else {

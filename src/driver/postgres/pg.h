@@ -75,6 +75,7 @@ struct weir_pg_link {
     weir_buffer out;
     size_t     out_sent;
     bool       write_wants_read, read_wants_write;      /* TLS */
+    int        send_errno;              /* the server hung up: what it said before is still to be read */
     /* coalescing of reads (RULES L3) */
     bool       bulk;                    /* a batch is on its way: many bytes are expected */
     bool       low_water;               /* SO_RCVLOWAT is raised */
@@ -150,6 +151,7 @@ void weir_pg_shrink_input(weir_pg_link *link);
 void weir_pg_want(weir_pg_link *link, weir_want *want);
 void weir_pg_set_low_water(weir_pg_link *link, bool raise);
 int weir_pg_lost(weir_pg_link *link, int status, const char *format, ...) WEIR_PRINTF_(3, 4);
+int weir_pg_lost_by_errno(weir_pg_link *link, int number, const char *doing);
 
 /* ---- send.c: messages out ------------------------------------------------------------------------------------------------- */
 size_t weir_pg_message_begin(weir_pg_link *link, char type);            /* a mark for weir_pg_message_end */

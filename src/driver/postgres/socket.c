@@ -25,11 +25,11 @@ int weir_pg_lost(weir_pg_link *link, int status, const char *format, ...)
     return status;
 }
 
-static int lost_by_errno(weir_pg_link *link, const char *doing)
+int weir_pg_lost_by_errno(weir_pg_link *link, int number, const char *doing)
 {
     char text[128];
     return weir_pg_lost(link, WEIR_OPERATIONAL, "connection to the server lost while %s: %s", doing,
-                        strerror_r(errno, text, sizeof text));
+                        strerror_r(number, text, sizeof text));
 }
 
 static int lost_by_tls(weir_pg_link *link, const char *doing)
@@ -39,6 +39,15 @@ static int lost_by_tls(weir_pg_link *link, const char *doing)
     if (code)
         ERR_error_string_n(code, text, sizeof text);
     return weir_pg_lost(link, WEIR_OPERATIONAL, "connection to the server lost while %s: %s", doing, text);
+}
+
+/* A server that hung up may have said why: the bytes count as sent, and reading finds its last words, or the end. */
+static int64_t send_failed(weir_pg_link *link, size_t length)
+{
+    if (errno != EPIPE && errno != ECONNRESET)
+        return weir_pg_lost_by_errno(link, errno, "sending");
+    link->send_errno = errno;
+    return (int64_t)length;
 }
 
 static int64_t send_tls(weir_pg_link *link, const char *bytes, size_t length)
@@ -54,7 +63,7 @@ static int64_t send_tls(weir_pg_link *link, const char *bytes, size_t length)
         link->write_wants_read = true;
         return 0;
     case SSL_ERROR_SYSCALL:
-        return lost_by_errno(link, "sending");
+        return send_failed(link, length);
     default:
         return lost_by_tls(link, "sending");
     }
@@ -67,7 +76,7 @@ static int64_t send_plain(weir_pg_link *link, const char *bytes, size_t length)
         return n;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return 0;
-    return lost_by_errno(link, "sending");
+    return send_failed(link, length);
 }
 
 int weir_pg_flush(weir_pg_link *link)
@@ -112,7 +121,7 @@ static int64_t receive_tls(weir_pg_link *link, void *to, size_t size)
             link->end_of_stream = true;
             return -1;
         }
-        return lost_by_errno(link, "reading");
+        return weir_pg_lost_by_errno(link, errno, "reading");
     default:
         return lost_by_tls(link, "reading");
     }
@@ -129,7 +138,7 @@ static int64_t receive_plain(weir_pg_link *link, void *to, size_t size)
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return 0;
-    return lost_by_errno(link, "reading");
+    return weir_pg_lost_by_errno(link, errno, "reading");
 }
 
 int64_t weir_pg_receive(weir_pg_link *link, void *to, size_t size)
