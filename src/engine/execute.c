@@ -10,7 +10,8 @@ typedef struct execution {
     weir_connection *connection;
     weir_result     *result;
     weir_execution_options options;     /* in force */
-    bool             began;             /* the transaction begins with this execution */
+    bool             began;             /* the server's transaction begins with this execution */
+    bool             own;               /* and ends with it */
     weir_error       error;
 } execution;
 
@@ -191,14 +192,27 @@ static int open_cursor(execution *run)
     return WEIR_OK;
 }
 
+/* Under AUTOCOMMIT only a transaction of its own makes a statement read only; settings need none and may refuse one. */
+static bool needs_own_transaction(const execution *run)
+{
+    const weir_connection *connection = run->connection;
+    weir_sql_kind kind = run->result->compiled.facts.kind;
+    return connection->options.isolation_level == WEIR_AUTOCOMMIT && connection->options.read_only == WEIR_ON &&
+           !connection->in_transaction && kind != WEIR_SQL_TRANSACTION && kind != WEIR_SQL_SET;
+}
+
 static int begin(execution *run)
 {
     weir_connection *connection = run->connection;
-    bool was_in_transaction = connection->in_transaction;
+    run->own = needs_own_transaction(run);
+    if (run->own)
+        connection->begun_explicitly = true;
     int status = weir_connection_ready(connection, true, &run->error);
-    if (status != WEIR_OK)
+    if (status != WEIR_OK) {
+        connection->begun_explicitly = connection->begun_explicitly && connection->in_transaction;
         return status;
-    run->began = !was_in_transaction;
+    }
+    run->began = weir_connection_link(connection)->transaction == WEIR_LINK_IDLE;
     weir_connection_add_result(connection, run->result, run->result->mode == WEIR_MODE_DECLARED &&
                                                         run->options.cursor_mode == WEIR_CURSOR_HOLD);
     return WEIR_OK;
@@ -223,16 +237,29 @@ static int open_again(execution *run, int status)
     weir_result *result = run->result;
     if (!result->cursor || !result->cursor->stale || !result->cursor->link || !(run->began || result->cursor->unsent))
         return status;
-    bool unsent = result->cursor->unsent;
+    bool unsent = result->cursor->unsent, explicitly = run->connection->begun_explicitly;
     weir_result_release(result);
     weir_error ignored;
-    if (!unsent && run->connection->in_transaction && weir_connection_rollback(run->connection) != WEIR_OK)
-        return status;
+    if (!unsent && run->connection->in_transaction) {
+        if (weir_connection_rollback(run->connection) != WEIR_OK)
+            return status;
+        run->connection->in_transaction = run->connection->begun_explicitly = explicitly;
+    }
     if (weir_connection_ready(run->connection, true, &ignored) != WEIR_OK)
         return status;
     weir_connection_add_result(run->connection, result, result->mode == WEIR_MODE_DECLARED && run->options.cursor_mode == WEIR_CURSOR_HOLD);
     weir_error_clear(&run->error);
     return prepare_and_open(run);
+}
+
+static int end_own_transaction(execution *run, int status)
+{
+    if (!run->own || !run->connection->in_transaction)
+        return status;
+    if (status == WEIR_OK)
+        return weir_connection_commit_now(run->connection, &run->error);
+    weir_connection_rollback(run->connection);
+    return status;
 }
 
 static int execute(execution *run, const weir_stmt *stmt, const weir_execution_options *options)
@@ -282,7 +309,7 @@ weir_result *weir_connection_execute(weir_connection *connection, const weir_stm
         weir_connection_failed(connection, &run.error);
         return (weir_result *)(uintptr_t)&weir_result_constant_no_memory;
     }
-    if (execute(&run, stmt, options) != WEIR_OK)
+    if (end_own_transaction(&run, execute(&run, stmt, options)) != WEIR_OK)
         keep_failure(&run);
     return run.result;
 }
