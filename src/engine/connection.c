@@ -190,8 +190,7 @@ int weir_connection_ready(weir_connection *connection, bool autobegin, weir_erro
     if (atomic_load_explicit(&connection->slot->link->cancelled, memory_order_relaxed) &&
         (status = look_at_cancel(connection, error)) != WEIR_OK)
         return status;
-    if (connection->last_used && connection->server != WEIR_LINK_IDLE)
-        weir_pool_note_idle(connection->slot->pool, weir_now() - connection->last_used);
+    weir_connection_note_idle(connection);
     return autobegin ? begin_if_needed(connection, error) : WEIR_OK;
 }
 
@@ -266,10 +265,27 @@ void weir_connection_get_options(const weir_connection *connection, weir_executi
     out->struct_size = sizeof *out;
 }
 
-int64_t weir_connection_number(const weir_connection *connection) { return connection->slot ? connection->slot->number : 0; }
+/* In a forked child slot and link are the parent's, and gone once the engine was abandoned. */
+static const weir_slot *own_slot(const weir_connection *connection)
+{
+    weir_error ignored;
+    return weir_connection_usable(connection, &ignored) == WEIR_OK ? connection->slot : NULL;
+}
+
+int64_t weir_connection_number(const weir_connection *connection)
+{
+    const weir_slot *slot = own_slot(connection);
+    return slot ? slot->number : 0;
+}
 
 int weir_connection_backend_pid(const weir_connection *connection)
 {
-    const weir_link *link = weir_connection_link(connection);
-    return link ? link->backend_pid : 0;
+    const weir_slot *slot = own_slot(connection);
+    return slot && slot->link ? slot->link->backend_pid : 0;
+}
+
+bool weir_connection_invalidated(const weir_connection *connection)
+{
+    const weir_slot *slot = own_slot(connection);
+    return slot && !slot->link;
 }

@@ -96,6 +96,8 @@ int weir_connection_drive(weir_connection *connection, int started, weir_error *
 void weir_connection_name_cause(weir_error *error, const weir_error *cause);
 /* A command of the connection's own: COMMIT, SAVEPOINT … */
 int weir_connection_command(weir_connection *connection, const char *sql, weir_error *error);
+/* Something begins on a connection that may have been idle in its transaction: the pool keeps the longest such time. */
+void weir_connection_note_idle(const weir_connection *connection);
 /* Forgets the transaction and its savepoints. */
 void weir_connection_end_transaction(weir_connection *connection);
 /* The link is of no use: ends all results, hangs up. */

@@ -140,11 +140,16 @@ int weir_connection_drive(weir_connection *connection, int started, weir_error *
     return status;
 }
 
+void weir_connection_note_idle(const weir_connection *connection)
+{
+    if (connection->last_used && connection->server != WEIR_LINK_IDLE)
+        weir_pool_note_idle(connection->slot->pool, weir_now() - connection->last_used);
+}
+
 int weir_connection_command(weir_connection *connection, const char *sql, weir_error *error)
 {
     weir_link *link = connection->slot->link;
-    if (connection->last_used && connection->server != WEIR_LINK_IDLE)
-        weir_pool_note_idle(connection->slot->pool, weir_now() - connection->last_used);
+    weir_connection_note_idle(connection);
     return weir_connection_drive(connection, link->driver->command(link, sql), error);
 }
 
@@ -176,6 +181,7 @@ bool weir_connection_clean(weir_connection *connection)
     weir_link *link = slot->link;
     if (!link)
         return true;
+    weir_connection_note_idle(connection);
     weir_pool_settle_cancels(slot);
     bool was_idle = link->transaction == WEIR_LINK_IDLE, usable = !link->lost;
     const char *reset = reset_text(connection, link);

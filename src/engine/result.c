@@ -116,8 +116,11 @@ static void close_cursor(weir_connection *connection, weir_cursor *cursor)
 {
     weir_link *link = cursor->link;
     weir_error error = { 0 };
-    /* Usable is enough: a connection that was cancelled, or wants a rollback, still closes. In a forked child it does not. */
-    if (weir_connection_usable(connection, &error) != WEIR_OK || weir_connection_link(connection) != link) {
+    /* In a forked child the link is the parent's, and may be gone. */
+    if (weir_connection_usable(connection, &error) != WEIR_OK)
+        return;
+    /* Usable is enough: a connection that was cancelled, or wants a rollback, still closes. */
+    if (weir_connection_link(connection) != link) {
         link->driver->forget(link, cursor);
         return;
     }

@@ -28,8 +28,6 @@ int weir_connection_invalidate(weir_connection *connection)
     return weir_connection_report(connection, status, &error);
 }
 
-bool weir_connection_invalidated(const weir_connection *connection) { return connection->slot && !connection->slot->link; }
-
 /* ---- notifications --------------------------------------------------------------------------------------------------------------- */
 static int set_notification(weir_connection *connection, weir_notification_fn fn, void *context, weir_error *error)
 {

@@ -1,58 +1,11 @@
 /* The pool on real databases, through the public headers: part H of cases.md. */
-#include "support.h"
-#include "proxy.h"
+#include "trouble.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define POOL(...) WEIR_ENGINE_OPTIONS(__VA_ARGS__)
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void sleep_ms(int ms) { nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 }, NULL); }
-
-static weir_pool_status status_of(const weir_engine *engine)
-{
-    weir_pool_status status;
-    weir_engine_pool_status(engine, &status);
-    return status;
-}
-
-/* size, checked in, overflow, checked out */
-#define assert_pool(engine, size, in, overflow, out) check_pool((engine), (size), (in), (overflow), (out), __FILE__, __LINE__)
-static void check_pool(const weir_engine *engine, int size, int in, int overflow, int out, const char *file, int line)
-{
-    weir_pool_status s = status_of(engine);
-    if (s.size == size && s.checked_in == in && s.overflow == overflow && s.checked_out == out)
-        return;
-    print_error("the pool is (%d, %d, %d, %d), wanted (%d, %d, %d, %d)\n", s.size, s.checked_in, s.overflow, s.checked_out,
-                size, in, overflow, out);
-    _fail(file, line);
-}
-
-static weir_connection *connect_ok(weir_engine *engine)
-{
-    weir_connection *connection = weir_engine_connect(engine);
-    assert_error(weir_connection_error(connection), WEIR_OK);
-    return connection;
-}
-
-/* Its status; the error in *error. */
-static int connect_fails(weir_engine *engine, weir_error *error)
-{
-    weir_connection *connection = weir_engine_connect(engine);
-    *error = *weir_connection_error(connection);
-    assert_int_equal(weir_connection_close(&connection), error->status);
-    assert_int_not_equal(error->status, WEIR_OK);
-    return error->status;
-}
 
 static void open_all(weir_engine *engine, weir_connection **connections, int count)
 {
@@ -105,13 +58,6 @@ static void outage_end(outage *o)
         assert_int_equal(rename(o->away, o->db->path), 0);
 }
 
-static void kill_backend(test_database *db, int pid)
-{
-    char sql[160];
-    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)::int", pid);
-    assert_int_equal(test_side_int(db, sql), 1);
-}
-
 /* ---- how many there are ------------------------------------------------------------------------------------------------------ */
 
 static void test_case_135_counters_follow_checkouts_and_returns(void **state)
@@ -136,9 +82,9 @@ static void test_case_136_the_status_has_a_text(void **state)
     test_database *db = *state;
     weir_engine *engine = test_engine(db, POOL(.pool_size = 2, .max_overflow = 1));
     weir_connection *connections[3];
-    assert_int_equal(status_of(engine).overflow, -2);
+    assert_int_equal(test_pool_status(engine).overflow, -2);
     open_all(engine, connections, 3);
-    assert_string_equal(status_of(engine).text,
+    assert_string_equal(test_pool_status(engine).text,
                         "Pool size: 2  Connections in pool: 0 Current Overflow: 1 Current Checked out connections: 3");
     close_all(connections, 3);
     weir_engine_close(&engine);
@@ -154,9 +100,9 @@ static void test_case_137_at_the_limit_a_checkout_times_out_and_names_the_holder
     connections[2] = weir_engine_connect(engine); int line = __LINE__;
     char holder[64];
     snprintf(holder, sizeof holder, "test_pool_live.c:%d for 0.", line);
-    int64_t before = now_ms();
-    assert_int_equal(connect_fails(engine, &error), WEIR_TIMEOUT);
-    assert_in_range(now_ms() - before, 400, 3000);
+    int64_t before = test_now_ms();
+    assert_int_equal(test_connect_fails(engine, &error), WEIR_TIMEOUT);
+    assert_in_range(test_now_ms() - before, 400, 3000);
     assert_string_equal(error.message, "QueuePool limit of size 2 overflow 1 reached, connection timed out, timeout 0.40");
     assert_contains(error.detail, holder);
     assert_false(error.disconnect);
@@ -172,9 +118,9 @@ static void test_a_timeout_of_zero_does_not_wait(void **state)
     weir_engine *engine = test_engine(db, POOL(.pool_size = 1, .max_overflow = WEIR_ZERO, .pool_timeout_ms = WEIR_ZERO));
     weir_connection *connection = connect_ok(engine);
     weir_error error;
-    int64_t before = now_ms();
-    assert_int_equal(connect_fails(engine, &error), WEIR_TIMEOUT);
-    assert_true(now_ms() - before < 300);
+    int64_t before = test_now_ms();
+    assert_int_equal(test_connect_fails(engine, &error), WEIR_TIMEOUT);
+    assert_true(test_now_ms() - before < 300);
     assert_contains(error.message, "overflow 0 reached, connection timed out, timeout 0.00");
     close_connection_ok(&connection);
     weir_engine_close(&engine);
@@ -186,10 +132,10 @@ static void test_case_138_size_zero_has_no_limit_and_keeps_all(void **state)
     weir_engine *engine = test_engine(db, POOL(.pool_size = WEIR_ZERO, .max_overflow = 1));
     weir_connection *connections[4];
     open_all(engine, connections, 4);
-    assert_int_equal(status_of(engine).overflow, 0);
+    assert_int_equal(test_pool_status(engine).overflow, 0);
     close_all(connections, 4);
     assert_pool(engine, 0, 4, 0, 0);
-    assert_int_equal(status_of(engine).disconnects, 0);
+    assert_int_equal(test_pool_status(engine).disconnects, 0);
     weir_engine_close(&engine);
 }
 
@@ -202,8 +148,8 @@ static void test_case_139_overflow_is_closed_on_return(void **state)
         open_all(engine, connections, 4);
         close_all(connections, 4);
     }
-    assert_int_equal(status_of(engine).connects, 12);
-    assert_int_equal(status_of(engine).disconnects, 10);
+    assert_int_equal(test_pool_status(engine).connects, 12);
+    assert_int_equal(test_pool_status(engine).disconnects, 10);
     assert_int_equal(test_log_count(db->log, WEIR_LOG_CONNECT), 12);
     assert_int_equal(test_log_count(db->log, WEIR_LOG_DISCONNECT), 10);
     assert_pool(engine, 2, 2, 0, 0);
@@ -223,12 +169,12 @@ static void test_case_140_a_failed_connect_gives_its_place_back(void **state)
     assert_pool(engine, 2, 0, 1, 3);
     outage_begin(&o);
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(connect_fails(engine, &error), WEIR_OPERATIONAL);
+        assert_int_equal(test_connect_fails(engine, &error), WEIR_OPERATIONAL);
         assert_pool(engine, 2, 0, 1, 3);
     }
     outage_end(&o);
     open_all(engine, connections + 3, 2);
-    assert_int_equal(connect_fails(engine, &error), WEIR_TIMEOUT);
+    assert_int_equal(test_connect_fails(engine, &error), WEIR_TIMEOUT);
     close_all(connections, 5);
     weir_engine_close(&engine);
     test_proxy_stop(&o.proxy);
@@ -239,9 +185,9 @@ typedef struct hanging { weir_engine *engine; int status; int64_t took; } hangin
 static void *connect_slowly(void *argument)
 {
     hanging *h = argument;
-    int64_t before = now_ms();
+    int64_t before = test_now_ms();
     weir_connection *connection = weir_engine_connect(h->engine);
-    h->took = now_ms() - before;
+    h->took = test_now_ms() - before;
     h->status = weir_connection_close(&connection);
     return NULL;
 }
@@ -250,9 +196,7 @@ static void test_case_141_a_hanging_connect_blocks_nobody(void **state)
 {
     test_database *db = *state;
     test_proxy *proxy = test_proxy_start(db->url, TEST_PROXY_TCP);
-    outage o = { .db = db, .proxy = proxy };
-    snprintf(o.url, sizeof o.url, "%s", test_proxy_url(proxy));
-    weir_engine *engine = outage_engine(&o, POOL(.pool_size = 2, .max_overflow = 1));
+    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.pool_size = 2, .max_overflow = 1));
     weir_connection *connections[2];
     open_all(engine, connections, 2);
     close_all(connections, 1);
@@ -261,15 +205,15 @@ static void test_case_141_a_hanging_connect_blocks_nobody(void **state)
     pthread_t thread;
     connections[0] = connect_ok(engine);        /* so that the thread must connect */
     assert_int_equal(pthread_create(&thread, NULL, connect_slowly, &h), 0);
-    sleep_ms(100);
-    int64_t before = now_ms();
+    test_sleep_ms(100);
+    int64_t before = test_now_ms();
     close_all(connections, 1);
     for (int i = 0; i < 10; i++) {
         connections[0] = connect_ok(engine);
         assert_int_equal(test_query_int(connections[0], "SELECT 7"), 7);
         close_all(connections, 1);
     }
-    assert_true(now_ms() - before < 1500);
+    assert_true(test_now_ms() - before < 1500);
     pthread_join(thread, NULL);
     assert_int_equal(h.status, WEIR_OK);
     assert_in_range(h.took, 1900, 10000);
@@ -282,14 +226,12 @@ static void test_a_server_that_accepts_and_says_nothing_is_given_up(void **state
 {
     test_database *db = *state;
     test_proxy *proxy = test_proxy_start(db->url, TEST_PROXY_TCP);
-    outage o = { .db = db, .proxy = proxy };
-    snprintf(o.url, sizeof o.url, "%s", test_proxy_url(proxy));
     test_proxy_set(proxy, (test_fault){ .mute = true });
-    weir_engine *engine = outage_engine(&o, POOL(.connect_timeout_ms = 2000));
+    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.connect_timeout_ms = 2000));
     weir_error error;
-    int64_t before = now_ms();
-    assert_int_equal(connect_fails(engine, &error), WEIR_OPERATIONAL);
-    assert_in_range(now_ms() - before, 1000, 6000);
+    int64_t before = test_now_ms();
+    assert_int_equal(test_connect_fails(engine, &error), WEIR_OPERATIONAL);
+    assert_in_range(test_now_ms() - before, 1000, 6000);
     assert_pool(engine, 5, 0, -5, 0);
     test_proxy_set(proxy, (test_fault){ 0 });
     weir_connection *connection = connect_ok(engine);
@@ -303,11 +245,9 @@ static void test_a_server_that_falls_silent_after_the_login_is_given_up(void **s
 {
     test_database *db = *state;
     test_proxy *proxy = test_proxy_start(db->url, TEST_PROXY_TCP);
-    outage o = { .db = db, .proxy = proxy };
-    snprintf(o.url, sizeof o.url, "%s", test_proxy_url(proxy));
     test_proxy_set(proxy, (test_fault){ 0 });
-    weir_engine *engine = outage_engine(&o, POOL(.connect_timeout_ms = 2000,
-                                                 .connect_args = (const char *const[]){ "search_path", "public", NULL }));
+    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.connect_timeout_ms = 2000,
+                                                           .connect_args = (const char *const[]){ "search_path", "public", NULL }));
     weir_connection *connection = connect_ok(engine);
     int64_t all = test_proxy_bytes(proxy);
     close_connection_ok(&connection);
@@ -315,10 +255,10 @@ static void test_a_server_that_falls_silent_after_the_login_is_given_up(void **s
     for (int64_t missing = 1; missing < 200; missing += 55) {
         test_proxy_set(proxy, (test_fault){ .stall_after = all - missing });
         weir_error error;
-        int64_t before = now_ms();
-        int status = connect_fails(engine, &error);
+        int64_t before = test_now_ms();
+        int status = test_connect_fails(engine, &error);
         assert_true(status == WEIR_OPERATIONAL || status == WEIR_DEADLINE_EXCEEDED);
-        assert_true(now_ms() - before < 9000);
+        assert_true(test_now_ms() - before < 9000);
         assert_pool(engine, 5, 0, -5, 0);
     }
     weir_engine_close(&engine);
@@ -372,17 +312,17 @@ static void test_case_143_old_connections_are_replaced_at_checkout_only(void **s
     weir_engine *engine = test_engine(db, POOL(.pool_recycle_ms = 800));
     weir_connection *connection;
     int64_t first = take_number(engine, NULL);
-    sleep_ms(30);
+    test_sleep_ms(30);
     assert_int_equal(take_number(engine, NULL), first);
     assert_int_equal(take_number(engine, &connection), first);
-    sleep_ms(1000);
+    test_sleep_ms(1000);
     assert_int_equal(weir_connection_number(connection), first);
     run_ok(connection, "SELECT 1");
     close_connection_ok(&connection);
-    assert_int_equal(status_of(engine).connects, 1);
+    assert_int_equal(test_pool_status(engine).connects, 1);
     assert_int_not_equal(take_number(engine, NULL), first);
-    assert_int_equal(status_of(engine).connects, 2);
-    assert_int_equal(status_of(engine).disconnects, 1);
+    assert_int_equal(test_pool_status(engine).connects, 2);
+    assert_int_equal(test_pool_status(engine).disconnects, 1);
     weir_engine_close(&engine);
 }
 
@@ -390,9 +330,7 @@ static void test_case_143_old_connections_are_replaced_at_checkout_only(void **s
 static void measure_checkout(test_database *db, weir_switch pre_ping, int64_t *connecting, int64_t *checking_out)
 {
     test_proxy *proxy = test_proxy_start(db->url, TEST_PROXY_TCP);
-    outage o = { .db = db, .proxy = proxy };
-    snprintf(o.url, sizeof o.url, "%s", test_proxy_url(proxy));
-    weir_engine *engine = outage_engine(&o, POOL(.pool_pre_ping = pre_ping));
+    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.pool_pre_ping = pre_ping));
     weir_connection *connection = connect_ok(engine);
     close_connection_ok(&connection);
     *connecting = test_proxy_bytes(proxy);
@@ -418,13 +356,13 @@ static void test_case_144_a_used_connection_is_pinged_and_replaced_unseen(void *
     weir_connection *connection = connect_ok(engine);
     int pid = weir_connection_backend_pid(connection);
     close_connection_ok(&connection);
-    kill_backend(db, pid);
+    test_kill_backend(db, pid);
     connection = connect_ok(engine);
     assert_int_not_equal(weir_connection_backend_pid(connection), pid);
     assert_pool(engine, 2, 0, -1, 1);
     assert_int_equal(test_query_int(connection, "SELECT 1"), 1);
-    assert_int_equal(status_of(engine).connects, 2);
-    assert_int_equal(status_of(engine).disconnects, 1);
+    assert_int_equal(test_pool_status(engine).connects, 2);
+    assert_int_equal(test_pool_status(engine).disconnects, 1);
     close_connection_ok(&connection);
     assert_int_equal(weir_engine_warnings(engine), 0);
     weir_engine_close(&engine);
@@ -440,12 +378,12 @@ static void test_case_145_a_server_that_is_down_costs_no_place(void **state)
     for (int i = 0; i < 20; i++) {
         connections[0] = connect_ok(engine);
         close_all(connections, 1);
-        weir_pool_status before = status_of(engine);
+        weir_pool_status before = test_pool_status(engine);
         test_proxy_refuse(o.proxy, true);
         test_proxy_cut_all(o.proxy);
-        assert_int_equal(connect_fails(engine, &error), WEIR_OPERATIONAL);
-        assert_int_equal(status_of(engine).checked_out, 0);
-        assert_int_equal(status_of(engine).overflow, before.overflow);
+        assert_int_equal(test_connect_fails(engine, &error), WEIR_OPERATIONAL);
+        assert_int_equal(test_pool_status(engine).checked_out, 0);
+        assert_int_equal(test_pool_status(engine).overflow, before.overflow);
         test_proxy_refuse(o.proxy, false);
         connections[0] = connect_ok(engine);
         close_all(connections, 1);
@@ -495,7 +433,7 @@ static void test_case_148_a_detached_connection_leaves_its_place(void **state)
     assert_int_equal(test_query_int(detached, "SELECT 1"), 1);
     assert_status(weir_connection_detach(detached), WEIR_OK);   /* again: nothing */
     close_connection_ok(&detached);
-    assert_int_equal(status_of(engine).disconnects, 1);
+    assert_int_equal(test_pool_status(engine).disconnects, 1);
     assert_pool(engine, 1, 0, 0, 1);
     close_connection_ok(&other);
     assert_pool(engine, 1, 1, 0, 0);
@@ -510,8 +448,8 @@ static void test_a_waiter_gets_the_place_of_a_detached_connection(void **state)
     hanging h = { .engine = engine };
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, connect_slowly, &h), 0);
-    while (status_of(engine).waiters == 0)
-        sleep_ms(5);
+    while (test_pool_status(engine).waiters == 0)
+        test_sleep_ms(5);
     assert_status(weir_connection_detach(connection), WEIR_OK);
     pthread_join(thread, NULL);
     assert_int_equal(h.status, WEIR_OK);
@@ -543,16 +481,16 @@ typedef struct crowd { weir_engine *engine; atomic_int out, peak, timeouts, hast
 
 static void visit(crowd *c, int thread, int round)
 {
-    int64_t before = now_ms();
+    int64_t before = test_now_ms();
     weir_connection *connection = weir_engine_connect(c->engine);
-    int64_t waited = now_ms() - before;
+    int64_t waited = test_now_ms() - before;
     int status = weir_connection_error(connection)->status;
     if (status == WEIR_OK) {
         int out = atomic_fetch_add(&c->out, 1) + 1, peak = atomic_load(&c->peak);
         while (out > peak && !atomic_compare_exchange_weak(&c->peak, &peak, out)) {}
         if (weir_connection_run(connection, "SELECT 1") < 0)
             atomic_fetch_add(&c->failures, 1);
-        sleep_ms(thread < 8 && round == 0 ? 2300 : 5);          /* at first nobody else gets one */
+        test_sleep_ms(thread < 8 && round == 0 ? 2300 : 5);          /* at first nobody else gets one */
         atomic_fetch_sub(&c->out, 1);
     } else if (status == WEIR_TIMEOUT) {
         atomic_fetch_add(&c->timeouts, 1);
@@ -569,7 +507,7 @@ static void *visit_ten_times(void *argument)
     crowd *c = argument;
     int thread = atomic_fetch_add(&c->thread, 1);
     if (thread >= 8)
-        sleep_ms(200);
+        test_sleep_ms(200);
     for (int round = 0; round < 10; round++)
         visit(c, thread, round);
     return NULL;
@@ -585,7 +523,7 @@ static void test_case_151_forty_threads_share_eight_connections(void **state)
     for (int i = 0; i < 10 && db->postgresql; i++) {
         assert_true(test_side_int(db, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "
                                       "pid <> pg_backend_pid() AND backend_type = 'client backend'") <= 8 + 1);
-        sleep_ms(100);
+        test_sleep_ms(100);
     }
     for (int i = 0; i < 40; i++)
         pthread_join(threads[i], NULL);
@@ -593,7 +531,7 @@ static void test_case_151_forty_threads_share_eight_connections(void **state)
     assert_int_equal(c.hasty, 0);
     assert_true(c.timeouts > 0);
     assert_int_equal(c.peak, 8);
-    weir_pool_status end = status_of(c.engine);
+    weir_pool_status end = test_pool_status(c.engine);
     assert_int_equal(end.checked_out, 0);
     assert_int_equal(end.checked_in, 3);
     assert_int_equal(end.waiters, 0);
@@ -607,15 +545,13 @@ static void test_case_154_a_slow_stream_holds_its_place(void **state)
     test_fixture(db, 100);
     weir_engine *engine = test_engine(db, POOL(.pool_size = 1, .max_overflow = WEIR_ZERO, .pool_timeout_ms = 200));
     weir_connection *connection = connect_ok(engine);
-    weir_stmt *stmt = weir_sql("SELECT id FROM orders ORDER BY id");
     weir_error error;
-    weir_result *result = weir_connection_execute(connection, stmt, WEIR_EXECUTION_OPTIONS(.yield_per = 10));
-    weir_stmt_free(&stmt);
+    weir_result *result = test_query(connection, "SELECT id FROM orders ORDER BY id", WEIR_EXECUTION_OPTIONS(.yield_per = 10));
     assert_next_ids(result, 1, 15);
-    assert_int_equal(connect_fails(engine, &error), WEIR_TIMEOUT);
+    assert_int_equal(test_connect_fails(engine, &error), WEIR_TIMEOUT);
     assert_ids_to_end(result, 16, 100);
     close_result_ok(&result);
-    assert_int_equal(connect_fails(engine, &error), WEIR_TIMEOUT);      /* its transaction is still open */
+    assert_int_equal(test_connect_fails(engine, &error), WEIR_TIMEOUT);      /* its transaction is still open */
     close_connection_ok(&connection);
     connection = connect_ok(engine);
     close_connection_ok(&connection);
