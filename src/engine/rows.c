@@ -2,6 +2,8 @@
 #include "engine/rows.h"
 #include "base/values.h"
 #include "engine/result.h"
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 /* ---- views --------------------------------------------------------------------------------------------------------- */
@@ -142,9 +144,25 @@ static int as_int16(const weir_value *v, weir_value *out, char *reason)
     return WEIR_DATA;
 }
 
+/* Decimals round to the nearest, as they do to a double; a double must be one that a float can hold. */
+static int as_float(const weir_value *v, weir_value *out, char *reason)
+{
+    double wide;
+    int status = weir_value_as_double(v, &wide, reason);
+    if (status != WEIR_OK)
+        return status;
+    bool fits = isnan(wide) || isinf(wide) || fabs(wide) <= (double)FLT_MAX, decimal = weir_type_is_text(v->type);
+    if (!fits || (!decimal && !isnan(wide) && (double)(float)wide != wide)) {
+        strcpy(reason, "the number does not fit a float exactly");
+        return WEIR_DATA;
+    }
+    out->as.d = (double)(float)wide;
+    return WEIR_OK;
+}
+
 static int (*const declared_readers[WEIR_T_COUNT_])(const weir_value *v, weir_value *out, char *reason) = {
     [WEIR_T_BOOL] = as_bool, [WEIR_T_INT16] = as_int16, [WEIR_T_INT32] = as_int32, [WEIR_T_INT64] = as_int64,
-    [WEIR_T_FLOAT] = as_double, [WEIR_T_DOUBLE] = as_double, [WEIR_T_NUMERIC] = as_numeric, [WEIR_T_TEXT] = as_text,
+    [WEIR_T_FLOAT] = as_float, [WEIR_T_DOUBLE] = as_double, [WEIR_T_NUMERIC] = as_numeric, [WEIR_T_TEXT] = as_text,
     [WEIR_T_BLOB] = as_blob, [WEIR_T_DATE] = as_date, [WEIR_T_TIME] = as_time, [WEIR_T_TIMETZ] = as_timetz,
     [WEIR_T_TIMESTAMP] = as_timestamp, [WEIR_T_TIMESTAMPTZ] = as_timestamptz, [WEIR_T_INTERVAL] = as_interval,
     [WEIR_T_UUID] = as_uuid, [WEIR_T_JSON] = as_text, [WEIR_T_INET] = as_text, [WEIR_T_ENUM] = as_text,
