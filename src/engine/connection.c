@@ -145,6 +145,7 @@ static int reconnect(weir_connection *connection, weir_error *error)
 static int look_at_cancel(weir_connection *connection, weir_error *error)
 {
     weir_pool_settle_cancels(connection->slot);
+    connection->cancel_missed = false;
     if (!connection->in_transaction)
         return WEIR_OK;
     connection->was_cancelled = true;
@@ -187,8 +188,8 @@ int weir_connection_ready(weir_connection *connection, bool autobegin, weir_erro
                               "statement uses a new one");
     if (!connection->slot->link && (status = reconnect(connection, error)) != WEIR_OK)
         return status;
-    if (atomic_load_explicit(&connection->slot->link->cancelled, memory_order_relaxed) &&
-        (status = look_at_cancel(connection, error)) != WEIR_OK)
+    bool cancelled = connection->cancel_missed || atomic_load_explicit(&connection->slot->link->cancelled, memory_order_relaxed);
+    if (cancelled && (status = look_at_cancel(connection, error)) != WEIR_OK)
         return status;
     weir_connection_note_idle(connection);
     return autobegin ? begin_if_needed(connection, error) : WEIR_OK;

@@ -45,6 +45,7 @@ struct weir_connection {
     bool              begin_queued;     /* a BEGIN may wait in the driver for the next operation */
     bool              needs_rollback;   /* the transaction is gone, by a lost connection or an error: PENDING_ROLLBACK */
     bool              was_cancelled;    /* in this transaction: a late 57014 is the cancel's */
+    bool              cancel_missed;    /* the last operation ended well although it was cancelled */
     bool              held;             /* a WITH HOLD cursor may be open at the server although its result was ended */
     weir_link_transaction server;       /* as the last operation left it */
     int64_t           last_used;        /* end of the last operation, monotonic ns: idle time in transaction */

@@ -1,6 +1,8 @@
 /* Driving a driver's operation to its end: advance, wait for what it wants, advance. */
 #include "engine/pool.h"
 
+#define PATIENCE_NS (2 * 1000000000LL)     /* with a cancelled operation that goes on and on */
+
 /* The other side did not answer: the link cannot be used any more, since its answer may still come. */
 static int give_up(weir_link *link, int status, const char *message)
 {
@@ -31,6 +33,19 @@ static int satisfy(weir_link *link, weir_want *want, int64_t deadline)
     return WEIR_OK;
 }
 
+/* A request that reached the server between two messages is lost there, and rows may keep coming: the waits alone do not end that. */
+static int look_at_cancel(weir_link *link, int64_t *cancelled_at)
+{
+    if (!atomic_load_explicit(&link->cancelled, memory_order_relaxed))
+        return WEIR_OK;
+    int64_t now = weir_now();
+    if (!*cancelled_at)
+        *cancelled_at = now;
+    if (now - *cancelled_at < PATIENCE_NS)
+        return WEIR_OK;
+    return give_up(link, WEIR_CANCELLED, "cancelled by weir_connection_cancel; the server went on and the connection was given up");
+}
+
 /* A driver that could not even fill in an error (no memory) still gets one shown that fits its status. */
 static int failed(weir_link *link, int status)
 {
@@ -47,7 +62,7 @@ int weir_link_drive_until(weir_link *link, int started, int64_t deadline)
         return failed(link, started);
     if (started == WEIR_DONE)
         return WEIR_OK;
-    for (;;) {
+    for (int64_t cancelled_at = 0;;) {
         weir_want want = { .fd = -1, .deadline = WEIR_NO_DEADLINE };
         int progress = link->driver->advance(link, &want);
         if (progress < 0)
@@ -55,6 +70,8 @@ int weir_link_drive_until(weir_link *link, int started, int64_t deadline)
         if (progress == WEIR_DONE)
             return WEIR_OK;
         int status = satisfy(link, &want, deadline);
+        if (status == WEIR_OK)
+            status = look_at_cancel(link, &cancelled_at);
         if (status != WEIR_OK)
             return status;
     }

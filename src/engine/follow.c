@@ -49,12 +49,14 @@ void weir_connection_name_cause(weir_error *error, const weir_error *cause)
     weir_error_text(error->detail, sizeof error->detail, detail, strlen(detail));
 }
 
-/* While the cancel flag was up, or later in the same transaction, an interrupted statement is one that the user cancelled. */
+/* While the cancel flag was up, or later in the same transaction, an interrupted statement is one that the user cancelled. One that
+ * came between two fetches of a stream found nothing to interrupt: the next fetch is told. */
 static int name_cancel(weir_connection *connection, int status, weir_error *error)
 {
     if (atomic_load_explicit(&connection->slot->link->cancelled, memory_order_relaxed)) {
         weir_pool_settle_cancels(connection->slot);
         connection->was_cancelled = true;
+        connection->cancel_missed = status == WEIR_OK;
     }
     if (!connection->was_cancelled || status != WEIR_QUERY_CANCELED)
         return status;
@@ -68,7 +70,7 @@ void weir_connection_end_transaction(weir_connection *connection)
 {
     for (weir_result *result = connection->results; result; result = ((weir_open_result *)(void *)result)->next)
         ((weir_open_result *)(void *)result)->committed = ((weir_open_result *)(void *)result)->hold;
-    connection->in_transaction = connection->begun_explicitly = connection->needs_rollback = connection->was_cancelled = false;
+    connection->in_transaction = connection->begun_explicitly = connection->needs_rollback = connection->was_cancelled = connection->cancel_missed = false;
     connection->savepoint_depth = 0;
     connection->last_used = 0;
     weir_error_clear(&connection->abort_cause);
@@ -137,6 +139,7 @@ int weir_connection_drive(weir_connection *connection, int started, weir_error *
     follow(connection, started, status, error);
     connection->last_used = connection->server == WEIR_LINK_IDLE ? 0 : weir_now();
     connection->was_cancelled = connection->was_cancelled && connection->in_transaction;
+    connection->cancel_missed = connection->cancel_missed && connection->in_transaction;
     return status;
 }
 
