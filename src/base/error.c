@@ -19,14 +19,10 @@ static const struct status_class *find_class(int status)
 
 bool weir_status_is(int status, int kind)
 {
-    for (;;) {
-        if (status == kind)
-            return true;
-        const struct status_class *c = find_class(status);
-        if (!c || c->parent == WEIR_OK)
-            return false;
-        status = c->parent;
-    }
+    const struct status_class *c = find_class(status);
+    while (c && c->status != kind)
+        c = find_class(c->parent);
+    return c || (status == WEIR_OK && kind == WEIR_OK);
 }
 
 const char *weir_status_name(int status)

@@ -69,6 +69,7 @@ struct weir_link {
     weir_link_transaction transaction;          /* as the server says after each operation */
     bool                  lost;                 /* of no use any more: hang up */
     atomic_bool           cancelled;            /* weir_connection_cancel was called; cleared by the engine */
+    bool                  cancel_astray;        /* a cancel request was not answered and may still arrive: not for another user */
     int                   backend_pid;
     weir_error            error;                /* of the last operation that failed */
     weir_link_listener    listener;             /* set at each check-out; members may be NULL */
@@ -92,6 +93,7 @@ struct weir_cursor {
     const weir_compiled *statement;             /* lives as long as the cursor */
     weir_mode            mode;                  /* asked for: buffered, portal, declared, stepping */
     bool                 hold, parallel_plan, named;        /* WITH HOLD; parallel_plan option; prepared statements may be named */
+    bool                 hide_values;           /* the driver's own errors must not show values of parameters */
     /* filled by prepare */
     weir_column_info    *columns;               /* in the arena; texts too */
     size_t               column_count;
@@ -157,7 +159,8 @@ struct weir_driver {
     int (*plan_cell)(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step);
     /* The text that begins a transaction: isolation as in weir_isolation, in `buffer`. */
     const char *(*begin_text)(weir_isolation isolation, bool read_only, char *buffer, size_t size);
-    /* Interrupts the running operation. From any thread; may block. */
+    /* Interrupts the running operation. From any thread; may block for some seconds: WEIR_DEADLINE_EXCEEDED when the request was
+     * not answered and may still arrive. */
     int (*cancel)(weir_link *link);
 };
 

@@ -126,6 +126,7 @@ static int make_cursor(execution *run)
     cursor->hold = result->mode == WEIR_MODE_DECLARED && run->options.cursor_mode == WEIR_CURSOR_HOLD;
     cursor->parallel_plan = run->options.parallel_plan == WEIR_ON;
     cursor->named = run->options.prepared != WEIR_OFF;
+    cursor->hide_values = log_of(run)->hide_parameters;
     cursor->row_count = -1;
     result->cursor = cursor;
     return WEIR_OK;

@@ -189,6 +189,8 @@ const char *weir_writer_temporary_path(const weir_writer *writer)
 
 static void drop(weir_writer **writer)
 {
+    if (!writer)
+        return;
     weir_writer *w = *writer;
     *writer = constant(&closed_writer);
     if (is_constant(w))
@@ -213,9 +215,7 @@ int weir_writer_finish(weir_writer *writer)
 
 int weir_writer_close(weir_writer **writer)
 {
-    if (!*writer)
-        *writer = constant(&closed_writer);
-    int status = weir_writer_finish(*writer);
+    int status = weir_writer_finish(writer && *writer ? *writer : constant(&closed_writer));
     drop(writer);
     return status;
 }

@@ -81,6 +81,9 @@ int weir_pg_send_bind(weir_pg_link *link, weir_pg_cursor *cursor, const char *po
             continue;
         int status = weir_pg_encode(&compiled->values[i], statement->parameter_types[i], &link->out, &format, &link->base.error);
         if (status != WEIR_OK) {
+            if (cursor->base.hide_values && status == WEIR_DATA)
+                weir_error_set(&link->base.error, status, "the value cannot be sent as %s (values are hidden)",
+                               statement->parameter_types[i] ? statement->parameter_types[i]->name : "text");
             weir_error_context(&link->base.error, "bind parameter '%s'", compiled->names[i]);
             link->out.length = start;
             return status;
