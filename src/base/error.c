@@ -99,7 +99,7 @@ size_t weir_error_format(const weir_error *e, char *buffer, size_t size)
     int length = snprintf(buffer, size, "%s: %s%s%s%s%s%s", weir_status_name(e->status), e->message, any ? " (" : "",
                           e->detail, both ? "; " : "", e->hint, any ? ")" : "");
     for (size_t i = 0; size && i < size && buffer[i]; i++)
-        if (buffer[i] == '\n' || buffer[i] == '\r' || buffer[i] == '\t')
-            buffer[i] = ' ';
+        if ((unsigned char)buffer[i] < ' ' || buffer[i] == 0x7f)
+            buffer[i] = ' ';            /* one line, and nothing that a terminal would act on */
     return length < 0 ? 0 : (size_t)length;
 }

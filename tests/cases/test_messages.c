@@ -166,7 +166,7 @@ static void test_errors_of_postgresql(void **state)
     assert_status(weir_result_close(&result), WEIR_OPERATIONAL);
     assert_status(weir_connection_rollback(connection), WEIR_OK);
     run_ok(connection, "SET LOCAL ROLE pg_monitor");
-    result = query(connection, "SELECT * FROM parents", NULL);
+    result = query(connection, "SELECT * FROM public.parents", NULL);
     assert_error(weir_result_error(result), WEIR_PROGRAMMING);
     assert_string_equal(weir_result_error(result)->sqlstate, "42501");
     assert_contains(weir_result_error(result)->message, "permission denied");
@@ -409,10 +409,14 @@ static void test_warnings_as_errors(void **state)
     weir_engine_close(&engine);
 }
 
+static void *allocate(size_t size, void *context) { (void)context; return malloc(size); }
+static void *resize(void *block, size_t size, void *context) { (void)context; return realloc(block, size); }
+static void release(void *block, void *context) { (void)context; free(block); }
+
 static void test_the_allocator_is_set_before_all_else(void **state)
 {
     (void)state;
-    const weir_allocator allocator = { 0 };
+    const weir_allocator allocator = { .allocate = allocate, .resize = resize, .release = release };
     weir_memory_figures memory;
     weir_stmt *stmt = weir_sql("SELECT 1");
     weir_memory_usage(&memory);
