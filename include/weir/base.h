@@ -5,8 +5,13 @@
  *   - Handles are opaque. A function that makes a handle never returns NULL: when it fails, the handle that it
  *     returns carries the error, each later call on it does nothing but give that error again, and closing it
  *     returns the status. When there was no memory for a handle either, a constant object stands for it.
- *   - Closing sets the caller's pointer to a constant "closed" object, on which every call gives WEIR_RESOURCE_CLOSED.
+ *   - Closing sets the caller's pointer to a constant "closed" object, on which every call gives WEIR_RESOURCE_CLOSED or, where it
+ *     returns no status, what says nothing (0, NULL, false, ""). Closing it again is WEIR_OK and does nothing, as is closing NULL;
+ *     only a writer closed again says WEIR_RESOURCE_CLOSED, since there is no file that it could vouch for.
  *   - Pointers that are returned are borrowed unless the function says that they are the caller's.
+ *   - Every call can also fail with WEIR_OUT_OF_MEMORY, and in a forked child with WEIR_INVALID_REQUEST; the headers say so
+ *     only where there is more to say. No call ends the program, waits for a key or installs a signal handler.
+ *   - What takes no handle may be called by any thread. Handles: each header says.
  *   - Text is UTF-8; lengths are bytes; durations are milliseconds unless the name says otherwise.
  *   - In option structs 0 (NULL, WEIR_UNSET) means "the default"; WEIR_ZERO means zero where zero is not the default. */
 #ifndef WEIR_BASE_H
@@ -92,7 +97,7 @@ typedef enum weir_status {
 } weir_status;
 
 /* Whether `status` is `kind` or one of the classes below it, to any depth: a WEIR_RESOURCE_CLOSED is a
- * WEIR_INVALID_REQUEST is a WEIR_ERROR. False for WEIR_OK (unless kind is WEIR_OK) and for unknown numbers. */
+ * WEIR_INVALID_REQUEST is a WEIR_ERROR. False for WEIR_OK (unless kind is WEIR_OK) and for numbers that are no status. */
 WEIR_API bool weir_status_is(int status, int kind);
 /* The class's name in words ("resource closed"), "ok", or "unknown status". A constant. */
 WEIR_API const char *weir_status_name(int status);
@@ -103,18 +108,19 @@ typedef struct weir_error {
     int     status;             /* WEIR_OK: no error */
     bool    disconnect;         /* the connection is lost; the pool will replace it */
     char    sqlstate[6];        /* PostgreSQL's five characters; SQLite's extended result code in decimals */
-    int32_t position;           /* 1-based character in the SQL text, or 0 */
+    int32_t position;           /* 1-based character in the SQL text as it was sent, or 0 */
     int64_t row;                /* 1-based row of the result, or 0 */
     char    message[640];
     char    detail[512];
     char    hint[256];
     char    constraint[64];
     char    column[64];
-    char    sql[256];           /* the statement's text, its beginning */
+    char    sql[256];           /* the beginning of the statement's text: as it was sent ($1, ?1 for parameters), or as it was
+                                   given where it failed before */
 } weir_error;
 
-/* Writes "class: message (detail; hint)" on one line into `buffer` (always ended by a NUL when size > 0).
- * Returns the length that the whole text has, as snprintf does. */
+/* Writes "class: message (detail; hint)" on one line into `buffer` (always ended by a NUL when size > 0; NULL is fine when
+ * size is 0), control characters as spaces. Returns the length that the whole text has, as snprintf does. */
 WEIR_API size_t weir_error_format(const weir_error *error, char *buffer, size_t size);
 
 /* ---- switches ---------------------------------------------------------------------------------------------------- */
@@ -132,7 +138,7 @@ typedef struct weir_allocator {
 } weir_allocator;
 
 /* Replaces malloc, realloc and free for all of weir. Only before the library's first allocation and from one thread
- * (WEIR_INVALID_REQUEST later); the struct is copied. */
+ * (WEIR_INVALID_REQUEST later); the struct is copied, its functions are called by any thread. WEIR_ARGUMENT: one is missing. */
 WEIR_API int weir_set_allocator(const weir_allocator *allocator);
 
 typedef enum weir_purpose {
@@ -155,7 +161,7 @@ WEIR_API void weir_memory_usage(weir_memory_figures *out);
 
 /* ---- the log ----------------------------------------------------------------------------------------------------- */
 typedef enum weir_log_kind {
-    WEIR_LOG_STATEMENT = 1,     /* a statement that the program asked for, before it is sent */
+    WEIR_LOG_STATEMENT = 1,     /* a statement that the program asked for, as it is about to be sent */
     WEIR_LOG_ROUND_TRIP,        /* an exchange with the server: message says what ("open", "fetch", "close", "begin", …) */
     WEIR_LOG_CONNECT,           /* the pool opened a connection */
     WEIR_LOG_DISCONNECT,        /* the pool closed one */
@@ -167,7 +173,7 @@ typedef enum weir_log_kind {
 typedef struct weir_log_event {
     weir_log_kind kind;
     const char   *message;      /* the SQL text, or what happened; never NULL */
-    const char   *parameters;   /* of a statement: "name=value, …", long values cut; else "" */
+    const char   *parameters;   /* of a statement: "name=value, …" on one line, long values cut; else "" */
     int64_t       rows;         /* of a fetch: rows asked for (0: all); else 0 */
     int64_t       connection;   /* a number that tells connections of one engine apart; 0: none yet */
 } weir_log_event;

@@ -1,7 +1,13 @@
 /* weir/result.h: results, partitions, rows and their values.
  *
  * A result is read to its end, or left at any row and closed; weir_result_close says why it ended early. All ways to read
- * (next, fetchmany, partitions, all, scalars) draw from one stream and may be mixed. */
+ * (next, fetchmany, partitions, all, scalars) draw from one stream and may be mixed.
+ *
+ * Threads: a result belongs to the thread of its connection, one from weir_frozen_result to one thread at a time; a retained row is
+ * memory of its own and may be handed on.
+ * Errors are kept in the result (weir_result_error) and returned by its close. Reading one gives those of the database: at any
+ * row, WEIR_DATABASE and below (a lost connection: WEIR_OPERATIONAL with `disconnect`; WEIR_DEADLINE_EXCEEDED), WEIR_CANCELLED,
+ * WEIR_DATA for a value that no weir_value can hold. */
 #ifndef WEIR_RESULT_H
 #define WEIR_RESULT_H
 #include <weir/value.h>
@@ -76,12 +82,15 @@ typedef struct weir_column_info {
     uint32_t    database_oid;       /* PostgreSQL; else 0 */
     int32_t     modifier;           /* PostgreSQL's typmod; -1: none */
 } weir_column_info;
+/* Columns, as weir_result_columns left them; 0 for a statement without rows. */
 WEIR_API size_t weir_result_column_count(const weir_result *result);
 /* NULL when index is out of range. Valid until weir_result_close; also after the last row. */
 WEIR_API const weir_column_info *weir_result_column(const weir_result *result, size_t index);
+/* False for INSERT, UPDATE, DELETE without RETURNING, for DDL and the like: reading such a result is WEIR_RESOURCE_CLOSED. */
 WEIR_API bool weir_result_returns_rows(const weir_result *result);
 WEIR_API bool weir_result_closed(const weir_result *result);        /* hard closed; false when only the rows ended */
-/* Rows that an UPDATE or DELETE matched or an INSERT inserted; -1 for a SELECT. */
+/* Rows that an UPDATE or DELETE matched or an INSERT inserted, with RETURNING, too; 0 for DDL and the like; -1 for what only gives
+ * rows (SELECT), and after an error. */
 WEIR_API int64_t weir_result_rowcount(const weir_result *result);
 
 typedef enum weir_mode { WEIR_MODE_NONE = 0, WEIR_MODE_BUFFERED, WEIR_MODE_PORTAL, WEIR_MODE_DECLARED, WEIR_MODE_STEPPING } weir_mode;
@@ -97,6 +106,7 @@ typedef struct weir_result_figures {
     weir_switch stream_results;
     size_t    ledger_bytes, ledger_peak_bytes;      /* this result's own */
 } weir_result_figures;
+/* How the result came so far; also after its end and on closed ones (all 0). */
 WEIR_API void weir_result_info(const weir_result *result, weir_result_figures *out);
 
 /* The first error of this result, or one with status WEIR_OK. Valid until weir_result_close. */
@@ -106,8 +116,10 @@ WEIR_API const weir_error *weir_result_error(const weir_result *result);
 WEIR_API WEIR_MUST_CHECK int weir_result_close(weir_result **result);
 
 /* Reads the rest into memory; afterwards weir_frozen_result gives any number of results over those rows, independent of
- * each other, the first result and its connection. Filters set before (columns, unique) are baked in. NULL on an error. */
+ * each other, the first result and its connection. Filters set before (columns, unique) are baked in. The caller's, until
+ * weir_frozen_free; NULL on an error, which the result keeps. */
 WEIR_API weir_frozen *weir_result_freeze(weir_result *result);
+/* A new result, the caller's (weir_result_close); never NULL: of NULL it is a closed one. */
 WEIR_API weir_result *weir_frozen_result(weir_frozen *frozen);
 WEIR_API void weir_frozen_free(weir_frozen **frozen);       /* results made from it live on */
 
@@ -142,10 +154,11 @@ WEIR_ROW_GETTERS(WEIR_ROW_OPT_GETTER_)
 #undef WEIR_ROW_OPT_GETTER_
 
 /* A copy of the row in a block of its own, with all its values: the caller's, until weir_row_release. It outlives result,
- * connection and engine. NULL without memory (kept in the result). */
+ * connection and engine, and keeps errors of reading it for itself. NULL without memory (kept in the result). */
 WEIR_API const weir_row *weir_row_retain(const weir_row *row);
+/* Frees a retained row, never one that a result lent. Sets *row to NULL; NULL is fine. */
 WEIR_API void weir_row_release(const weir_row **row);
-/* Where errors of reading this row go: its result's, or a retained row's own. */
+/* Where errors of reading this row go: its result's, or a retained row's own. Never NULL; status WEIR_OK if there was none. */
 WEIR_API const weir_error *weir_row_error(const weir_row *row);
 
 #ifdef __cplusplus

@@ -1,6 +1,7 @@
 /* weir/statement.h: statements, their parameters and their execution options.
  *
- * A statement is built by one thread at a time and may be executed any number of times, on any engine. Builders return
+ * A statement is built by one thread at a time and may be executed any number of times, on any engine, between builds by several
+ * threads at once. Builders return
  * nothing: the first mistake is kept in the statement and is the error of each execution (weir_stmt_error shows it early). */
 #ifndef WEIR_STATEMENT_H
 #define WEIR_STATEMENT_H
@@ -16,11 +17,12 @@ typedef struct weir_stmt weir_stmt;
 /* Textual SQL with named parameters: SQLAlchemy's text(). `:name` is a parameter (letters, digits, underscore), sent to
  * the server as a real parameter; the same name twice is one value; `\:` is a plain colon; `::type` casts, quoted strings,
  * quoted identifiers, dollar quotes and comments are left alone. One statement only; trailing semicolons and comments are
- * fine. The text is copied. Free with weir_stmt_free. */
+ * fine. The text is copied. Free with weir_stmt_free. Never NULL. Errors (kept): WEIR_ARGUMENT for NULL or a NUL in the text; what the
+ * text holds is looked at when it is executed. */
 WEIR_API weir_stmt *weir_sql(const char *sql);
 WEIR_API weir_stmt *weir_sql_n(const char *sql, size_t length);     /* the same from `length` bytes */
 
-/* An independent statement with the same text, values and options. */
+/* An independent statement with the same text, values and options, and with the mistake that was made, if any. The caller's. */
 WEIR_API weir_stmt *weir_stmt_copy(const weir_stmt *stmt);
 /* Frees the statement and sets *stmt to a constant closed one. NULL and closed ones are fine. Results that were made from
  * it are not affected: execution copies what it needs. */
@@ -30,10 +32,12 @@ WEIR_API const weir_error *weir_stmt_error(const weir_stmt *stmt);
 
 /* Gives the parameter `name` its value, copied with all that it points to; later values replace earlier ones.
  * WEIR_ARGUMENT (kept): the text has no such parameter ("This text() construct doesn't define a bound parameter named 'x'"),
- * or a numeric that is none. */
+ * or a numeric that is none. Whether the database can take the value shows when it is executed (WEIR_DATA, before it is sent):
+ * PostgreSQL converts exactly to the type that it inferred, SQLite keeps what it can (docs/reference.md). */
 WEIR_API void weir_bind(weir_stmt *stmt, const char *name, weir_value value);
 /* An expanding parameter, as in `id IN :ids`: becomes a list of `count` parameters in parentheses, `(NULL)`-like empty list
- * when count is 0 (then IN is false and NOT IN is true). The values are copied. */
+ * when count is 0 (then IN is false and NOT IN is true). The values are copied. Errors as weir_bind; too many values for the
+ * database (65,535 parameters on PostgreSQL, 32,766 on SQLite as it is built usually) are an error of the execution. */
 WEIR_API void weir_bind_list(weir_stmt *stmt, const char *name, const weir_value *values, size_t count);
 #ifndef __cplusplus
 /* weir_bind with the value made from the C type: WEIR_BIND(query, "tenant_id", 42). */
@@ -47,7 +51,7 @@ WEIR_API const char *weir_stmt_parameter_name(const weir_stmt *stmt, size_t inde
 
 /* Names and types for the result's columns by position (text().columns()). The names are found besides those of the SQL;
  * a value that does not fit its declared type exactly is WEIR_DATA. More columns declared than returned: a warning,
- * fewer: fine. `columns` is copied. */
+ * fewer: fine. `columns` is copied. Errors (kept): WEIR_ARGUMENT for an unknown type. */
 typedef struct weir_declared_column { const char *name; weir_type type; } weir_declared_column;   /* WEIR_T_NULL: as it comes */
 WEIR_API void weir_sql_columns(weir_stmt *stmt, const weir_declared_column *columns, size_t count);
 
@@ -84,11 +88,13 @@ typedef struct weir_execution_options {
 #define WEIR_EXECUTION_OPTIONS(...) \
     (&(const weir_execution_options){ .struct_size = sizeof(weir_execution_options), __VA_ARGS__ })
 
-/* Merges options into the statement's: what is set in `options` wins. Copied. */
+/* Merges options into the statement's: what is set in `options` wins. Copied; NULL changes nothing. Errors (kept): WEIR_ARGUMENT for
+ * a negative number of rows, and for what only connections have. */
 WEIR_API void weir_stmt_options(weir_stmt *stmt, const weir_execution_options *options);
 /* The statement's own options as they are now. */
 WEIR_API void weir_stmt_get_options(const weir_stmt *stmt, weir_execution_options *out);
 WEIR_API void weir_yield_per(weir_stmt *stmt, int64_t rows);        /* shorthand; 0 takes it back; < 0: WEIR_ARGUMENT, kept */
+/* Shorthands, too: WEIR_UNSET and 0 take them back. */
 WEIR_API void weir_stream_results(weir_stmt *stmt, weir_switch on);
 WEIR_API void weir_max_row_buffer(weir_stmt *stmt, int64_t rows);
 

@@ -98,7 +98,8 @@ typedef struct weir_opt_uuid        { weir_uuid        value; bool present; } we
 WEIR_API const char *weir_type_name(weir_type type);
 
 /* ---- making values: for bind parameters. Texts and blobs are borrowed: what they point to must live until the call that
- * takes the value returns (weir_bind copies). */
+ * takes the value returns (weir_bind copies). Any thread; they cannot fail. WEIR_VALUE takes no unsigned 64-bit types, which have
+ * values that no SQL integer has. */
 WEIR_API weir_value weir_value_null(void);
 WEIR_API weir_value weir_value_bool(bool v);
 WEIR_API weir_value weir_value_int(int64_t v);
@@ -138,7 +139,8 @@ static inline weir_value weir_value_same_(weir_value v) { return v; }
  * Each gives WEIR_OK and fills *out, or WEIR_DATA when the value does not fit (no truncation, no rounding of integers: the
  * numeric 300 is the int64 300; 300.5 is not), leaving *out untouched; `reason` (may be NULL, else at least 160 bytes)
  * then says why. NULL never fits. Text is read as the type asked for where that is exact: "2024-05-01" as a date, and so
- * on, which is how SQLite's values, stored as text or numbers, become dates. An integer 0 or 1 is a bool. */
+ * on, which is how SQLite's values, stored as text, become dates. An integer 0 or 1 is a bool, and the texts t, f, true, false.
+ * What *out points to is the value's own memory. Any thread. */
 WEIR_API int weir_value_as_bool(const weir_value *v, bool *out, char *reason);
 WEIR_API int weir_value_as_int32(const weir_value *v, int32_t *out, char *reason);
 WEIR_API int weir_value_as_int64(const weir_value *v, int64_t *out, char *reason);

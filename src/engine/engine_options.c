@@ -123,8 +123,8 @@ int weir_engine_options_plan(const weir_engine_options *options, weir_arena *are
 {
     plan->connect_timeout_ms = options->connect_timeout_ms;
     plan->read_timeout_ms = options->read_timeout_ms;
-    plan->application_name = options->application_name ? copy_text(arena, options->application_name) : "weir";
-    if (!plan->application_name)
+    plan->application_name = options->application_name ? copy_text(arena, options->application_name) : NULL;
+    if (options->application_name && !plan->application_name)
         return weir_error_out_of_memory(error);
     return options->connect_args ? copy_pairs(options->connect_args, arena, &plan->connect_args, error) : WEIR_OK;
 }

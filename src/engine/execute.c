@@ -186,7 +186,8 @@ static int open_cursor(execution *run)
         weir_batch_free(batch);
         return status;
     }
-    result->row_count = cursor->row_count;
+    /* What only gives rows (SHOW, EXPLAIN, PRAGMA) matches none, whatever the database counts. */
+    result->row_count = cursor->returns_rows && result->compiled.facts.kind != WEIR_SQL_DML ? -1 : cursor->row_count;
     result->ended = cursor->ended || !cursor->returns_rows;
     if (batch)
         weir_result_batch_came(result, batch);

@@ -141,7 +141,8 @@ static void test_case_194_strange_names_work_everywhere(void **state)
     weir_connection *connection = weir_engine_connect(db->engine);
     run_ok(connection, "CREATE TABLE \"we\"\"ird :t\" (\"select\" integer PRIMARY KEY, \":x\" text)");
     for (int i = 1; i <= 3; i++) {
-        weir_result *result = query_with(connection, "INSERT INTO \"we\"\"ird :t\" (\"select\", \":x\") VALUES (:n, ':n')", "n", WEIR_VALUE(i));
+        weir_result *result = query_with(connection, "INSERT INTO \"we\"\"ird :t\" (\"select\", \":x\") VALUES (:n, ':n')",
+                                         "n", WEIR_VALUE(i));
         close_result_ok(&result);
     }
     weir_result *result = query_with(connection, "UPDATE \"we\"\"ird :t\" SET \":x\" = :x WHERE \"select\" = 2", "x", WEIR_VALUE(":y"));
