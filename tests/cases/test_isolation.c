@@ -182,6 +182,37 @@ static void test_under_autocommit_each_statement_stands_and_begin_is_real(void *
     close_connection_ok(&connection);
 }
 
+/* The refused statement is known to the connection: nothing of it, nor the BEGIN, was sent. */
+static void test_a_begin_stands_though_its_first_statement_was_refused(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    for (int autocommit = 0; autocommit < 2; autocommit++) {
+        weir_connection *connection = weir_engine_connect(db->engine);
+        weir_stmt *stmt = weir_sql("INSERT INTO orders VALUES (:id, 1, 1, 'new')");
+        WEIR_BIND(stmt, "id", 20);
+        weir_result *result = weir_connection_execute(connection, stmt, NULL);
+        close_result_ok(&result);
+        assert_status(weir_connection_rollback(connection), WEIR_OK);
+        if (autocommit)
+            assert_status(weir_connection_options(connection, OPTIONS(.isolation_level = WEIR_AUTOCOMMIT)), WEIR_OK);
+        assert_status(weir_connection_begin(connection), WEIR_OK);
+        WEIR_BIND(stmt, "id", 0.5);
+        result = weir_connection_execute(connection, stmt, NULL);
+        assert_true(weir_result_close(&result) < 0);
+        assert_true(weir_connection_in_transaction(connection));
+        WEIR_BIND(stmt, "id", 21);
+        result = weir_connection_execute(connection, stmt, NULL);
+        close_result_ok(&result);
+        assert_int_equal(orders_outside(db), 12);
+        assert_status(weir_connection_rollback(connection), WEIR_OK);
+        assert_int_equal(orders_outside(db), 12);
+        assert_false(weir_connection_in_transaction(connection));
+        weir_stmt_free(&stmt);
+        close_connection_ok(&connection);
+    }
+}
+
 static void assert_refused_before_sql(test_database *db, weir_connection *connection, const weir_execution_options *options)
 {
     test_log_clear(db->log);
@@ -313,6 +344,7 @@ int main(void)
         ON_BOTH(test_case_199_the_level_of_one_checkout_is_not_the_next_ones),
         ON_BOTH(test_autocommit_of_one_checkout_is_not_the_next_ones),
         ON_BOTH(test_under_autocommit_each_statement_stands_and_begin_is_real),
+        ON_BOTH(test_a_begin_stands_though_its_first_statement_was_refused),
         ON_BOTH(test_case_196_no_stream_under_autocommit_wherever_it_was_asked_for),
         ON_BOTH(test_read_only_transactions_write_nothing),
         ON_BOTH(test_a_read_only_engine_writes_nothing_under_autocommit_either),

@@ -61,8 +61,8 @@ static const weir_value *cell(const cells *c, size_t row, size_t column)
 static int drive(weir_link *link, int started)
 {
     weir_want want;
-    if (started < 0)
-        return started;
+    if (started < 0 || started == WEIR_DONE)
+        return started < 0 ? started : WEIR_OK;
     for (;;) {
         int p = link->driver->advance(link, &want);
         if (p != WEIR_WANTS)

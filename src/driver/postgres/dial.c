@@ -19,16 +19,6 @@ static void one_line(char *text)
             *p = ' ';
 }
 
-static bool libpq_knows(const char *key)
-{
-    PQconninfoOption *options = PQconndefaults();
-    bool known = false;
-    for (PQconninfoOption *o = options; o && o->keyword && !known; o++)
-        known = !strcmp(o->keyword, key);
-    PQconninfoFree(options);
-    return known;
-}
-
 int weir_pg_check(weir_dial_plan *plan, weir_error *error)
 {
     char *message = NULL;
@@ -82,7 +72,7 @@ static PGconn *connect_libpq(const weir_dial_plan *plan)
     if (plan->application_name)
         add_word(&w, "application_name", plan->application_name);
     for (const char *const *arg = plan->connect_args; arg && arg[0]; arg += 2)
-        if (libpq_knows(arg[0]))
+        if (weir_pg_libpq_knows(arg[0]))
             add_word(&w, arg[0], arg[1]);
     add_word(&w, "client_encoding", "UTF8");
     add_word(&w, "gssencmode", "disable");
@@ -154,6 +144,7 @@ static weir_pg_link *take_over(PGconn *conn, const weir_dial_plan *plan, weir_er
     link->ssl = PQsslInUse(conn) ? PQsslStruct(conn, "OpenSSL") : NULL;
     link->local = getsockname(link->fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family == AF_UNIX;
     link->read_timeout_ms = plan->read_timeout_ms;
+    link->plan = plan;
     link->cancel_key = PQgetCancel(conn);
     weir_buffer_init(&link->out, plan->ledger, WEIR_MEMORY_NETWORK, (size_t)1 << 31);
     weir_arena_init(&link->type_arena, plan->ledger, WEIR_MEMORY_STATEMENTS, 256);
@@ -191,20 +182,17 @@ static int shake_hands(weir_pg_link *link, int64_t deadline, weir_error *error)
 static int apply_setting(weir_pg_link *link, const char *key, const char *value, int64_t deadline, weir_error *error)
 {
     weir_buffer sql;
-    char *quoted_key = PQescapeLiteral(link->conn, key, strlen(key)), *quoted = PQescapeLiteral(link->conn, value, strlen(value));
     weir_buffer_init(&sql, link->base.ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
-    if (quoted_key && quoted)
-        weir_buffer_printf(&sql, "SELECT pg_catalog.set_config(%s, %s, false)", quoted_key, quoted);
-    const char *text = quoted_key && quoted ? weir_buffer_cstr(&sql) : NULL;
-    int status = text ? drive(link, weir_pg_command(&link->base, text), deadline) : weir_error_out_of_memory(&link->base.error);
-    if (status != WEIR_OK && !link->base.lost && text)
+    int status = weir_pg_setting_text(link, key, value, &sql);
+    bool sent = status == WEIR_OK;
+    if (sent)
+        status = drive(link, weir_pg_command(&link->base, weir_buffer_cstr(&sql)), deadline);
+    if (status != WEIR_OK && !link->base.lost && sent)
         status = weir_error_set(error, WEIR_ARGUMENT, "connect_args: the server refuses the setting %s = '%s': %s", key, value,
                                 link->base.error.message);
     else if (status != WEIR_OK)
         *error = link->base.error;
     weir_buffer_free(&sql);
-    PQfreemem(quoted_key);
-    PQfreemem(quoted);
     return status;
 }
 
@@ -213,7 +201,7 @@ static int apply_settings(weir_pg_link *link, const weir_dial_plan *plan, int64_
 {
     int status = WEIR_OK;
     for (const char *const *arg = plan->connect_args; arg && arg[0] && status == WEIR_OK; arg += 2)
-        if (!libpq_knows(arg[0]))
+        if (!weir_pg_libpq_knows(arg[0]))
             status = apply_setting(link, arg[0], arg[1], deadline, error);
     return status;
 }

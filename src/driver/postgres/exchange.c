@@ -57,14 +57,12 @@ static void take_notification(weir_pg_link *link, const uint8_t *body, size_t le
         link->operation_done = true;
 }
 
-static int take_parameter(weir_pg_link *link, const uint8_t *body, size_t length)
+static void take_parameter(weir_pg_link *link, const uint8_t *body, size_t length)
 {
     weir_pg_reader r = { body, body + length, false };
     const char *name = weir_pg_read_cstr(&r), *value = weir_pg_read_cstr(&r);
-    if (!strcmp(name, "client_encoding") && strcmp(value, "UTF8") != 0)
-        return weir_pg_lost(link, WEIR_INVALID_REQUEST,
-                            "client_encoding was changed to %s; weir works in UTF8 only, so the connection was dropped", value);
-    return WEIR_OK;
+    if (!strcmp(name, "client_encoding"))
+        snprintf(link->encoding, sizeof link->encoding, "%s", strcmp(value, "UTF8") != 0 ? value : "");
 }
 
 /* ---- errors ------------------------------------------------------------------------------------------------------------- */
@@ -130,6 +128,7 @@ static void take_completion(weir_pg_link *link, const char *tag)
     note_schema(link, tag);
     if (part != WEIR_PG_PART_ROWS || !link->cursor)
         return;
+    weir_pg_note_reset(link, tag);
     weir_cursor *cursor = &link->cursor->base;
     int64_t count = count_in_tag(tag);
     if (!link->cursor->declared)
@@ -282,7 +281,7 @@ static int take_message(weir_pg_link *link, uint8_t *whole, size_t total)
     switch (type) {
     case 'N': take_notice(link, body, length); return WEIR_OK;
     case 'A': take_notification(link, body, length); return WEIR_OK;
-    case 'S': return take_parameter(link, body, length);
+    case 'S': take_parameter(link, body, length); return WEIR_OK;
     case 'Z': return take_ready(link, body, length);
     default: break;
     }

@@ -53,6 +53,13 @@ static int take_back(weir_pg_link *link, size_t out_mark, int status)
     return status;
 }
 
+static int nothing_to_send(weir_pg_link *link)
+{
+    link->operation = WEIR_PG_NONE;
+    link->cursor = NULL;
+    return WEIR_DONE;
+}
+
 int weir_pg_begin(weir_link *base, const char *sql)
 {
     weir_pg_link *link = pg_link(base);
@@ -180,8 +187,7 @@ int weir_pg_prepare(weir_link *base, weir_cursor *base_cursor)
         cursor->statement->users++;
         cursor->counted = true;
         status = describe_to_engine(link, cursor);
-        link->operation_done = true;
-        return status;
+        return status == WEIR_OK ? nothing_to_send(link) : status;
     }
     cursor->statement = weir_pg_statement_new(link, compiled->sql, compiled->sql_length, serial, base_cursor->named);
     if (!cursor->statement)
@@ -416,8 +422,8 @@ static void note_stale(weir_pg_link *link, weir_pg_cursor *cursor)
     } else {
         weir_pg_statement_discard(link, cursor->statement);
     }
-    weir_error_text(link->group_error.hint, sizeof link->group_error.hint,
-                    "the statement was prepared before a change of the schema: roll back and execute it again", 82);
+    static const char hint[] = "the statement was prepared before a change of the schema: roll back and execute it again";
+    weir_error_text(link->group_error.hint, sizeof link->group_error.hint, hint, sizeof hint - 1);
 }
 
 /* ---- fetch -------------------------------------------------------------------------------------------------------------------- */
@@ -510,10 +516,8 @@ int weir_pg_close(weir_link *base, weir_cursor *base_cursor)
     int status = weir_pg_operation_begin(link, WEIR_PG_CLOSE, NULL);
     if (status != WEIR_OK)
         return status;
-    if (!open) {
-        link->operation_done = true;
-        return WEIR_OK;
-    }
+    if (!open)
+        return nothing_to_send(link);
     char sql[48];
     snprintf(sql, sizeof sql, "CLOSE %s", cursor->portal);
     /* An aborted transaction takes no CLOSE, but the message: after a ROLLBACK TO SAVEPOINT the portal would still be there. */
@@ -534,13 +538,13 @@ int weir_pg_operation_next(weir_pg_link *link)
     weir_pg_cursor *cursor = link->cursor;
     if (link->operation == WEIR_PG_PREPARE)
         return prepare_next(link);
-    if (link->group_error.status == WEIR_OK) {
-        if (link->operation == WEIR_PG_OPEN || link->operation == WEIR_PG_FETCH) {
-            bool streamed = cursor->base.mode == WEIR_MODE_PORTAL || cursor->base.mode == WEIR_MODE_DECLARED;
-            cursor->base.open = streamed;       /* also at its end: the portal stays until it is closed */
-        }
-        return WEIR_OK;
+    if (link->group_error.status == WEIR_OK && (link->operation == WEIR_PG_OPEN || link->operation == WEIR_PG_FETCH)) {
+        bool streamed = cursor->base.mode == WEIR_MODE_PORTAL || cursor->base.mode == WEIR_MODE_DECLARED;
+        cursor->base.open = streamed;           /* also at its end: the portal stays until it is closed */
     }
+    int status = weir_pg_put_settings_back(link);
+    if (status != WEIR_OK || link->group_error.status == WEIR_OK)
+        return status;
     if (link->operation == WEIR_PG_OPEN)
         note_stale(link, cursor);
     return group_failed(link);

@@ -67,6 +67,7 @@ struct weir_pg_link {
     int        fd;
     bool       local;                   /* a Unix socket */
     int        read_timeout_ms;
+    const weir_dial_plan *plan;         /* lives longer than the link */
     /* bytes in: a window [in_start, in_end) of in[0 … in_capacity) */
     uint8_t   *in;
     size_t     in_start, in_end, in_capacity;
@@ -120,6 +121,8 @@ struct weir_pg_link {
     bool       serial_parsed, parallel_parsed;          /* the bracket's two statements */
     bool       schema_changed;          /* by the transaction that is open */
     unsigned   settings_epoch;          /* a SET was seen: what is known of time-outs is old */
+    const char *reset_sql;              /* a statement of the operation that runs has reset settings: its text */
+    char       encoding[32];            /* what a statement made of client_encoding, when it is not UTF8 */
 };
 
 struct weir_pg_cursor {
@@ -207,6 +210,15 @@ int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, wei
 /* What follows the answer of the operation's group, in operations.c: WEIR_OK when the operation is done, 1 when another group was sent. */
 int weir_pg_operation_next(weir_pg_link *link);
 void weir_pg_discard_ahead(weir_pg_link *link, weir_pg_cursor *cursor);
+
+/* ---- settings.c ---------------------------------------------------------------------------------------------------------------- */
+bool weir_pg_libpq_knows(const char *key);      /* the other keys of connect_args are settings of the server */
+/* The statement that gives a setting its value. WEIR_OK or WEIR_OUT_OF_MEMORY (in link->base.error). */
+int  weir_pg_setting_text(weir_pg_link *link, const char *key, const char *value, weir_buffer *out);
+/* Looks at the cursor's statement, which has completed with this tag. */
+void weir_pg_note_reset(weir_pg_link *link, const char *tag);
+/* WEIR_OK: nothing to do; 1: another group was sent; negative: lost. A changed client_encoding also becomes the group's error. */
+int  weir_pg_put_settings_back(weir_pg_link *link);
 
 /* ---- operations.c, dial.c: the driver's functions ------------------------------------------------------------------------------------ */
 int weir_pg_command(weir_link *link, const char *sql);

@@ -1,0 +1,98 @@
+/* The session settings that a link promises, put back when a statement changed them: UTF8, and connect_args after a reset
+ * (RULES W7, W9). */
+#include <ctype.h>
+#include <string.h>
+#include "driver/postgres/pg.h"
+
+bool weir_pg_libpq_knows(const char *key)
+{
+    PQconninfoOption *options = PQconndefaults();
+    bool known = false;
+    for (PQconninfoOption *o = options; o && o->keyword && !known; o++)
+        known = !strcmp(o->keyword, key);
+    PQconninfoFree(options);
+    return known;
+}
+
+static bool in_word(char c) { return isalnum((unsigned char)c) || c == '_' || c == '.'; }
+
+/* Whether the text has the word, without regard to case. */
+static bool mentions(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = text; (at = strcasestr(at, word)) != NULL; at++)
+        if ((at == text || !in_word(at[-1])) && !in_word(at[length]))
+            return true;
+    return false;
+}
+
+void weir_pg_note_reset(weir_pg_link *link, const char *tag)
+{
+    const char *sql = link->cursor->base.statement->sql;
+    bool to_default = !strcmp(tag, "SET") && mentions(sql, "DEFAULT");
+    if (link->plan->connect_args && (to_default || !strcmp(tag, "RESET") || !strcmp(tag, "DISCARD ALL")))
+        link->reset_sql = sql;
+}
+
+int weir_pg_setting_text(weir_pg_link *link, const char *key, const char *value, weir_buffer *out)
+{
+    char *quoted_key = PQescapeLiteral(link->conn, key, strlen(key)), *quoted = PQescapeLiteral(link->conn, value, strlen(value));
+    if (quoted_key && quoted)
+        weir_buffer_printf(out, "SELECT pg_catalog.set_config(%s, %s, false)", quoted_key, quoted);
+    bool fine = quoted_key && quoted && weir_buffer_cstr(out);
+    PQfreemem(quoted_key);
+    PQfreemem(quoted);
+    return fine ? WEIR_OK : weir_error_out_of_memory(&link->base.error);
+}
+
+static int send_setting(weir_pg_link *link, const char *key, const char *value)
+{
+    weir_buffer sql;
+    weir_buffer_init(&sql, link->base.ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
+    int status = weir_pg_setting_text(link, key, value, &sql);
+    if (status == WEIR_OK) {
+        weir_pg_send_simple(link, weir_buffer_cstr(&sql));
+        weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+    }
+    weir_buffer_free(&sql);
+    return status;
+}
+
+static int send_settings(weir_pg_link *link, const char *reset_sql)
+{
+    int status = WEIR_OK;
+    bool all = mentions(reset_sql, "ALL");
+    for (const char *const *arg = link->plan->connect_args; status == WEIR_OK && arg[0]; arg += 2)
+        if ((all || mentions(reset_sql, arg[0])) && !weir_pg_libpq_knows(arg[0]))
+            status = send_setting(link, arg[0], arg[1]);
+    return status;
+}
+
+static void send_encoding(weir_pg_link *link)
+{
+    weir_error error;
+    weir_error_set(&error, WEIR_INVALID_REQUEST, "client_encoding cannot become %s: weir works in UTF8; it was set back", link->encoding);
+    weir_error_keep(&link->group_error, &error);
+    weir_pg_send_simple(link, "SET client_encoding TO 'UTF8'");
+    weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+}
+
+int weir_pg_put_settings_back(weir_pg_link *link)
+{
+    const char *reset_sql = link->reset_sql;
+    link->reset_sql = NULL;
+    /* What an aborted transaction changed, it takes back itself. */
+    if ((!reset_sql && !link->encoding[0]) || link->base.transaction == WEIR_LINK_FAILED)
+        return WEIR_OK;
+    link->part_count = link->part_next = link->parse_count = link->parse_next = 0;
+    int status = reset_sql ? send_settings(link, reset_sql) : WEIR_OK;
+    if (status != WEIR_OK)
+        return weir_pg_lost(link, status, "no memory to set the session's settings again");
+    if (link->encoding[0])
+        send_encoding(link);
+    link->encoding[0] = 0;
+    if (!link->part_count)
+        return WEIR_OK;
+    status = weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, link->cursor);
+    return status == WEIR_OK ? 1 : status;
+}
