@@ -45,7 +45,7 @@ struct test_proxy {
     int             target_port, port, listener;
     test_proxy_kind kind;
     test_fault      fault;
-    int64_t         bytes;
+    int64_t         bytes[2];           /* of clients, of servers */
     int             accepted, pair_count;
     pair           *pairs[MAX_PAIRS];
 };
@@ -242,7 +242,7 @@ static bool move_bytes(test_proxy *proxy, pair *p, int from)
         if (n > 0) {
             f->start += (size_t)n;
             f->passed += n;
-            proxy->bytes += from == SERVER ? n : 0;
+            proxy->bytes[from] += n;
         }
     }
     return !(f->ended && f->start == f->end);
@@ -349,7 +349,7 @@ void test_proxy_set(test_proxy *proxy, test_fault fault)
 {
     pthread_mutex_lock(&proxy->lock);
     proxy->fault = fault;
-    proxy->bytes = 0;
+    proxy->bytes[CLIENT] = proxy->bytes[SERVER] = 0;
     for (int i = 0; i < proxy->pair_count; i++)
         proxy->pairs[i]->flows[CLIENT].passed = proxy->pairs[i]->flows[SERVER].passed = 0;
     pthread_mutex_unlock(&proxy->lock);
@@ -376,13 +376,16 @@ void test_proxy_cut_all(test_proxy *proxy)
     wake_up(proxy);
 }
 
-int64_t test_proxy_bytes(test_proxy *proxy)
+static int64_t bytes_of(test_proxy *proxy, int side)
 {
     pthread_mutex_lock(&proxy->lock);
-    int64_t bytes = proxy->bytes;
+    int64_t bytes = proxy->bytes[side];
     pthread_mutex_unlock(&proxy->lock);
     return bytes;
 }
+
+int64_t test_proxy_bytes(test_proxy *proxy) { return bytes_of(proxy, SERVER); }
+int64_t test_proxy_bytes_sent(test_proxy *proxy) { return bytes_of(proxy, CLIENT); }
 
 int test_proxy_accepted(test_proxy *proxy)
 {

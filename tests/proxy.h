@@ -36,6 +36,7 @@ void test_proxy_cut_all(test_proxy *proxy);
 /* The server's bytes handed on since the last test_proxy_set, of all connections together; connections accepted since the start;
  * those open now. */
 int64_t test_proxy_bytes(test_proxy *proxy);
+int64_t test_proxy_bytes_sent(test_proxy *proxy);           /* the clients' */
 int test_proxy_accepted(test_proxy *proxy);
 int test_proxy_open(test_proxy *proxy);
 void test_proxy_stop(test_proxy **proxy);

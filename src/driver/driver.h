@@ -69,7 +69,12 @@ struct weir_link {
     weir_link_transaction transaction;          /* as the server says after each operation */
     bool                  lost;                 /* of no use any more: hang up */
     atomic_bool           cancelled;            /* weir_connection_cancel was called; cleared by the engine */
-    bool                  cancel_astray;        /* a cancel request was not answered and may still arrive: not for another user */
+    struct {                                    /* cancel requests; the pool's, under its lock */
+        int          on_way;
+        bool         astray;                    /* one was not answered in time and may still arrive: not for another user */
+        bool         hang_up;                   /* nobody has the link any more: the last request hangs up */
+        weir_parker *ended;                     /* of the thread that waits for them to end */
+    } cancels;
     int                   backend_pid;
     weir_error            error;                /* of the last operation that failed */
     weir_link_listener    listener;             /* set at each check-out; members may be NULL */
@@ -79,7 +84,7 @@ struct weir_link {
 typedef struct weir_dial_plan {
     weir_url           url;
     const char *const *connect_args;            /* NULL-terminated pairs, or NULL */
-    const char        *application_name;
+    const char        *application_name;        /* NULL: the URL's, else "weir" */
     int                connect_timeout_ms, read_timeout_ms;     /* read_timeout_ms 0: none */
     bool               read_only;
     bool               in_memory;               /* set by the driver's check: the database lives in its one connection */
@@ -159,8 +164,7 @@ struct weir_driver {
     int (*plan_cell)(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step);
     /* The text that begins a transaction: isolation as in weir_isolation, in `buffer`. */
     const char *(*begin_text)(weir_isolation isolation, bool read_only, char *buffer, size_t size);
-    /* Interrupts the running operation. From any thread; may block for some seconds: WEIR_DEADLINE_EXCEEDED when the request was
-     * not answered and may still arrive. */
+    /* Interrupts the running operation. From any thread; may block as long as the server does. */
     int (*cancel)(weir_link *link);
 };
 

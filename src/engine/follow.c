@@ -58,7 +58,7 @@ static int name_cancel(weir_connection *connection, int status, weir_error *erro
         connection->was_cancelled = true;
         connection->cancel_missed = status == WEIR_OK;
     }
-    if (!connection->was_cancelled || status != WEIR_QUERY_CANCELED)
+    if ((!connection->was_cancelled && !connection->slot->link->cancels.astray) || status != WEIR_QUERY_CANCELED)
         return status;
     weir_error_text(error->detail, sizeof error->detail, error->message, strlen(error->message));
     snprintf(error->message, sizeof error->message, "cancelled by weir_connection_cancel");
@@ -186,7 +186,7 @@ bool weir_connection_clean(weir_connection *connection)
         return true;
     weir_connection_note_idle(connection);
     weir_pool_settle_cancels(slot);
-    bool was_idle = link->transaction == WEIR_LINK_IDLE, usable = !link->lost;
+    bool was_idle = link->transaction == WEIR_LINK_IDLE, usable = !link->lost && !link->cancels.astray;
     const char *reset = reset_text(connection, link);
     if (usable && reset)
         usable = exchange(slot, reset) || (was_idle && !link->lost);

@@ -27,8 +27,6 @@ struct weir_slot {
     bool        used_before;            /* not fresh from the dial: pre-ping tests it */
     bool        stale;                  /* softly invalidated: replaced at its next check-out */
     bool        was_cancelled;          /* since its last check-out: a late cancel may still arrive (RULES L4) */
-    int         cancels;                /* cancel requests on their way */
-    weir_parker *cancels_done;          /* of the thread that waits for them to end */
     weir_slot  *next, *previous;        /* the pool's lists */
 };
 
@@ -58,9 +56,11 @@ void weir_pool_invalidate(weir_slot *slot, weir_invalidation how);
 int weir_pool_reconnect(weir_slot *slot, weir_error *error);
 /* The slot leaves the pool: its place is free, giving it back closes it. */
 void weir_pool_detach(weir_slot *slot);
-/* Interrupts what runs on the slot's link. From any thread while the slot is checked out; may block. */
+/* Interrupts what runs on the slot's link. From any thread while the slot is checked out; may block, and then neither the slot's
+ * user nor the slot waits for it; but the pool must outlive the call. */
 int weir_pool_cancel(weir_slot *slot);
-/* Waits until no cancel request is on its way and clears the link's flag. */
+/* Waits until no cancel request is on its way and clears the link's flag. Not for ever: one that is not answered leaves the link
+ * for this user only (link->cancels.astray). */
 void weir_pool_settle_cancels(weir_slot *slot);
 /* A statement begins on a slot that was idle inside a transaction for so long. */
 void weir_pool_note_idle(weir_pool *pool, int64_t nanoseconds);

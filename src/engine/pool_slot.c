@@ -2,18 +2,24 @@
 #include "engine/pool_inside.h"
 
 /* ---- cancel requests on their way -------------------------------------------------------------------------------------------- */
-/* Waits until there is none. The caller holds the lock and gets it back: until it lets go, no new one begins. */
+#define REQUEST_NS (2 * 1000000000LL)      /* a server that works has long answered then */
+
+/* Waits until there is none, but not for ever: libpq's request has no deadline. The caller holds the lock and gets it back: until
+ * it lets go, no new one begins. */
 static void await_cancels(weir_slot *slot)
 {
     weir_pool *pool = slot->pool;
+    weir_link *link = slot->link;
     weir_parker parker;
-    while (slot->cancels > 0) {
+    int64_t deadline = weir_now() + REQUEST_NS;
+    while (link && link->cancels.on_way > 0 && !link->cancels.astray) {
         weir_parker_init(&parker);
-        slot->cancels_done = &parker;
+        link->cancels.ended = &parker;
         pthread_mutex_unlock(&pool->lock);
-        weir_park(&parker, WEIR_NO_DEADLINE);
+        bool ended = weir_park(&parker, deadline);
         pthread_mutex_lock(&pool->lock);
-        slot->cancels_done = NULL;
+        link->cancels.ended = NULL;
+        link->cancels.astray = !ended && link->cancels.on_way > 0;
         weir_parker_destroy(&parker);
     }
 }
@@ -74,11 +80,14 @@ void weir_slot_hang_up(weir_slot *slot)
     weir_link *link = slot->link;
     slot->link = NULL;
     pool->disconnects += link != NULL;
+    bool lost = link && link->lost, later = link && link->cancels.on_way > 0;
+    if (later)
+        link->cancels.hang_up = true;
     pthread_mutex_unlock(&pool->lock);
     if (!link)
         return;
-    bool lost = link->lost;
-    pool->driver->hang_up(link);
+    if (!later)
+        pool->driver->hang_up(link);
     weir_log_event_out(pool->log, WEIR_LOG_DISCONNECT, slot->number, lost ? "lost" : "disconnected", "", 0);
 }
 
@@ -148,7 +157,7 @@ static void run_cancel(void *argument)
     work->status = work->link->driver->cancel(work->link);
 }
 
-/* The count of requests on their way keeps the link alive meanwhile: who wants to hang up waits for them. */
+/* The count of requests on their way keeps the link alive meanwhile: who wants to hang up waits for them, or leaves it to them. */
 int weir_pool_cancel(weir_slot *slot)
 {
     weir_pool *pool = slot->pool;
@@ -156,7 +165,7 @@ int weir_pool_cancel(weir_slot *slot)
     pthread_mutex_lock(&pool->lock);
     work.link = slot->checked_out ? slot->link : NULL;
     if (work.link) {
-        slot->cancels++;
+        work.link->cancels.on_way++;
         slot->was_cancelled = true;
         atomic_store(&work.link->cancelled, true);
     }
@@ -165,8 +174,11 @@ int weir_pool_cancel(weir_slot *slot)
         return WEIR_OK;
     weir_run_blocking(run_cancel, &work);
     pthread_mutex_lock(&pool->lock);
-    if (--slot->cancels == 0 && slot->cancels_done)
-        weir_unpark(slot->cancels_done);
+    bool last = --work.link->cancels.on_way == 0, hang_up = last && work.link->cancels.hang_up;
+    if (last && work.link->cancels.ended)
+        weir_unpark(work.link->cancels.ended);
     pthread_mutex_unlock(&pool->lock);
+    if (hang_up)
+        pool->driver->hang_up(work.link);
     return work.status;
 }

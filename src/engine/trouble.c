@@ -2,12 +2,18 @@
 #include "engine/connection.h"
 #include <string.h>
 
-/* From any thread: touches nothing that the connection's own thread writes. */
+/* From any thread: touches nothing that the connection's own thread writes. A request that hangs may outlast the connection. */
 int weir_connection_cancel(weir_connection *connection)
 {
     weir_error error;
+    weir_engine_core *core = connection->core;
     int status = weir_connection_usable(connection, &error);
-    return status == WEIR_OK ? weir_pool_cancel(connection->slot) : status;
+    if (status != WEIR_OK)
+        return status;
+    weir_engine_core_hold(core);
+    status = weir_pool_cancel(connection->slot);
+    weir_engine_core_release(core);
+    return status;
 }
 
 int weir_connection_detach(weir_connection *connection)

@@ -267,24 +267,24 @@ static void test_a_storm_of_cancels_leaves_a_connection_that_works(void **state)
 
 /* ---- servers that do not answer ---------------------------------------------------------------------------------------------------- */
 
-/* The waiting call and the cancelling one both end; the connection is replaced after a rollback. */
+/* The waiting call ends although the server does not answer, maybe not even the request; the connection is replaced. */
 static void assert_given_up(weir_connection *connection, int pid_to_wake, test_proxy *proxy)
 {
     canceller c;
     int64_t before = test_now_ms();
     cancel_begin(&c, connection, 300);
     assert_status((int)weir_connection_run(connection, "SELECT pg_sleep(0)"), WEIR_CANCELLED);
-    assert_in_range(test_now_ms() - before, 300, 9000);
-    cancel_end(&c);
-    assert_true(c.took_ms < 9000);
-    if (pid_to_wake)
-        kill(pid_to_wake, SIGCONT);
-    if (proxy)
-        test_proxy_set(proxy, (test_fault){ 0 });
+    assert_in_range(test_now_ms() - before, 300, 6500);
     assert_true(weir_connection_error(connection)->disconnect);
     assert_true(weir_connection_invalidated(connection));
     assert_status((int)weir_connection_run(connection, "SELECT 1"), WEIR_PENDING_ROLLBACK);
     assert_status(weir_connection_rollback(connection), WEIR_OK);
+    assert_true(test_now_ms() - before < 7000);
+    if (pid_to_wake)
+        kill(pid_to_wake, SIGCONT);
+    if (proxy)
+        test_proxy_set(proxy, (test_fault){ 0 });
+    cancel_end(&c);
     assert_int_equal(test_query_int(connection, "SELECT 1"), 1);
 }
 
@@ -316,21 +316,28 @@ static void test_a_network_that_stalls_is_given_up_after_a_cancel(void **state)
     test_proxy_stop(&proxy);
 }
 
-/* Nobody waits for a request that may still be on its way: the connection is not used again. */
-static void test_a_cancel_that_cannot_arrive_costs_the_connection_only(void **state)
+/* A connection whose cancel request may still arrive is good for its own user only. */
+static void test_a_request_that_hangs_costs_the_connection_only(void **state)
 {
     test_database *db = *state;
     test_proxy *proxy = test_proxy_start(db->url, TEST_PROXY_TCP);
     weir_engine *engine = test_proxied_engine(db, proxy, NULL);
     weir_connection *connection = connect_ok(engine);
     run_ok(connection, "SELECT 1");
-    test_proxy_set(proxy, (test_fault){ .hold_ms = 20000 });    /* only the request is held, this connection goes on */
+    test_proxy_set(proxy, (test_fault){ .hold_ms = 6000 });     /* only the request is held, this connection goes on */
+    canceller c;
+    cancel_begin(&c, connection, 0);
+    test_sleep_ms(200);
     int64_t before = test_now_ms();
-    assert_int_not_equal(weir_connection_cancel(connection), WEIR_OK);
-    assert_true(test_now_ms() - before < 9000);
     run_ok(connection, "SELECT 1");
+    assert_status(weir_connection_commit(connection), WEIR_OK);
+    run_ok(connection, "SELECT 1");
+    assert_true(test_now_ms() - before < 4000);
+    cancel_end(&c);
+    assert_int_equal(c.status, WEIR_OK);
+    int64_t after = weir_connection_run(connection, "SELECT 1");
+    assert_true(after == 0 || after == WEIR_CANCELLED);
     close_connection_ok(&connection);
-    assert_true(test_now_ms() - before < 9000);
     assert_pool(engine, 5, 1, -4, 0);
     assert_int_equal(test_pool_status(engine).disconnects, 1);
     test_proxy_set(proxy, (test_fault){ 0 });
@@ -366,7 +373,7 @@ static void test_a_read_timeout_ends_a_wait(void **state)
     }
     assert_int_equal(test_query_int(connection, "SELECT count(*) FROM orders"), 1000);
     assert_status(weir_connection_rollback(connection), WEIR_OK);
-    assert_status((int)weir_connection_run(connection, "SELECT pg_sleep(3)"), WEIR_DEADLINE_EXCEEDED);
+    assert_status((int)weir_connection_run(connection, "SELECT pg_sleep(1.5)"), WEIR_DEADLINE_EXCEEDED);
     close_connection_ok(&connection);
     assert_int_equal(test_pool_status(engine).checked_out, 0);
     weir_engine_close(&engine);
@@ -421,7 +428,7 @@ int main(void)
         ON_BOTH(test_a_storm_of_cancels_leaves_a_connection_that_works),
         ON_POSTGRESQL(test_a_stopped_server_is_given_up_after_a_cancel),
         ON_POSTGRESQL(test_a_network_that_stalls_is_given_up_after_a_cancel),
-        ON_POSTGRESQL(test_a_cancel_that_cannot_arrive_costs_the_connection_only),
+        ON_POSTGRESQL(test_a_request_that_hangs_costs_the_connection_only),
         ON_POSTGRESQL(test_a_read_timeout_ends_a_wait),
         ON_POSTGRESQL(test_a_read_timeout_holds_for_every_call),
     };
