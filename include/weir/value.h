@@ -72,12 +72,12 @@ typedef struct weir_value {
     } as;
 } weir_value;
 
-/* A SQL array, of any number of dimensions; items in row-major order. */
+/* A SQL array, of any number of dimensions; items in row-major order. What comes from a result has all of it. */
 struct weir_array {
     weir_type         element_type;
     int32_t           dimensions;       /* 0: empty */
-    const int32_t    *lengths;          /* one per dimension */
-    const int32_t    *lower_bounds;     /* one per dimension; 1 unless the server says otherwise */
+    const int32_t    *lengths;          /* one per dimension; NULL in an array to be bound: one dimension of `count` items */
+    const int32_t    *lower_bounds;     /* one per dimension; 1 unless the server says otherwise; NULL in an array to be bound: all 1 */
     size_t            count;            /* of items */
     const weir_value *items;
 };

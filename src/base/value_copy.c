@@ -32,9 +32,9 @@ static int copy_array(weir_arena *arena, const weir_array *from, const weir_arra
     array->items = items;
     array->lengths = lengths;
     array->lower_bounds = lower_bounds;
-    if (dimensions) {
-        memcpy(lengths, from->lengths, dimensions * sizeof *lengths);
-        memcpy(lower_bounds, from->lower_bounds, dimensions * sizeof *lower_bounds);
+    for (size_t i = 0; i < dimensions; i++) {           /* a program may leave out what goes without saying */
+        lengths[i] = from->lengths ? from->lengths[i] : (int32_t)from->count;
+        lower_bounds[i] = from->lower_bounds ? from->lower_bounds[i] : 1;
     }
     for (size_t i = 0; i < from->count; i++)
         if (weir_value_copy(arena, &from->items[i], &items[i]) != WEIR_OK)
@@ -44,16 +44,25 @@ static int copy_array(weir_arena *arena, const weir_array *from, const weir_arra
 }
 _Static_assert(sizeof(weir_array) % _Alignof(weir_value) == 0, "items lie behind the array");
 
+/* A NULL pointer is SQL NULL, whatever type stands beside it. */
+static bool is_null(const weir_value *v)
+{
+    return (weir_type_is_text(v->type) && !v->as.text.ptr) || (v->type == WEIR_T_BLOB && !v->as.blob.ptr) ||
+           (v->type == WEIR_T_ARRAY && !v->as.array);
+}
+
 int weir_value_copy(weir_arena *arena, const weir_value *from, weir_value *to)
 {
     weir_value copy = *from;
-    if (weir_type_is_text(from->type)) {
-        if (from->as.text.ptr && !(copy.as.text.ptr = copy_bytes(arena, from->as.text.ptr, from->as.text.len)))
+    if (is_null(from)) {
+        copy = weir_value_null();
+    } else if (weir_type_is_text(from->type)) {
+        if (!(copy.as.text.ptr = copy_bytes(arena, from->as.text.ptr, from->as.text.len)))
             return WEIR_OUT_OF_MEMORY;
     } else if (from->type == WEIR_T_BLOB) {
-        if (from->as.blob.ptr && !(copy.as.blob.ptr = copy_bytes(arena, from->as.blob.ptr, from->as.blob.len)))
+        if (!(copy.as.blob.ptr = copy_bytes(arena, from->as.blob.ptr, from->as.blob.len)))
             return WEIR_OUT_OF_MEMORY;
-    } else if (from->type == WEIR_T_ARRAY && from->as.array) {
+    } else if (from->type == WEIR_T_ARRAY) {
         int status = copy_array(arena, from->as.array, &copy.as.array);
         if (status != WEIR_OK)
             return status;

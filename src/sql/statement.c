@@ -225,6 +225,9 @@ static int check_value(const char *name, const weir_value *value, weir_error *er
                               SHOWN_NAME, name, shown, value->as.text.ptr);
     }
     const weir_array *array = value->type == WEIR_T_ARRAY ? value->as.array : NULL;
+    if (array && (array->dimensions < 0 || (array->count && !array->items) || (array->dimensions > 1 && !array->lengths)))
+        return weir_error_set(error, WEIR_ARGUMENT, "the value of parameter '%.*s' is an array without its %s", SHOWN_NAME, name,
+                              array->count && !array->items ? "items" : "lengths");
     for (size_t i = 0; array && i < array->count; i++) {
         if (array->items[i].type == WEIR_T_ARRAY)
             return weir_error_set(error, WEIR_ARGUMENT, "the value of parameter '%.*s' is an array of arrays; give it dimensions",

@@ -342,6 +342,42 @@ static void test_types_all_in_one_row(void **state)
     close_connection_ok(&connection);
 }
 
+/* A program need not say what goes without saying, and what makes no sense is refused when it is bound. */
+static void test_types_arrays_as_programs_make_them(void **state)
+{
+    test_database *db = *state;
+    weir_connection *connection = weir_engine_connect(db->engine);
+    const weir_value items[] = { weir_value_cstr("a"), { .type = WEIR_T_TEXT }, WEIR_NULL, weir_value_int(5) };
+    static const int32_t short_length[] = { 3 }, negative[] = { -4 };
+    const weir_array plain = { .element_type = WEIR_T_TEXT, .dimensions = 1, .count = 4, .items = items };
+    const struct { weir_array array; int bound, executed; const char *message; } arrays[] = {
+        { plain, WEIR_OK, WEIR_OK, "" },
+        { { WEIR_T_TEXT, 1, NULL, NULL, 4, NULL }, WEIR_ARGUMENT, WEIR_ARGUMENT, "'v'" },
+        { { WEIR_T_TEXT, 2, NULL, NULL, 4, items }, WEIR_ARGUMENT, WEIR_ARGUMENT, "'v'" },
+        { { WEIR_T_TEXT, -1, NULL, NULL, 4, items }, WEIR_ARGUMENT, WEIR_ARGUMENT, "'v'" },
+        { { WEIR_T_TEXT, 1, short_length, NULL, 4, items }, WEIR_OK, WEIR_DATA, "4 items" },
+        { { WEIR_T_TEXT, 1, negative, NULL, 4, items }, WEIR_OK, WEIR_DATA, "lengths" },
+        { { WEIR_T_TEXT, 0, NULL, NULL, 4, items }, WEIR_OK, WEIR_DATA, "4 items" },
+    };
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        weir_stmt *stmt = weir_sql("SELECT :v::text[], (:v::text[])::text");
+        weir_bind(stmt, "v", weir_value_array(&arrays[i].array));
+        assert_error(weir_stmt_error(stmt), arrays[i].bound);
+        weir_result *result = weir_connection_execute(connection, stmt, NULL);
+        weir_stmt_free(&stmt);
+        assert_error(weir_result_error(result), arrays[i].executed);
+        assert_contains(weir_result_error(result)->message, arrays[i].message);
+        if (i == 0) {
+            const weir_row *row = weir_result_one(result);
+            assert_string_equal(weir_row_cstr_at(row, 1), "{a,NULL,NULL,5}");
+            assert_int_equal(weir_row_array_at(row, 0)->lengths[0], 4);
+            assert_int_equal(weir_row_array_at(row, 0)->items[1].type, WEIR_T_NULL);
+        }
+        assert_status(weir_result_close(&result), arrays[i].executed);
+    }
+    close_connection_ok(&connection);
+}
+
 /* ---- what differs between versions ------------------------------------------------------------------------------------ */
 
 static void test_types_numeric_infinities(void **state)
@@ -413,6 +449,7 @@ int main(void)
         ON_POSTGRESQL(test_types_each_is_kept_by_a_table_and_may_be_null),
         ON_POSTGRESQL(test_types_a_value_that_was_read_can_be_bound),
         ON_POSTGRESQL(test_types_all_in_one_row),
+        ON_POSTGRESQL(test_types_arrays_as_programs_make_them),
         ON_POSTGRESQL(test_types_numeric_infinities),
         ON_POSTGRESQL(test_types_xml_where_the_server_has_it),
         ON_POSTGRESQL(test_types_a_timestamp_past_int64_is_a_data_error),
