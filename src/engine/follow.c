@@ -153,6 +153,12 @@ int weir_connection_command(weir_connection *connection, const char *sql, weir_e
 {
     weir_link *link = connection->slot->link;
     weir_connection_note_idle(connection);
+    /* A cancel that came before this command is not meant for it. */
+    if (atomic_load_explicit(&link->cancelled, memory_order_relaxed)) {
+        weir_pool_settle_cancels(connection->slot);
+        connection->was_cancelled = true;
+        connection->cancel_missed = connection->results;
+    }
     return weir_connection_drive(connection, link->driver->command(link, sql), error);
 }
 

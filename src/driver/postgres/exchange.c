@@ -466,6 +466,14 @@ static int wait_for_more(weir_pg_link *link, weir_want *want)
     return WEIR_WANTS;
 }
 
+static bool listening_ends(weir_pg_link *link, int *status)
+{
+    bool cancelled = atomic_load_explicit(&link->base.cancelled, memory_order_relaxed);
+    if (cancelled)
+        *status = weir_error_set(&link->base.error, WEIR_QUERY_CANCELED, "the wait for notifications was interrupted");
+    return cancelled || weir_now() >= link->listen_deadline;
+}
+
 int weir_pg_advance(weir_link *base, weir_want *want)
 {
     weir_pg_link *link = (weir_pg_link *)base;
@@ -491,8 +499,8 @@ int weir_pg_advance(weir_link *base, weir_want *want)
             status = WEIR_OK;
             if (link->giant)
                 continue;
-            if (link->operation == WEIR_PG_LISTEN && weir_now() >= link->listen_deadline && !link->group_count)
-                return finish_operation(link, WEIR_OK);
+            if (link->operation == WEIR_PG_LISTEN && !link->group_count && listening_ends(link, &status))
+                return finish_operation(link, status);
             if (read_something && link->drained)
                 return wait_for_more(link, want);
             size_t room = link->in_capacity - (link->in_end - link->in_start);

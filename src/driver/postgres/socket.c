@@ -11,7 +11,8 @@ enum {
     LOW_WATER = 64 * 1024,              /* TCP: not woken for less while a batch is on its way */
     LOW_WATER_MS = 2,                   /* … unless nothing came for so long */
     LOCAL_PAUSE_NS = 50 * 1000,         /* Unix sockets: let the server fill the socket before looking again */
-    SHORT_READ = 48 * 1024
+    SHORT_READ = 48 * 1024,
+    LISTEN_LOOK_MS = 100
 };
 
 int weir_pg_lost(weir_pg_link *link, int status, const char *format, ...)
@@ -213,7 +214,8 @@ void weir_pg_want(weir_pg_link *link, weir_want *want)
     if (link->read_timeout_ms > 0)
         want->deadline = link->last_progress + (int64_t)link->read_timeout_ms * 1000000;
     if (link->operation == WEIR_PG_LISTEN) {
-        want->deadline = link->listen_deadline;
+        int64_t look = weir_now() + LISTEN_LOOK_MS * 1000000LL;     /* nobody answers a cancel while nothing runs */
+        want->deadline = look < link->listen_deadline ? look : link->listen_deadline;
         want->soft = true;
     }
     /* Each wake-up costs a switch here and slows the server: in the middle of a batch, let some more come first. */
