@@ -31,7 +31,7 @@ static int checked_out(test_database *db)
     return pool.checked_out;
 }
 
-/* ---- one database's ways ----------------------------------------------------------------------------------------------------- */
+/* ---- one database's ways ----------------------------------------------------------------------------------------- */
 
 static void test_case_205_an_idle_transaction_that_the_server_ends_is_a_disconnect(void **state)
 {
@@ -147,8 +147,10 @@ static void test_case_210_a_database_in_memory_is_never_a_second_empty_one(void 
 {
     test_database *db = *state;
     weir_engine *engine;
-    assert_status(weir_engine_open(&engine, "sqlite://", WEIR_ENGINE_OPTIONS(.pool_size = 5, .pool_timeout_ms = 100, .log = test_log_write,
-                                                                           .log_context = db->log)), WEIR_OK);
+    assert_status(weir_engine_open(
+                      &engine, "sqlite://",
+                      WEIR_ENGINE_OPTIONS(.pool_size = 5, .pool_timeout_ms = 100, .log = test_log_write, .log_context = db->log)),
+                  WEIR_OK);
     weir_connection *first = weir_engine_connect(engine);
     run_ok(first, "CREATE TABLE t(x integer)");
     run_ok(first, "INSERT INTO t VALUES (42)");
@@ -169,7 +171,7 @@ static void test_case_210_a_database_in_memory_is_never_a_second_empty_one(void 
     weir_engine_close(&engine);
 }
 
-/* ---- case 211: the same program on both databases ------------------------------------------------------------------------------- */
+/* ---- case 211: the same program on both databases ---------------------------------------------------------------- */
 
 typedef struct story { char text[4096]; size_t length; } story;
 

@@ -1,5 +1,5 @@
-/* Isolation levels, AUTOCOMMIT, read-only transactions, and options that read back (cases.md 196, 198, 199; semantics TXN-1 to TXN-6,
- * AVS-10). */
+/* Isolation levels, AUTOCOMMIT, read-only transactions, and options that read back (cases.md 196, 198, 199; semantics TXN-1 to
+ * TXN-6, AVS-10). */
 #include "support.h"
 #include <stdio.h>
 
@@ -26,7 +26,7 @@ static void run_fails(weir_connection *connection, const char *sql, int kind)
 
 static int64_t orders_outside(test_database *db) { return test_side_int(db, "SELECT count(*) FROM orders"); }
 
-/* ---- isolation levels and AUTOCOMMIT ------------------------------------------------------------------------------------------ */
+/* ---- isolation levels and AUTOCOMMIT ----------------------------------------------------------------------------- */
 
 static void test_case_198_where_isolation_levels_may_be_set(void **state)
 {
@@ -36,9 +36,10 @@ static void test_case_198_where_isolation_levels_may_be_set(void **state)
     weir_stmt *stmt = weir_sql(ORDERS);
     weir_stmt_options(stmt, OPTIONS(.isolation_level = WEIR_SERIALIZABLE));
     assert_error(weir_stmt_error(stmt), WEIR_ARGUMENT);
-    assert_string_equal(weir_stmt_error(stmt)->message,
-                        "'isolation_level' execution option may only be specified on Connection.execution_options(), or per-engine "
-                        "using the isolation_level argument to create_engine().");
+    assert_string_equal(
+        weir_stmt_error(stmt)->message,
+        "'isolation_level' execution option may only be specified on Connection.execution_options(), or per-engine "
+        "using the isolation_level argument to create_engine().");
     weir_result *result = weir_connection_execute(connection, stmt, NULL);
     assert_status(weir_result_close(&result), WEIR_ARGUMENT);
     weir_stmt_free(&stmt);
@@ -49,7 +50,8 @@ static void test_case_198_where_isolation_levels_may_be_set(void **state)
 
     assert_status(weir_connection_options(connection, OPTIONS(.isolation_level_name = "FOO")), WEIR_ARGUMENT);
     assert_contains(weir_connection_error(connection)->message, "FOO");
-    assert_contains(weir_connection_error(connection)->message, "AUTOCOMMIT, READ COMMITTED, READ UNCOMMITTED, REPEATABLE READ, SERIALIZABLE");
+    assert_contains(weir_connection_error(connection)->message,
+                    "AUTOCOMMIT, READ COMMITTED, READ UNCOMMITTED, REPEATABLE READ, SERIALIZABLE");
     if (!db->postgresql) {
         assert_status(weir_connection_options(connection, OPTIONS(.isolation_level_name = "repeatable_read")), WEIR_ARGUMENT);
         assert_contains(weir_connection_error(connection)->message, "READ UNCOMMITTED, SERIALIZABLE, AUTOCOMMIT");
@@ -88,8 +90,10 @@ static void test_the_isolation_level_is_in_force_on_the_server(void **state)
 {
     test_database *db = *state;
     static const struct { weir_isolation level; const char *name, *shown; } levels[] = {
-        { WEIR_READ_UNCOMMITTED, "read_uncommitted", "read uncommitted" }, { WEIR_READ_COMMITTED, "Read Committed", "read committed" },
-        { WEIR_REPEATABLE_READ, "repeatable_read", "repeatable read" }, { WEIR_SERIALIZABLE, "SERIALIZABLE", "serializable" },
+        { WEIR_READ_UNCOMMITTED, "read_uncommitted", "read uncommitted" },
+        { WEIR_READ_COMMITTED, "Read Committed", "read committed" },
+        { WEIR_REPEATABLE_READ, "repeatable_read", "repeatable read" },
+        { WEIR_SERIALIZABLE, "SERIALIZABLE", "serializable" },
     };
     weir_connection *connection = weir_engine_connect(db->engine);
     assert_isolation(connection, "read committed");
@@ -315,9 +319,10 @@ static void test_options_read_back_as_they_were_set(void **state)
     assert_int_equal(seen.read_only, WEIR_ON);
     assert_int_equal(seen.isolation_level, WEIR_ISOLATION_DEFAULT);
     assert_status(weir_connection_options(connection, OPTIONS(.yield_per = 3, .max_row_buffer = 9, .stream_results = WEIR_OFF,
-                                                              .prefetch = WEIR_OFF, .parallel_plan = WEIR_ON, .prepared = WEIR_OFF,
-                                                              .cursor_mode = WEIR_CURSOR_DECLARE, .isolation_level_name = "autocommit",
-                                                              .read_only = WEIR_OFF)), WEIR_OK);
+                                                              .prefetch = WEIR_OFF, .parallel_plan = WEIR_ON,
+                                                              .prepared = WEIR_OFF, .cursor_mode = WEIR_CURSOR_DECLARE,
+                                                              .isolation_level_name = "autocommit", .read_only = WEIR_OFF)),
+                  WEIR_OK);
     assert_status(weir_connection_options(connection, OPTIONS(.max_row_buffer = 11)), WEIR_OK);     /* merges */
     weir_connection_get_options(connection, &seen);
     assert_int_equal(seen.yield_per, 3);

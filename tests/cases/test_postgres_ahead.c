@@ -26,8 +26,8 @@ static size_t batches_asked(test_database *db)
 }
 
 /* While batch k of 3 rows is read: k batches asked for, or one more. */
-static void assert_batches_asked(test_database *db, weir_connection *connection, const char *sql, const weir_execution_options *options,
-                                 size_t ahead)
+static void assert_batches_asked(test_database *db, weir_connection *connection, const char *sql,
+                                 const weir_execution_options *options, size_t ahead)
 {
     test_log_clear(db->log);
     weir_result *result = query(connection, sql, options);
@@ -60,7 +60,8 @@ static void test_a_buffer_that_grows_is_not_filled_ahead(void **state)
     weir_connection *connection = weir_engine_connect(db->engine);
     for (size_t i = 0; i < 2; i++) {
         test_log_clear(db->log);
-        weir_result *result = query(connection, ORDERS, OPTIONS(.stream_results = WEIR_ON, .prefetch = wishes[i], .max_row_buffer = 10));
+        weir_result *result =
+            query(connection, ORDERS, OPTIONS(.stream_results = WEIR_ON, .prefetch = wishes[i], .max_row_buffer = 10));
         assert_int_equal(batches_asked(db), 1);
         assert_next_ids(result, 1, 6);
         assert_int_equal(batches_asked(db), 2);         /* 1, 5 */
@@ -123,8 +124,8 @@ static void assert_free_rows(test_database *db, int64_t wanted)
 static void test_rows_are_not_locked_before_they_are_read(void **state)
 {
     test_database *db = *state;
-    static const char *const locks[] = { " FOR UPDATE", " for update of orders", " FOR NO KEY UPDATE", " FOR SHARE", " FOR KEY SHARE",
-                                         "  FOR\nUPDATE /* x */ SKIP LOCKED" };
+    static const char *const locks[] = { " FOR UPDATE", " for update of orders", " FOR NO KEY UPDATE",
+                                         " FOR SHARE",  " FOR KEY SHARE",        "  FOR\nUPDATE /* x */ SKIP LOCKED" };
     test_fixture(db, 12);
     for (size_t i = 0; i < sizeof locks / sizeof *locks; i++) {
         char sql[128];
@@ -250,7 +251,8 @@ static void test_rows_held_never_exceed_a_batch(void **state)
     test_database *db = *state;
     test_fixture(db, 200);
     weir_connection *connection = weir_engine_connect(db->engine);
-    weir_result *result = query(connection, ORDERS, OPTIONS(.yield_per = 30)), *other = query(connection, ORDERS, OPTIONS(.yield_per = 7));
+    weir_result *result = query(connection, ORDERS, OPTIONS(.yield_per = 30)),
+                *other = query(connection, ORDERS, OPTIONS(.yield_per = 7));
     weir_result_figures figures;
     for (int64_t id = 1; id <= 200; id++) {
         assert_next_ids(result, id, id);
@@ -272,7 +274,8 @@ static void test_a_result_closed_with_a_batch_on_its_way_costs_one_round_trip(vo
     test_fixture(db, 1000);
     weir_connection *connection = weir_engine_connect(db->engine);
     for (size_t i = 0; i < SIZES; i++) {
-        weir_result *result = query(connection, "SELECT id, repeat('x', 2000) FROM orders ORDER BY id", OPTIONS(.yield_per = sizes[i] * 40));
+        weir_result *result =
+            query(connection, "SELECT id, repeat('x', 2000) FROM orders ORDER BY id", OPTIONS(.yield_per = sizes[i] * 40));
         assert_next_ids(result, 1, 1);
         test_log_clear(db->log);
         close_result_ok(&result);

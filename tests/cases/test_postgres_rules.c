@@ -1,5 +1,5 @@
-/* The rules of PostgreSQL's wire, seen from outside: time-outs, types, prepared statements, plans, snapshots (RULES W1 to W4, W6; what is
- * read ahead, W5, is in test_postgres_ahead.c). */
+/* The rules of PostgreSQL's wire, seen from outside: time-outs, types, prepared statements, plans, snapshots (RULES W1 to W4,
+ * W6; what is read ahead, W5, is in test_postgres_ahead.c). */
 #include "support.h"
 #include <stdio.h>
 #include <string.h>
@@ -48,7 +48,7 @@ static void close_both(weir_connection **connection, weir_engine **engine)
     weir_engine_close(engine);
 }
 
-/* ---- W1: each Execute has a clock of its own ------------------------------------------------------------------------------ */
+/* ---- W1: each Execute has a clock of its own --------------------------------------------------------------------- */
 
 /* Wide rows, so that a server that went on while the program sleeps would stand in the middle of sending when its time is up. */
 static void read_slowly(weir_connection *connection, const weir_execution_options *options)
@@ -97,7 +97,8 @@ static void test_w1_a_batch_that_takes_too_long_is_cancelled(void **state)
     assert_status(weir_result_close(&result), WEIR_QUERY_CANCELED);
     /* The second batch only. */
     assert_status(weir_connection_rollback(connection), WEIR_OK);
-    result = query(connection, "SELECT id, pg_sleep(CASE WHEN id > 4 THEN 0.3 ELSE 0 END) FROM orders ORDER BY id", OPTIONS(.yield_per = 4));
+    result = query(connection, "SELECT id, pg_sleep(CASE WHEN id > 4 THEN 0.3 ELSE 0 END) FROM orders ORDER BY id",
+                   OPTIONS(.yield_per = 4));
     assert_next_ids(result, 1, 4);
     assert_null(weir_result_next(result));
     assert_status(weir_result_close(&result), WEIR_QUERY_CANCELED);
@@ -162,25 +163,41 @@ static void test_an_explicit_transaction_is_all_a_stream_needs_and_it_is_open(vo
     close_connection_ok(&connection);
 }
 
-/* ---- W2: types inferred by the server ---------------------------------------------------------------------------------------- */
+/* ---- W2: types inferred by the server ---------------------------------------------------------------------------- */
 
 static void test_w2_a_parameter_becomes_the_type_that_the_server_inferred(void **state)
 {
     test_database *db = *state;
-    test_side_run(db, "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE DOMAIN small AS integer CHECK (value < 100);"
-                      "CREATE TABLE things(b boolean, i2 smallint, i4 integer, i8 bigint, f4 real, f8 double precision, n numeric(20, 4),"
-                      " t text, v varchar(20), c char(5), bin bytea, d date, ti time, tz timetz, ts timestamp, tsz timestamptz,"
-                      " iv interval, u uuid, j json, jb jsonb, ip inet, m mood, s small, a integer[], ta text[], r int4range)");
+    test_side_run(
+        db, "CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE DOMAIN small AS integer CHECK (value < 100);"
+            "CREATE TABLE things(b boolean, i2 smallint, i4 integer, i8 bigint, f4 real, f8 double precision, n numeric(20, 4),"
+            " t text, v varchar(20), c char(5), bin bytea, d date, ti time, tz timetz, ts timestamp, tsz timestamptz,"
+            " iv interval, u uuid, j json, jb jsonb, ip inet, m mood, s small, a integer[], ta text[], r int4range)");
     static const struct { const char *column, *text, *shown; } texts[] = {
-        { "b", "true", "true" }, { "i2", "-32768", "-32768" }, { "i4", "2147483647", "2147483647" },
-        { "i8", "-9223372036854775808", "-9223372036854775808" }, { "f4", "1.5", "1.5" }, { "f8", "0.1", "0.1" },
-        { "n", "123456789012.3456", "123456789012.3456" }, { "t", "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" }, { "v", "", "" },
-        { "c", "ab", "ab   " }, { "d", "2024-02-29", "2024-02-29" }, { "ti", "12:30:00.25", "12:30:00.25" },
-        { "tz", "12:30:00+02", "12:30:00+02" }, { "ts", "2024-05-01 12:00:00", "2024-05-01 12:00:00" },
-        { "iv", "1 mon 2 days 03:00:00", "1 mon 2 days 03:00:00" }, { "u", "0189ab00-0000-7000-8000-000000000001",
-        "0189ab00-0000-7000-8000-000000000001" }, { "j", "{\"a\": [1]}", "{\"a\": [1]}" }, { "jb", "{\"a\":[1]}", "{\"a\": [1]}" },
-        { "ip", "10.0.0.0/8", "10.0.0.0/8" }, { "m", "happy", "happy" }, { "s", "42", "42" }, { "a", "{1,NULL,3}", "{1,NULL,3}" },
-        { "ta", "{a,\"b c\",NULL}", "{a,\"b c\",NULL}" }, { "r", "[1,5)", "[1,5)" },
+        { "b", "true", "true" },
+        { "i2", "-32768", "-32768" },
+        { "i4", "2147483647", "2147483647" },
+        { "i8", "-9223372036854775808", "-9223372036854775808" },
+        { "f4", "1.5", "1.5" },
+        { "f8", "0.1", "0.1" },
+        { "n", "123456789012.3456", "123456789012.3456" },
+        { "t", "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f" },
+        { "v", "", "" },
+        { "c", "ab", "ab   " },
+        { "d", "2024-02-29", "2024-02-29" },
+        { "ti", "12:30:00.25", "12:30:00.25" },
+        { "tz", "12:30:00+02", "12:30:00+02" },
+        { "ts", "2024-05-01 12:00:00", "2024-05-01 12:00:00" },
+        { "iv", "1 mon 2 days 03:00:00", "1 mon 2 days 03:00:00" },
+        { "u", "0189ab00-0000-7000-8000-000000000001", "0189ab00-0000-7000-8000-000000000001" },
+        { "j", "{\"a\": [1]}", "{\"a\": [1]}" },
+        { "jb", "{\"a\":[1]}", "{\"a\": [1]}" },
+        { "ip", "10.0.0.0/8", "10.0.0.0/8" },
+        { "m", "happy", "happy" },
+        { "s", "42", "42" },
+        { "a", "{1,NULL,3}", "{1,NULL,3}" },
+        { "ta", "{a,\"b c\",NULL}", "{a,\"b c\",NULL}" },
+        { "r", "[1,5)", "[1,5)" },
     };
     weir_connection *connection = weir_engine_connect(db->engine);
     run_ok(connection, "INSERT INTO things DEFAULT VALUES");
@@ -225,7 +242,9 @@ static void test_w2_numbers_are_converted_exactly_or_refused_before_anything_is_
     close_result_ok(&result);
     assert_text(connection, "SELECT numbers::text FROM numbers", "(7,300,9007199254740993,3,0.5,t)");
     static const struct { const char *name; weir_value value; } bad[] = {
-        { "i2", { WEIR_T_INT64, { .i = 32768 } } }, { "i4", { WEIR_T_DOUBLE, { .d = 0.5 } } }, { "b", { WEIR_T_INT64, { .i = 2 } } },
+        { "i2", { WEIR_T_INT64, { .i = 32768 } } },
+        { "i4", { WEIR_T_DOUBLE, { .d = 0.5 } } },
+        { "b", { WEIR_T_INT64, { .i = 2 } } },
         { "i8", { WEIR_T_DOUBLE, { .d = 1e19 } } },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -250,7 +269,8 @@ static void test_w2_types_of_the_catalog_are_looked_up_once(void **state)
     weir_connection *connection = weir_engine_connect(db->engine);
     for (int i = 0; i < 2; i++) {
         test_log_clear(db->log);
-        weir_result *result = query(connection, i ? "SELECT ms, dm, m, s FROM feelings" : "SELECT m, s, ms, dm FROM feelings", NULL);
+        weir_result *result =
+            query(connection, i ? "SELECT ms, dm, m, s FROM feelings" : "SELECT m, s, ms, dm FROM feelings", NULL);
         const weir_row *row = weir_result_one(result);
         assert_non_null(row);
         assert_int_equal(weir_row_value(row, "m")->type, WEIR_T_ENUM);
@@ -293,7 +313,7 @@ static void test_w2_a_parameter_without_a_type_is_of_its_own_type(void **state)
     close_connection_ok(&connection);
 }
 
-/* ---- W3: prepared statements that no longer fit --------------------------------------------------------------------------------- */
+/* ---- W3: prepared statements that no longer fit ------------------------------------------------------------------ */
 
 static void read_everything(weir_connection *connection, size_t columns, const weir_execution_options *options)
 {
@@ -308,7 +328,8 @@ static void test_w3_a_begin_block_that_sent_nothing_yet_prepares_again(void **st
 {
     test_database *db = *state;
     test_fixture(db, 12);
-    const weir_execution_options *ways[] = { NULL, OPTIONS(.yield_per = 5), OPTIONS(.yield_per = 5, .cursor_mode = WEIR_CURSOR_DECLARE) };
+    const weir_execution_options *ways[] = { NULL, OPTIONS(.yield_per = 5),
+                                             OPTIONS(.yield_per = 5, .cursor_mode = WEIR_CURSOR_DECLARE) };
     size_t columns = 4;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         for (int autocommit = 0; autocommit < 2; autocommit++) {
@@ -319,7 +340,8 @@ static void test_w3_a_begin_block_that_sent_nothing_yet_prepares_again(void **st
             test_side_run(db, "ALTER TABLE orders ADD COLUMN IF NOT EXISTS extra1 text");
             columns = 5;
             char sql[96];
-            snprintf(sql, sizeof sql, "ALTER TABLE orders ALTER COLUMN extra1 TYPE varchar(%zu)", 10 + i * 2 + (size_t)autocommit);
+            snprintf(sql, sizeof sql, "ALTER TABLE orders ALTER COLUMN extra1 TYPE varchar(%zu)",
+                     10 + i * 2 + (size_t)autocommit);
             test_side_run(db, sql);
             if (autocommit)
                 assert_status(weir_connection_options(connection, OPTIONS(.isolation_level = WEIR_AUTOCOMMIT)), WEIR_OK);
@@ -359,7 +381,8 @@ static void test_w3_what_the_server_forgot_is_prepared_again(void **state)
     test_database *db = *state;
     test_fixture(db, 12);
     static const char *const forgets[] = { "DISCARD ALL", "DEALLOCATE ALL", "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$" };
-    const weir_execution_options *ways[] = { NULL, OPTIONS(.yield_per = 5), OPTIONS(.yield_per = 5, .cursor_mode = WEIR_CURSOR_DECLARE) };
+    const weir_execution_options *ways[] = { NULL, OPTIONS(.yield_per = 5),
+                                             OPTIONS(.yield_per = 5, .cursor_mode = WEIR_CURSOR_DECLARE) };
     weir_connection *connection = weir_engine_connect(db->engine);
     assert_status(weir_connection_options(connection, OPTIONS(.isolation_level = WEIR_AUTOCOMMIT)), WEIR_OK);
     for (size_t i = 0; i < sizeof forgets / sizeof *forgets; i++)
@@ -426,7 +449,7 @@ static void test_w3_prepared_off_leaves_no_named_statement_behind(void **state)
     close_both(&connection, &engine);
 }
 
-/* ---- W4: no parallel workers behind a portal ------------------------------------------------------------------------------------ */
+/* ---- W4: no parallel workers behind a portal --------------------------------------------------------------------- */
 
 /* An immutable function is folded when the plan is made: it tells the setting of that moment. */
 static void make_witness(test_database *db)
@@ -493,9 +516,10 @@ static void test_w4_parallel_plan_lets_workers_run_and_buffers(void **state)
     make_witness(db);
     const char *who = "SELECT min(who_runs_this()) AS least, max(who_runs_this()) AS most FROM orders";
     weir_engine *engine;
-    weir_connection *connection = connect_with(db, &engine, ARGS("max_parallel_workers_per_gather", "2", "parallel_setup_cost", "0",
-                                                                 "parallel_tuple_cost", "0", "min_parallel_table_scan_size", "0",
-                                                                 "parallel_leader_participation", "off"));
+    weir_connection *connection =
+        connect_with(db, &engine,
+                     ARGS("max_parallel_workers_per_gather", "2", "parallel_setup_cost", "0", "parallel_tuple_cost", "0",
+                          "min_parallel_table_scan_size", "0", "parallel_leader_participation", "off"));
     int own = weir_connection_backend_pid(connection);
     for (int parallel = 0; parallel < 2; parallel++) {
         weir_result *result = query(connection, who, OPTIONS(.yield_per = 5, .parallel_plan = parallel ? WEIR_ON : WEIR_OFF));
@@ -513,7 +537,7 @@ static void test_w4_parallel_plan_lets_workers_run_and_buffers(void **state)
     close_both(&connection, &engine);
 }
 
-/* ---- W6: whose snapshot ---------------------------------------------------------------------------------------------------------- */
+/* ---- W6: whose snapshot ------------------------------------------------------------------------------------------ */
 
 static void test_w6_statements_in_a_stream_share_its_snapshot_under_repeatable_read(void **state)
 {

@@ -51,7 +51,7 @@ static void close_both(weir_connection **connection, weir_engine **engine)
     weir_engine_close(engine);
 }
 
-/* ---- W7: messages that come at any time ------------------------------------------------------------------------------------------ */
+/* ---- W7: messages that come at any time -------------------------------------------------------------------------- */
 
 static void test_w7_notices_go_to_the_log_wherever_they_come(void **state)
 {
@@ -120,7 +120,8 @@ static void test_w7_notifications_go_to_the_callback(void **state)
 static void test_w7_another_client_encoding_is_refused(void **state)
 {
     test_database *db = *state;
-    static const char *const texts[] = { "SET client_encoding TO 'LATIN1'", "SET NAMES 'SQL_ASCII'", "SET LOCAL client_encoding = 'LATIN1'",
+    static const char *const texts[] = { "SET client_encoding TO 'LATIN1'", "SET NAMES 'SQL_ASCII'",
+                                         "SET LOCAL client_encoding = 'LATIN1'",
                                          "SELECT set_config('client_encoding', 'LATIN1', false)",
                                          "DO $$ BEGIN EXECUTE 'SET client_encoding TO LATIN1'; END $$" };
     test_fixture(db, 12);
@@ -159,7 +160,8 @@ static void test_w7_another_client_encoding_is_refused(void **state)
 static void test_w7_copy_is_refused_and_the_connection_works_on(void **state)
 {
     test_database *db = *state;
-    static const char *const texts[] = { "COPY orders TO STDOUT", "copy orders from stdin", "/* x */ COPY (SELECT 1) TO STDOUT;" };
+    static const char *const texts[] = { "COPY orders TO STDOUT", "copy orders from stdin",
+                                         "/* x */ COPY (SELECT 1) TO STDOUT;" };
     test_fixture(db, 12);
     weir_connection *connection = weir_engine_connect(db->engine);
     run_ok(connection, "INSERT INTO orders VALUES (13, 1, 1, 'x')");
@@ -171,7 +173,7 @@ static void test_w7_copy_is_refused_and_the_connection_works_on(void **state)
     close_connection_ok(&connection);
 }
 
-/* ---- W8: one statement ------------------------------------------------------------------------------------------------------------- */
+/* ---- W8: one statement ------------------------------------------------------------------------------------------- */
 
 static void test_w8_a_text_is_one_statement(void **state)
 {
@@ -179,8 +181,8 @@ static void test_w8_a_text_is_one_statement(void **state)
     test_fixture(db, 12);
     static const char *const several[] = { "SELECT 1; SELECT 2", "SELECT 1;; -- x\n SELECT 2", "DELETE FROM orders; SELECT 1",
                                            "SELECT ';'; /* ; */ COMMIT" };
-    static const char *const one[] = { "SELECT 12;", "SELECT 12 ; ; ;\n", "SELECT 12 -- ; SELECT 2", "SELECT 12 /* ; SELECT 2 */ ; -- end",
-                                       "SELECT 12 WHERE ';' <> 'a;b'" };
+    static const char *const one[] = { "SELECT 12;", "SELECT 12 ; ; ;\n", "SELECT 12 -- ; SELECT 2",
+                                       "SELECT 12 /* ; SELECT 2 */ ; -- end", "SELECT 12 WHERE ';' <> 'a;b'" };
     weir_connection *connection = weir_engine_connect(db->engine);
     for (size_t i = 0; i < sizeof several / sizeof *several; i++) {
         test_log_clear(db->log);
@@ -197,7 +199,8 @@ static void test_a_comment_at_the_end_disturbs_no_mode(void **state)
 {
     test_database *db = *state;
     test_fixture(db, 12);
-    static const char *const texts[] = { ORDERS " -- the end", ORDERS ";  -- the end", ORDERS " /* the end */ ;", ORDERS "; ; -- the end\n" };
+    static const char *const texts[] = { ORDERS " -- the end", ORDERS ";  -- the end", ORDERS " /* the end */ ;",
+                                         ORDERS "; ; -- the end\n" };
     const weir_execution_options *modes[] = {
         NULL, OPTIONS(.yield_per = 5), OPTIONS(.stream_results = WEIR_ON), OPTIONS(.yield_per = 5, .prepared = WEIR_OFF),
         OPTIONS(.yield_per = 5, .cursor_mode = WEIR_CURSOR_DECLARE), OPTIONS(.yield_per = 5, .cursor_mode = WEIR_CURSOR_HOLD),
@@ -221,7 +224,8 @@ static void test_parameters_reach_a_declared_cursor(void **state)
     test_fixture(db, 12);
     static const weir_cursor_mode modes[] = { WEIR_CURSOR_PORTAL, WEIR_CURSOR_DECLARE, WEIR_CURSOR_HOLD };
     weir_connection *connection = weir_engine_connect(db->engine);
-    weir_stmt *stmt = weir_sql("SELECT id FROM orders WHERE id BETWEEN :least AND :most AND state = :state ORDER BY id -- :nothing");
+    weir_stmt *stmt =
+        weir_sql("SELECT id FROM orders WHERE id BETWEEN :least AND :most AND state = :state ORDER BY id -- :nothing");
     WEIR_BIND(stmt, "least", 3);
     WEIR_BIND(stmt, "most", 9);
     WEIR_BIND(stmt, "state", "pending");
@@ -238,8 +242,11 @@ static void test_portals_are_open_exactly_as_long_as_their_results(void **state)
 {
     test_database *db = *state;
     test_fixture(db, 12);
-    const weir_execution_options *modes[] = { OPTIONS(.yield_per = 3), OPTIONS(.yield_per = 3, .prefetch = WEIR_OFF), OPTIONS(.yield_per = 12),
-                                              OPTIONS(.yield_per = 100), OPTIONS(.stream_results = WEIR_ON),
+    const weir_execution_options *modes[] = { OPTIONS(.yield_per = 3),
+                                              OPTIONS(.yield_per = 3, .prefetch = WEIR_OFF),
+                                              OPTIONS(.yield_per = 12),
+                                              OPTIONS(.yield_per = 100),
+                                              OPTIONS(.stream_results = WEIR_ON),
                                               OPTIONS(.yield_per = 3, .cursor_mode = WEIR_CURSOR_DECLARE) };
     weir_connection *connection = weir_engine_connect(db->engine);
     for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
@@ -261,7 +268,7 @@ static void test_portals_are_open_exactly_as_long_as_their_results(void **state)
     close_connection_ok(&connection);
 }
 
-/* ---- W9: connect_args -------------------------------------------------------------------------------------------------------------- */
+/* ---- W9: connect_args -------------------------------------------------------------------------------------------- */
 
 static void assert_settings(weir_connection *connection)
 {
@@ -277,8 +284,9 @@ static void test_w9_connect_args_go_to_libpq_or_the_server_and_come_back_after_a
     test_database *db = *state;
     static const char *const resets[] = { "DISCARD ALL", "RESET ALL", "RESET work_mem" };
     weir_engine *engine;
-    weir_connection *connection = connect_with(db, &engine, ARGS("application_name", "mine", "work_mem", "7MB", "search_path",
-                                                                 "pg_catalog, \"it's\"", "my.own", "a\\b'c", "statement_timeout", "60000"));
+    weir_connection *connection = connect_with(db, &engine,
+                                               ARGS("application_name", "mine", "work_mem", "7MB", "search_path",
+                                                    "pg_catalog, \"it's\"", "my.own", "a\\b'c", "statement_timeout", "60000"));
     assert_error(weir_connection_error(connection), WEIR_OK);
     assert_settings(connection);
     assert_status(weir_connection_options(connection, OPTIONS(.isolation_level = WEIR_AUTOCOMMIT)), WEIR_INVALID_REQUEST);
@@ -305,7 +313,9 @@ static void test_w9_connect_args_go_to_libpq_or_the_server_and_come_back_after_a
 static void test_w9_what_the_server_does_not_know_is_an_argument_error(void **state)
 {
     test_database *db = *state;
-    static const char *const bad[][3] = { { "no_such_setting", "1", NULL }, { "work_mem", "much", NULL }, { "shared_buffers", "1GB", NULL } };
+    static const char *const bad[][3] = { { "no_such_setting", "1", NULL },
+                                          { "work_mem", "much", NULL },
+                                          { "shared_buffers", "1GB", NULL } };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         weir_engine *engine;
         weir_connection *connection = connect_with(db, &engine, bad[i]);
@@ -323,14 +333,15 @@ static void test_w9_what_the_server_does_not_know_is_an_argument_error(void **st
     weir_engine_close(&engine);
 }
 
-/* ---- W10: what is written is read meanwhile ------------------------------------------------------------------------------------------ */
+/* ---- W10: what is written is read meanwhile ---------------------------------------------------------------------- */
 
 enum { MEGABYTE = 1 << 20 };
 
 /* Inserts rows of `bytes` and gets them back, all in one statement. */
 static void insert_returning(weir_connection *connection, const char *text, size_t bytes)
 {
-    weir_stmt *stmt = weir_sql("INSERT INTO big SELECT k, CAST(:body AS text) FROM generate_series(1, 8) AS k RETURNING id, body, upper(body)");
+    weir_stmt *stmt =
+        weir_sql("INSERT INTO big SELECT k, CAST(:body AS text) FROM generate_series(1, 8) AS k RETURNING id, body, upper(body)");
     weir_bind(stmt, "body", weir_value_text((weir_text){ text, bytes }));
     weir_result *result = weir_connection_execute(connection, stmt, NULL);
     assert_error(weir_result_error(result), WEIR_OK);
@@ -361,7 +372,8 @@ static void megabytes_both_ways(test_database *db, const char *url)
     weir_connection *connection = weir_engine_connect(engine);
     insert_returning(connection, text, MEGABYTE);
     /* A batch of 8 MB on its way, which the server cannot get rid of, while 4 MB are sent to it. */
-    weir_result *result = query(connection, "SELECT id, repeat(md5(id::text), 32768) FROM orders ORDER BY id", OPTIONS(.yield_per = 8));
+    weir_result *result =
+        query(connection, "SELECT id, repeat(md5(id::text), 32768) FROM orders ORDER BY id", OPTIONS(.yield_per = 8));
     for (int64_t id = 1; id <= 40; id++) {
         assert_next_ids(result, id, id);
         if (id % 12 == 1)

@@ -27,7 +27,7 @@ static int64_t orders_outside(test_database *db) { return test_side_int(db, "SEL
 /* id 5 fails: the second batch, which is on its way while the first is read. */
 static const char failing_stream[] = "SELECT id, 12 / (5 - id) AS quotient FROM orders ORDER BY id";
 
-/* ---- savepoints --------------------------------------------------------------------------------------------------------------- */
+/* ---- savepoints -------------------------------------------------------------------------------------------------- */
 
 static void test_case_099_a_savepoint_is_rolled_back_or_released(void **state)
 {

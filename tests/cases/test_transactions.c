@@ -1,5 +1,5 @@
-/* Transactions: begin, commit and rollback, as calls and as text; aborted ones; and what their ends do to streams (cases.md F and L on
- * connections; semantics SES-9, SES-12, SES-13, EXP-8). */
+/* Transactions: begin, commit and rollback, as calls and as text; aborted ones; and what their ends do to streams (cases.md F
+ * and L on connections; semantics SES-9, SES-12, SES-13, EXP-8). */
 #include "support.h"
 
 #define ORDERS "SELECT id FROM orders ORDER BY id"
@@ -32,7 +32,7 @@ static int checked_out(test_database *db)
     return pool.checked_out;
 }
 
-/* ---- begin, commit, rollback ---------------------------------------------------------------------------------------------- */
+/* ---- begin, commit, rollback ------------------------------------------------------------------------------------- */
 
 static void test_case_093_the_first_statement_begins_and_commit_ends(void **state)
 {
@@ -53,8 +53,9 @@ static void test_case_094_begin_after_a_statement_or_a_begin_is_refused(void **s
 {
     test_database *db = *state;
     test_fixture(db, 12);
-    static const char text[] = "This connection has already initialized a SQLAlchemy Transaction() object via begin() or autobegin; "
-                               "can't call begin() here unless rollback() or commit() is called first.";
+    static const char text[] =
+        "This connection has already initialized a SQLAlchemy Transaction() object via begin() or autobegin; "
+        "can't call begin() here unless rollback() or commit() is called first.";
     weir_connection *connection = weir_engine_connect(db->engine);
     assert_int_equal(test_query_int(connection, "SELECT 1"), 1);
     assert_status(weir_connection_begin(connection), WEIR_INVALID_REQUEST);
@@ -170,7 +171,7 @@ static void test_a_closed_connection_says_so_whatever_is_called(void **state)
     assert_status(weir_connection_close(&connection), WEIR_OK);
 }
 
-/* ---- transactions that an error aborted ------------------------------------------------------------------------------------ */
+/* ---- transactions that an error aborted -------------------------------------------------------------------------- */
 
 static void test_committing_an_aborted_transaction_is_told(void **state)
 {
@@ -270,8 +271,9 @@ static void test_a_begin_block_notices_that_a_batch_nobody_fetched_has_failed(vo
 static void test_a_commit_that_fails_ends_the_transaction(void **state)
 {
     test_database *db = *state;
-    test_side_run(db, "CREATE TABLE parent(id integer PRIMARY KEY);"
-                      "CREATE TABLE child(id integer PRIMARY KEY, parent integer REFERENCES parent(id) DEFERRABLE INITIALLY DEFERRED)");
+    test_side_run(
+        db, "CREATE TABLE parent(id integer PRIMARY KEY);"
+            "CREATE TABLE child(id integer PRIMARY KEY, parent integer REFERENCES parent(id) DEFERRABLE INITIALLY DEFERRED)");
     weir_connection *connection = weir_engine_connect(db->engine);
     run_ok(connection, "INSERT INTO child VALUES (1, 7)");
     assert_status(weir_connection_commit(connection), WEIR_INTEGRITY);
@@ -290,7 +292,7 @@ static void test_a_commit_that_fails_ends_the_transaction(void **state)
     assert_int_equal(test_side_int(db, "SELECT count(*) FROM child"), 1);
 }
 
-/* ---- transaction control as text -------------------------------------------------------------------------------------------- */
+/* ---- transaction control as text --------------------------------------------------------------------------------- */
 
 static void test_textual_transaction_control_keeps_the_state_in_step(void **state)
 {
@@ -360,7 +362,7 @@ static void test_a_textual_end_of_the_transaction_closes_its_streams(void **stat
     }
 }
 
-/* ---- the end of a transaction ends its streams (EXP-8) -------------------------------------------------------------------- */
+/* ---- the end of a transaction ends its streams (EXP-8) ----------------------------------------------------------- */
 
 /* One way of reading each: gives whether anything came. */
 static bool reads_next(weir_result *r) { return weir_result_next(r) != NULL; }
@@ -374,12 +376,14 @@ static bool reads_scalars(weir_result *r) { return weir_scalars_next(weir_result
 static bool reads_scalars_all(weir_result *r) { return weir_scalars_all(weir_result_scalars(r, 0)) != NULL; }
 static bool freezes(weir_result *r) { return weir_result_freeze(r) != NULL; }
 
-static bool (*const ways_of_reading[])(weir_result *) = { reads_next, reads_fetchmany, reads_partition, reads_all, reads_first,
-                                                          reads_one_or_none, reads_scalar, reads_scalars, reads_scalars_all, freezes };
+static bool (*const ways_of_reading[])(weir_result *) = { reads_next,   reads_fetchmany, reads_partition,
+                                                          reads_all,    reads_first,     reads_one_or_none,
+                                                          reads_scalar, reads_scalars,   reads_scalars_all,
+                                                          freezes };
 enum { WAYS = sizeof ways_of_reading / sizeof *ways_of_reading };
 
-static void assert_closed_from_the_next_fetch(test_database *db, const weir_execution_options *options, int64_t taken, bool commit,
-                                              size_t way)
+static void assert_closed_from_the_next_fetch(test_database *db, const weir_execution_options *options, int64_t taken,
+                                              bool commit, size_t way)
 {
     weir_connection *connection = weir_engine_connect(db->engine);
     weir_result *result = query(connection, ORDERS, options);
@@ -402,8 +406,8 @@ static void test_commit_and_rollback_end_a_stream_from_the_very_next_fetch(void 
     test_fixture(db, 12);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int64_t taken = 0; taken <= 12; taken++)
-            assert_closed_from_the_next_fetch(db, OPTIONS(.yield_per = sizes[i], .prefetch = taken % 3 ? WEIR_UNSET : WEIR_OFF), taken,
-                                              taken % 2, (i + (size_t)taken) % WAYS);
+            assert_closed_from_the_next_fetch(db, OPTIONS(.yield_per = sizes[i], .prefetch = taken % 3 ? WEIR_UNSET : WEIR_OFF),
+                                              taken, taken % 2, (i + (size_t)taken) % WAYS);
 }
 
 static void test_however_small_the_table_the_end_of_the_transaction_is_no_quiet_end(void **state)
@@ -415,7 +419,8 @@ static void test_however_small_the_table_the_end_of_the_transaction_is_no_quiet_
             assert_closed_from_the_next_fetch(db, OPTIONS(.yield_per = 100), taken, way % 2, way);
             assert_closed_from_the_next_fetch(db, OPTIONS(.stream_results = WEIR_ON), taken, way % 2, way);
             if (db->postgresql)
-                assert_closed_from_the_next_fetch(db, OPTIONS(.yield_per = 2, .cursor_mode = WEIR_CURSOR_DECLARE), taken, way % 2, way);
+                assert_closed_from_the_next_fetch(db, OPTIONS(.yield_per = 2, .cursor_mode = WEIR_CURSOR_DECLARE), taken, way % 2,
+                                                  way);
         }
 }
 
