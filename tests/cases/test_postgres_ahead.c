@@ -246,6 +246,36 @@ static void test_what_meets_the_transaction_that_it_aborted_names_it(void **stat
     close_connection_ok(&connection);
 }
 
+/* The server's last words come in the place of a batch that nobody has asked for yet. */
+static void test_a_server_that_ends_the_session_ahead_is_heard(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    for (int fetches = 0; fetches < 2; fetches++) {
+        weir_connection *connection = weir_engine_connect(db->engine);
+        weir_result *result =
+            query(connection, "SELECT id, pg_sleep(CASE WHEN id > 3 THEN 20 ELSE 0 END) FROM orders ORDER BY id",
+                  OPTIONS(.yield_per = 3));
+        assert_next_ids(result, 1, 3);
+        char sql[80];
+        snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)::integer", weir_connection_backend_pid(connection));
+        assert_int_equal(test_side_int(db, sql), 1);
+        if (fetches)
+            assert_null(weir_result_next(result));
+        else
+            assert_true(weir_connection_run(connection, "SELECT 1") < 0);
+        const weir_error *error = fetches ? weir_result_error(result) : weir_connection_error(connection);
+        assert_error(error, WEIR_OPERATIONAL);
+        assert_string_equal(error->sqlstate, "57P01");
+        assert_true(error->disconnect);
+        assert_null(weir_result_next(result));
+        assert_true(weir_result_close(&result) < 0);
+        assert_status(weir_connection_rollback(connection), WEIR_OK);
+        assert_int_equal(test_query_int(connection, "SELECT count(*) FROM orders"), 12);
+        close_connection_ok(&connection);
+    }
+}
+
 static void test_rows_held_never_exceed_a_batch(void **state)
 {
     test_database *db = *state;
@@ -319,6 +349,7 @@ int main(void)
         ON_POSTGRESQL(test_a_statement_per_row_between_three_streams),
         ON_POSTGRESQL(test_an_error_ahead_is_told_by_the_fetch_that_reaches_it),
         ON_POSTGRESQL(test_what_meets_the_transaction_that_it_aborted_names_it),
+        ON_POSTGRESQL(test_a_server_that_ends_the_session_ahead_is_heard),
         ON_POSTGRESQL(test_rows_held_never_exceed_a_batch),
         ON_POSTGRESQL(test_a_result_closed_with_a_batch_on_its_way_costs_one_round_trip),
         ON_POSTGRESQL(test_a_batch_taken_raw_counts_in_the_ledger_and_goes),

@@ -84,9 +84,9 @@ static void test_w1_a_batch_that_takes_too_long_is_cancelled(void **state)
     test_database *db = *state;
     test_fixture(db, 12);
     weir_engine *engine;
-    weir_connection *connection = connect_with(db, &engine, ARGS("statement_timeout", "200"));
-    const char *slow = "SELECT id, pg_sleep(0.04) FROM orders ORDER BY id";
-    weir_result *result = query(connection, slow, OPTIONS(.yield_per = 2));    /* half a second in all, 80 ms each */
+    weir_connection *connection = connect_with(db, &engine, ARGS("statement_timeout", "400"));
+    const char *slow = "SELECT id, pg_sleep(0.05) FROM orders ORDER BY id";
+    weir_result *result = query(connection, slow, OPTIONS(.yield_per = 2));    /* 600 ms in all, 100 ms each */
     assert_ids_to_end(result, 1, 12);
     close_result_ok(&result);
     assert_status(weir_connection_commit(connection), WEIR_OK);
@@ -97,7 +97,7 @@ static void test_w1_a_batch_that_takes_too_long_is_cancelled(void **state)
     assert_status(weir_result_close(&result), WEIR_QUERY_CANCELED);
     /* The second batch only. */
     assert_status(weir_connection_rollback(connection), WEIR_OK);
-    result = query(connection, "SELECT id, pg_sleep(CASE WHEN id > 4 THEN 0.3 ELSE 0 END) FROM orders ORDER BY id",
+    result = query(connection, "SELECT id, pg_sleep(CASE WHEN id > 4 THEN 0.6 ELSE 0 END) FROM orders ORDER BY id",
                    OPTIONS(.yield_per = 4));
     assert_next_ids(result, 1, 4);
     assert_null(weir_result_next(result));
