@@ -219,13 +219,14 @@ void weir_pg_want(weir_pg_link *link, weir_want *want)
         want->soft = true;
     }
     /* Each wake-up costs a switch here and slows the server: in the middle of a batch, let some more come first. */
-    if (unsent || !link->bulk || link->short_reads < 2)
+    if (unsent || !link->bulk) {
+        weir_pg_set_low_water(link, false);     /* of a batch before: what comes now may be less than that for good */
         return;
-    if (link->local) {
-        want->pause = LOCAL_PAUSE_NS;
-    } else if (!link->low_water) {
-        weir_pg_set_low_water(link, true);
     }
+    if (link->short_reads >= 2 && link->local)
+        want->pause = LOCAL_PAUSE_NS;
+    else if (link->short_reads >= 2)
+        weir_pg_set_low_water(link, true);
     if (link->low_water) {
         int64_t soon = weir_now() + LOW_WATER_MS * 1000000LL;
         if (soon < want->deadline) {
