@@ -41,7 +41,7 @@ WEIR_API void weir_bind(weir_stmt *stmt, const char *name, weir_value value);
 WEIR_API void weir_bind_list(weir_stmt *stmt, const char *name, const weir_value *values, size_t count);
 #ifndef __cplusplus
 /* weir_bind with the value made from the C type: WEIR_BIND(query, "tenant_id", 42). */
-#define WEIR_BIND(stmt, name, x) weir_bind((stmt), (name), WEIR_VALUE(x))
+#define WEIR_BIND(stmt, name, ...) weir_bind((stmt), (name), WEIR_VALUE(__VA_ARGS__))
 #endif
 
 /* How many different parameters the text names, and the name of the index-th (0-based, in order of first appearance; NULL

@@ -120,8 +120,8 @@ static inline weir_value weir_value_same_(weir_value v) { return v; }
 
 #ifndef __cplusplus
 /* A value of whatever the C type says. WEIR_NULL is SQL NULL. */
-#define WEIR_VALUE(x)                                                                                       \
-    _Generic((x),                                                                                           \
+#define WEIR_VALUE(...)                                                                                     \
+    _Generic((__VA_ARGS__),                                                                                           \
         weir_value: weir_value_same_, bool: weir_value_bool,                                                \
         short: weir_value_int, unsigned short: weir_value_int, int: weir_value_int,                         \
         unsigned: weir_value_int, long: weir_value_int, long long: weir_value_int,                          \
@@ -131,7 +131,7 @@ static inline weir_value weir_value_same_(weir_value v) { return v; }
         weir_date: weir_value_date, weir_time: weir_value_time, weir_timetz: weir_value_timetz,             \
         weir_timestamp: weir_value_timestamp, weir_timestamptz: weir_value_timestamptz,                     \
         weir_interval: weir_value_interval, weir_uuid: weir_value_uuid,                                     \
-        weir_array *: weir_value_array, const weir_array *: weir_value_array)(x)
+        weir_array *: weir_value_array, const weir_array *: weir_value_array)(__VA_ARGS__)
 #endif
 #define WEIR_NULL weir_value_null()
 

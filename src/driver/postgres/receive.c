@@ -17,7 +17,7 @@ const uint8_t *weir_pg_read_bytes(weir_pg_reader *r, size_t length)
 uint16_t weir_pg_read_u16(weir_pg_reader *r)
 {
     const uint8_t *p = weir_pg_read_bytes(r, 2);
-    return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+    return p ? (uint16_t)((unsigned)p[0] << 8 | p[1]) : 0;
 }
 
 uint32_t weir_pg_read_u32(weir_pg_reader *r)
