@@ -125,7 +125,8 @@ static void start_listening(test_proxy *proxy)
 {
     address at;
     int on = 1;
-    socklen_t size = proxy->kind == TEST_PROXY_UNIX ? local_address(&at, proxy->socket_path) : ip_address(&at, "127.0.0.1", proxy->port);
+    socklen_t size = proxy->kind == TEST_PROXY_UNIX ? local_address(&at, proxy->socket_path)
+                                                    : ip_address(&at, "127.0.0.1", proxy->port);
     proxy->listener = socket(at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     must(proxy->listener >= 0, "socket");
     setsockopt(proxy->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -188,7 +189,8 @@ static void take_client(test_proxy *proxy)
 static bool stalls(const test_proxy *proxy, const pair *p)
 {
     const test_fault *f = &proxy->fault;
-    return p->fds[SERVER] < 0 || f->stall || now_ms() < p->served_from || (f->stall_after > 0 && p->flows[SERVER].passed >= f->stall_after);
+    return p->fds[SERVER] < 0 || f->stall || now_ms() < p->served_from ||
+           (f->stall_after > 0 && p->flows[SERVER].passed >= f->stall_after);
 }
 
 /* How many bytes of the flow may go on now. */

@@ -121,7 +121,7 @@ static inline weir_value weir_value_same_(weir_value v) { return v; }
 #ifndef __cplusplus
 /* A value of whatever the C type says. WEIR_NULL is SQL NULL. */
 #define WEIR_VALUE(...)                                                                                     \
-    _Generic((__VA_ARGS__),                                                                                           \
+    _Generic((__VA_ARGS__),                                                                                 \
         weir_value: weir_value_same_, bool: weir_value_bool,                                                \
         short: weir_value_int, unsigned short: weir_value_int, int: weir_value_int,                         \
         unsigned: weir_value_int, long: weir_value_int, long long: weir_value_int,                          \

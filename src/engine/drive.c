@@ -33,7 +33,7 @@ static int satisfy(weir_link *link, weir_want *want, int64_t deadline)
     return WEIR_OK;
 }
 
-/* A request that reached the server between two messages is lost there, and rows may keep coming: the waits alone do not end that. */
+/* A request that reached the server between two messages is lost there, and rows may keep coming: no wait would end that. */
 static int look_at_cancel(weir_link *link, int64_t *cancelled_at)
 {
     if (!atomic_load_explicit(&link->cancelled, memory_order_relaxed))

@@ -200,7 +200,8 @@ static void test_waiting_for_a_lock_is_cancelled_and_costs_no_processor(void **s
     test_database *db = *state;
     test_side_run(db, "CREATE TABLE t(id integer)");
     test_side_run(db, "INSERT INTO t VALUES (1)");
-    weir_engine *patient = test_engine(db, db->postgresql ? NULL : POOL(.connect_args = (const char *const[]){ "busy_timeout", "20000", NULL }));
+    const char *const twenty_seconds[] = { "busy_timeout", "20000", NULL };
+    weir_engine *patient = test_engine(db, db->postgresql ? NULL : POOL(.connect_args = twenty_seconds));
     weir_connection *holder = connect_ok(db->engine), *waiter = connect_ok(patient);
     run_ok(holder, "UPDATE t SET id = 2");
     canceller c;
@@ -432,7 +433,8 @@ static void test_a_read_timeout_holds_for_every_call(void **state)
 {
     test_database *db = *state;
     test_proxy *proxy = test_proxy_start(db->url, TEST_PROXY_TCP);
-    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.read_timeout_ms = 500, .pool_pre_ping = WEIR_ON, .connect_timeout_ms = 2000));
+    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.read_timeout_ms = 500, .pool_pre_ping = WEIR_ON,
+                                                           .connect_timeout_ms = 2000));
     for (int call = 0; call < 4; call++) {
         weir_connection *connection = connect_ok(engine);
         run_ok(connection, "SELECT 1");

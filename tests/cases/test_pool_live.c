@@ -372,7 +372,8 @@ static void test_case_145_a_server_that_is_down_costs_no_place(void **state)
 {
     outage o;
     outage_prepare(&o, *state);
-    weir_engine *engine = outage_engine(&o, POOL(.pool_size = 2, .max_overflow = 1, .pool_pre_ping = WEIR_ON, .pool_timeout_ms = 500));
+    weir_engine *engine = outage_engine(&o, POOL(.pool_size = 2, .max_overflow = 1, .pool_pre_ping = WEIR_ON,
+                                                .pool_timeout_ms = 500));
     weir_connection *connections[3];
     weir_error error;
     for (int i = 0; i < 20; i++) {
@@ -401,11 +402,13 @@ static void test_case_146_an_open_transaction_ends_as_the_option_says(void **sta
 {
     test_database *db = *state;
     static const struct { weir_reset reset; int64_t seen; bool in_transaction; } modes[] = {
-        { WEIR_RESET_DEFAULT, 0, false }, { WEIR_RESET_ROLLBACK, 0, false }, { WEIR_RESET_COMMIT, 1, false }, { WEIR_RESET_NONE, 1, true },
+        { WEIR_RESET_DEFAULT, 0, false }, { WEIR_RESET_ROLLBACK, 0, false },
+        { WEIR_RESET_COMMIT, 1, false }, { WEIR_RESET_NONE, 1, true },
     };
     test_side_run(db, "CREATE TABLE t(id integer)");
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-        weir_engine *engine = test_engine(db, POOL(.pool_size = 1, .max_overflow = WEIR_ZERO, .pool_reset_on_return = modes[i].reset));
+        weir_engine *engine = test_engine(db, POOL(.pool_size = 1, .max_overflow = WEIR_ZERO,
+                                                   .pool_reset_on_return = modes[i].reset));
         weir_connection *connection = connect_ok(engine);
         run_ok(connection, "INSERT INTO t VALUES (1)");
         test_log_clear(db->log);

@@ -1,4 +1,4 @@
-/* Allocations that fail under a pool that lives on: the error is told, places and connections come back, the next user is served. */
+/* Allocations that fail under a pool that lives on: told, places and connections come back, the next user is served. */
 #include "trouble.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,8 @@ static void release(void *block, void *context)
 static int keep(int first, int64_t status) { return first != WEIR_OK ? first : status < 0 ? (int)status : WEIR_OK; }
 
 /* Rows are right, and fewer only with an error. */
-static int read_rows(weir_connection *connection, const char *sql, const weir_execution_options *options, int64_t rows, const char *between)
+static int read_rows(weir_connection *connection, const char *sql, const weir_execution_options *options, int64_t rows,
+                     const char *between)
 {
     weir_result *result = test_query(connection, sql, options);
     int64_t read = 0;
@@ -57,7 +58,8 @@ static int read_rows(weir_connection *connection, const char *sql, const weir_ex
     return keep(first, status);
 }
 
-#define NUMBERS "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 40) SELECT id, 'text ' || id FROM n ORDER BY id"
+#define NUMBERS "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 40) " \
+                "SELECT id, 'text ' || id FROM n ORDER BY id"
 
 static int use(weir_connection *connection, bool postgresql)
 {
@@ -71,7 +73,8 @@ static int use(weir_connection *connection, bool postgresql)
     if (!postgresql)
         return first;
     first = keep(first, read_rows(connection, NUMBERS, OPTIONS(.yield_per = 7, .cursor_mode = WEIR_CURSOR_DECLARE), 40, NULL));
-    first = keep(first, read_rows(connection, "SELECT id, repeat('g', 400000), ARRAY[id, 2], NULL::mood FROM generate_series(1, 5) AS id ORDER BY id",
+    first = keep(first, read_rows(connection, "SELECT id, repeat('g', 400000), ARRAY[id, 2], NULL::mood "
+                                              "FROM generate_series(1, 5) AS id ORDER BY id",
                                   OPTIONS(.yield_per = 2), 5, "SELECT repeat('h', 300000)"));
     return first;
 }

@@ -365,9 +365,11 @@ static int be_a_child(family *f, bool abandon_first)
         return 2;
     if (weir_connection_run(f->connection, "SELECT 1") != WEIR_INVALID_REQUEST)
         return 3;
-    if (weir_connection_rollback(f->connection) != WEIR_INVALID_REQUEST || weir_connection_commit(f->connection) != WEIR_INVALID_REQUEST)
+    if (weir_connection_rollback(f->connection) != WEIR_INVALID_REQUEST ||
+        weir_connection_commit(f->connection) != WEIR_INVALID_REQUEST)
         return 4;
-    if (weir_connection_cancel(f->connection) != WEIR_INVALID_REQUEST || weir_connection_detach(f->connection) != WEIR_INVALID_REQUEST ||
+    if (weir_connection_cancel(f->connection) != WEIR_INVALID_REQUEST ||
+        weir_connection_detach(f->connection) != WEIR_INVALID_REQUEST ||
         weir_connection_invalidate(f->connection) != WEIR_INVALID_REQUEST)
         return 5;
     while (weir_result_next(f->result)) {}

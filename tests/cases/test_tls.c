@@ -1,4 +1,4 @@
-/* TLS and SCRAM on a real server: certificates that are verified, passwords from everywhere and in no message, streams and cancels. */
+/* TLS and SCRAM on a real server: certificates, passwords from everywhere and in no message, streams and cancels. */
 #include "trouble.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -196,7 +196,9 @@ static void test_a_hundred_thousand_rows_stream_over_tls(void **state)
 {
     weir_engine *engine = tls_engine(*state, "");
     weir_connection *connection = connect_ok(engine);
-    static const struct { int64_t yield_per; weir_switch prefetch; } ways[] = { { 1000, WEIR_ON }, { 1000, WEIR_OFF }, { 33333, WEIR_ON } };
+    static const struct { int64_t yield_per; weir_switch prefetch; } ways[] = {
+        { 1000, WEIR_ON }, { 1000, WEIR_OFF }, { 33333, WEIR_ON },
+    };
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         weir_result *result = test_query(connection, "SELECT id, md5(id::text) FROM generate_series(1, 100000) AS id ORDER BY id",
                                          OPTIONS(.yield_per = ways[i].yield_per, .prefetch = ways[i].prefetch));
@@ -211,7 +213,8 @@ static void test_giant_rows_and_parameters_pass_over_tls(void **state)
 {
     weir_engine *engine = tls_engine(*state, "");
     weir_connection *connection = connect_ok(engine);
-    weir_result *result = test_query(connection, "SELECT id, repeat(md5(id::text), 40000) FROM generate_series(1, 12) AS id ORDER BY id",
+    weir_result *result = test_query(connection, "SELECT id, repeat(md5(id::text), 40000) "
+                                     "FROM generate_series(1, 12) AS id ORDER BY id",
                                      OPTIONS(.yield_per = 3));
     for (int64_t id = 1; id <= 12; id++) {
         const weir_row *row = weir_result_next(result);

@@ -49,7 +49,8 @@ static void assert_right_or_told(outcome o, int64_t at)
 {
     bool fine = o.status == WEIR_OK ? o.complete && o.rows == ROWS
                                     : o.disconnect && (!o.complete || o.rows == ROWS) &&
-                                      (weir_status_is(o.status, WEIR_OPERATIONAL) || (o.complete && o.status == WEIR_PENDING_ROLLBACK));
+                                      (weir_status_is(o.status, WEIR_OPERATIONAL) ||
+                                       (o.complete && o.status == WEIR_PENDING_ROLLBACK));
     if (!fine)
         fail_msg("fault at %lld: %s after %lld rows, %s", (long long)at, weir_status_name(o.status), (long long)o.rows,
                  o.disconnect ? "disconnected" : "not disconnected");
@@ -58,7 +59,8 @@ static void assert_right_or_told(outcome o, int64_t at)
 static const weir_execution_options *modes[] = {
     &(const weir_execution_options){ .struct_size = sizeof(weir_execution_options), .yield_per = 7 },
     &(const weir_execution_options){ .struct_size = sizeof(weir_execution_options), .yield_per = 7, .prefetch = WEIR_OFF },
-    &(const weir_execution_options){ .struct_size = sizeof(weir_execution_options), .yield_per = 7, .cursor_mode = WEIR_CURSOR_DECLARE },
+    &(const weir_execution_options){ .struct_size = sizeof(weir_execution_options), .yield_per = 7,
+                                     .cursor_mode = WEIR_CURSOR_DECLARE },
     &(const weir_execution_options){ .struct_size = sizeof(weir_execution_options) },
 };
 enum { MODES = sizeof modes / sizeof *modes };
@@ -105,12 +107,12 @@ static void cut_everywhere(test_database *db, const char *url, int64_t step, int
 static void test_a_connection_cut_after_any_byte_gives_right_rows_or_an_error(void **state)
 {
     test_database *db = *state;
-    cut_everywhere(db, db->url, 5, 20000);
+    cut_everywhere(db, db->url, 5, 13000);
 }
 
 static void test_a_connection_cut_under_tls_gives_right_rows_or_an_error(void **state)
 {
-    cut_everywhere(*state, test_environment("WEIR_TEST_PG_TLS"), 131, 12000);
+    cut_everywhere(*state, test_environment("WEIR_TEST_PG_TLS"), 131, 7000);
 }
 
 /* Streams on, byte by byte: every message is met in every state of half. */
@@ -142,7 +144,8 @@ static void test_large_rows_and_batches_come_in_any_portions(void **state)
     weir_engine *engine = test_proxied_engine(db, proxy, NULL);
     test_proxy_set(proxy, (test_fault){ .delay_ms = 1 });
     weir_connection *connection = connect_ok(engine);
-    weir_result *result = test_query(connection, "SELECT id, repeat(md5(id::text), 20000) FROM generate_series(1, 6) AS id ORDER BY id", OPTIONS(.yield_per = 2));
+    weir_result *result = test_query(connection, "SELECT id, repeat(md5(id::text), 20000) "
+                                     "FROM generate_series(1, 6) AS id ORDER BY id", OPTIONS(.yield_per = 2));
     for (int64_t id = 1; id <= 6; id++) {
         const weir_row *row = weir_result_next(result);
         assert_non_null(row);
@@ -154,6 +157,29 @@ static void test_large_rows_and_batches_come_in_any_portions(void **state)
     result = test_query(connection, "SELECT id FROM generate_series(1, 20000) AS id ORDER BY id", OPTIONS(.yield_per = 5000));
     assert_ids_to_end(result, 1, 20000);
     close_result_ok(&result);
+    close_connection_ok(&connection);
+    weir_engine_close(&engine);
+    test_proxy_stop(&proxy);
+}
+
+/* What follows a large batch is small: nobody may wait for more bytes than will come. */
+static void test_a_stream_left_with_a_batch_in_flight_ends_at_once(void **state)
+{
+    test_database *db = *state;
+    test_proxy *proxy = test_proxy_start(db->url, TEST_PROXY_TCP);
+    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.read_timeout_ms = 5000));
+    weir_connection *connection = connect_ok(engine);
+    for (int64_t rows = 2000; rows <= 40000; rows += 1450) {
+        test_proxy_set(proxy, (test_fault){ .delay_ms = (int)(rows / 50 % 3) });
+        int64_t before = test_now_ms();
+        weir_result *result = test_query(connection, "SELECT id FROM generate_series(1, 90000) AS id ORDER BY id",
+                                         OPTIONS(.yield_per = rows));
+        assert_next_ids(result, 1, rows + 1);
+        assert_int_equal(test_query_int(connection, "SELECT 1"), 1);
+        close_result_ok(&result);
+        assert_int_equal(test_query_int(connection, "SELECT 2"), 2);
+        assert_true(test_now_ms() - before < 4000);
+    }
     close_connection_ok(&connection);
     weir_engine_close(&engine);
     test_proxy_stop(&proxy);
@@ -255,6 +281,7 @@ int main(void)
         ON_POSTGRESQL(test_a_connection_cut_under_tls_gives_right_rows_or_an_error),
         ON_POSTGRESQL(test_bytes_that_come_one_by_one_make_the_same_rows),
         ON_POSTGRESQL(test_large_rows_and_batches_come_in_any_portions),
+        ON_POSTGRESQL(test_a_stream_left_with_a_batch_in_flight_ends_at_once),
         ON_POSTGRESQL(test_a_connection_cut_inside_a_giant_row_leaves_nothing_behind),
         ON_POSTGRESQL(test_a_connection_that_stalls_meets_its_deadline),
         ON_POSTGRESQL(test_a_connection_that_stalls_under_tls_meets_its_deadline),
