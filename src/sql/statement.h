@@ -1,6 +1,7 @@
 /* Textual statements as compile sees them: the text, its parameters, and the values that they have. */
 #ifndef WEIR_SQL_STATEMENT_H
 #define WEIR_SQL_STATEMENT_H
+#include "sql/select.h"
 #include "sql/text.h"
 
 typedef struct weir_parameter {
@@ -26,6 +27,7 @@ struct weir_stmt {
     size_t      declared_count;
     weir_execution_options options;
     weir_error  error;
+    weir_select_tree *tree;             /* of a select; NULL: textual */
 };
 
 /* The parameter of that name, or NULL. */
