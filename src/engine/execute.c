@@ -158,7 +158,8 @@ static int plan_rows(execution *run)
         if (status != WEIR_OK)
             return weir_error_set(&run->error, status, "column '%s' has a type that cannot be read", cursor->columns[i].name);
     }
-    return WEIR_OK;
+    const weir_batch_hooks *hooks = result->hooks;
+    return hooks && hooks->described ? hooks->described(result->hooks_context, result, &run->error) : WEIR_OK;
 }
 
 /* A growing buffer begins with a single row; a fixed one with itself; what is buffered comes whole. */
@@ -186,9 +187,7 @@ static int open_cursor(execution *run)
     }
     result->row_count = cursor->row_count;
     result->ended = cursor->ended || !cursor->returns_rows;
-    if (batch)
-        weir_result_batch_came(result, batch);
-    return WEIR_OK;
+    return batch ? weir_result_batch_came(result, batch, &run->error) : WEIR_OK;
 }
 
 static int begin(execution *run)
@@ -240,6 +239,9 @@ static int execute(execution *run, const weir_stmt *stmt, const weir_execution_o
     if (status != WEIR_OK || (status = merge_options(run, stmt, options)) != WEIR_OK)
         return status;
     decide_mode(run);
+    const weir_batch_hooks *hooks = result->hooks;
+    if (hooks && hooks->compiled && (status = hooks->compiled(result->hooks_context, result, &run->error)) != WEIR_OK)
+        return status;
     if ((status = check_guards(run)) != WEIR_OK || (status = begin(run)) != WEIR_OK || (status = warn_unordered(run)) != WEIR_OK)
         return status;
     log_statement(run);
@@ -266,7 +268,8 @@ static void keep_failure(execution *run)
     weir_connection_failed(run->connection, &run->error);
 }
 
-weir_result *weir_connection_execute(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options)
+weir_result *weir_connection_execute_hooked(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options,
+                                            const weir_batch_hooks *hooks, void *context)
 {
     execution run = { .connection = connection };
     if (!connection->core) {            /* it only carries an error */
@@ -280,9 +283,16 @@ weir_result *weir_connection_execute(weir_connection *connection, const weir_stm
         weir_connection_failed(connection, &run.error);
         return (weir_result *)(uintptr_t)&weir_result_constant_no_memory;
     }
+    run.result->hooks = hooks;
+    run.result->hooks_context = context;
     if (execute(&run, stmt, options) != WEIR_OK)
         keep_failure(&run);
     return run.result;
+}
+
+weir_result *weir_connection_execute(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options)
+{
+    return weir_connection_execute_hooked(connection, stmt, options, NULL, NULL);
 }
 
 int64_t weir_connection_run(weir_connection *connection, const char *sql)

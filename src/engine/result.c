@@ -177,6 +177,21 @@ void weir_result_unreference(weir_result *result)
         weir_engine_core_release(core);
 }
 
+static void end_batches(weir_result *result)
+{
+    if (result->batch) {
+        result->batch->next = result->kept;
+        result->kept = result->batch;
+    }
+    result->batch = NULL;
+    while (result->kept) {
+        weir_batch *batch = result->kept;
+        result->kept = batch->next;
+        if (weir_result_batch_gone(result, batch))
+            weir_batch_free(batch);
+    }
+}
+
 int weir_result_close(weir_result **handle)
 {
     if (!handle || !*handle)
@@ -187,11 +202,13 @@ int weir_result_close(weir_result **handle)
         return result == as_handle(&weir_result_constant_closed) ? WEIR_OK : result->error.status;
     int status = result->error.status;
     weir_result_hard_close(result);
-    weir_batch_free(result->batch);
-    weir_batch_free_list(&result->kept);
+    end_batches(result);
+    if (result->hooks && result->hooks->closed)
+        result->hooks->closed(result->hooks_context, result);
     weir_batch_free_list(&result->spare);
     weir_seen_free(&result->seen);
     weir_free(result->list);
+    weir_free(result->instances);
     if (result->frozen)
         weir_frozen_unreference(result->frozen);
     weir_result_unreference(result);
