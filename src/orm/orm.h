@@ -21,7 +21,7 @@ enum {                                      /* weir_instance.flags; the low four
     WEIR_INSTANCE_SESSION_HOLDS = 0x40,     /* from a buffered result or a get: until it is expunged */
     WEIR_INSTANCE_TARGET = 0x80,            /* some relationship points or pointed to it */
     WEIR_INSTANCE_LINGERS = 0x100,          /* in the store's list of those that only relationships hold */
-    WEIR_INSTANCE_SAVEPOINT = 0x200,        /* changed inside a savepoint */
+    WEIR_INSTANCE_CHANGED_IN = 16,          /* shift: the savepoint inside which it was changed last; 0: none */
 };
 struct weir_instance {
     weir_slab_chunk *chunk;                 /* its mapper: weir_mapper_of */
@@ -30,11 +30,13 @@ struct weir_instance {
     void            *own;                   /* a block of its own with its values and collections */
     weir_instance   *link;                  /* free slots, lingering ones, work lists */
     weir_instance   *mark_link;
-    uint64_t         loaded;                /* a bit for each relationship of the mapper that is loaded */
+    uint64_t         loaded;                /* a bit for each relationship that is loaded (the low half); one for each that has
+                                               pointers to follow, which stay when it expires (the high half) */
     uint32_t         holds, retains;        /* by batches; by weir_retain */
     uint32_t         visit, flags;
     uint64_t         mark;                  /* directly in front of the struct; checked by weir_instance_of */
 };
+enum { WEIR_REACHES = 32, WEIR_RELATIONSHIPS_MAX = 32 };    /* shift to the high half of `loaded` */
 #define WEIR_INSTANCE_MARK UINT64_C(0x77656972216f726d)
 static inline void *weir_instance_struct(weir_instance *i) { return i + 1; }
 /* NULL: not an instance. */
@@ -51,9 +53,10 @@ typedef struct weir_mapped_relationship {
     const weir_member *member;
     unsigned          bit;                  /* in weir_instance.loaded */
     weir_mapper      *target;               /* NULL until weir_mapper_target asks for it */
+    const weir_entity *association;         /* of the table between, made by the first load through it */
 } weir_mapped_relationship;
 typedef struct weir_identity_entry { uint64_t key; weir_instance *instance; } weir_identity_entry;
-typedef struct weir_identity_map { weir_identity_entry *entries; size_t mask, count; } weir_identity_map;
+typedef struct weir_identity_map { weir_identity_entry *entries; size_t mask, count, peak, peak_before; } weir_identity_map;
 struct weir_slab_chunk {
     weir_mapper     *mapper;
     weir_slab_chunk *next, *previous;       /* of all chunks of the slab */
@@ -62,7 +65,7 @@ struct weir_slab_chunk {
     size_t           used, fresh, capacity; /* slots in use; slots ever used; slots */
     _Alignas(max_align_t) char slots[];
 };
-typedef struct weir_slab { weir_slab_chunk *chunks, *room; size_t slot_size, empty; } weir_slab;
+typedef struct weir_slab { weir_slab_chunk *chunks, *room; size_t slot_size, count, used, peak, peak_before; } weir_slab;
 struct weir_mapper {
     const weir_entity *entity;
     weir_store        *store;
@@ -105,6 +108,8 @@ struct weir_store {
     weir_instance    *lingering;            /* only relationships hold them; looked at again when holders end */
     size_t            lingering_count;
     uint32_t          visit;
+    size_t            lingering_kept, loosened; /* after the last look; ends of holders since */
+    int               busy;                 /* no look now: a batch is ending */
     uint64_t          generation;           /* + 1 with each expunge_all */
     bool              poison;               /* WEIR_DEBUG=lifetimes */
 };
@@ -123,6 +128,14 @@ int weir_instance_settle(weir_instance *instance);
 void weir_instance_detach(weir_instance *instance);
 /* A holder of it ended (holds or retains went down, or membership ended): drops it, now or later, if it was the last one. */
 void weir_instance_let_go(weir_instance *instance);
+/* Looks at those that linger, drops what nobody reaches, gives unused memory back. Frees a store that nobody needs: it is gone. */
+void weir_store_look(weir_store *store, bool thorough);
+static inline bool weir_instance_held(const weir_instance *i)
+{
+    return i->holds || i->retains || (i->flags & WEIR_INSTANCE_SESSION_HOLDS) ||
+           ((i->flags & WEIR_INSTANCE_MODIFIED) && weir_instance_state(i) == WEIR_PERSISTENT) || weir_instance_state(i) == WEIR_PENDING ||
+           weir_instance_state(i) == WEIR_DELETED;
+}
 
 /* ---- batches as holders --------------------------------------------------------------------------------------------------------------
  * Each batch of a session's result holds the instances that it delivered, and the results of its loaders. */
