@@ -89,9 +89,8 @@ weir_mapper *weir_mapper_target(weir_mapped_relationship *relationship, weir_map
 /* ---- members as values ------------------------------------------------------------------------------------------------------------ */
 /* Reads a column member as a value; texts are borrowed from the struct. */
 void weir_member_value(const weir_member *member, const void *object, weir_value *out);
-/* Stores a cell's value into the member; pointers are borrowed from the cell. WEIR_DATA with `reason`. Temporary memory (arrays of
- * texts, ended by NUL) is taken from `arena`. */
-int weir_member_store(const weir_member *member, void *object, const weir_value *cell, weir_arena *arena, char *reason);
+/* Stores a cell's value into the member; pointers are borrowed from the cell. WEIR_DATA with `reason` (WEIR_REASON_SIZE bytes). */
+int weir_member_store(const weir_member *member, void *object, const weir_value *cell, char *reason);
 /* "order 7" or "order (7, 3)": for messages. */
 void weir_instance_name(const weir_instance *instance, char *out, size_t size);
 
