@@ -32,7 +32,7 @@ struct weir_source {
     weir_stmt         *stmt;                /* copies: the body, and of a recursive CTE its second half */
     weir_stmt         *recursive_stmt;
     bool               recursive, all;
-    const void        *identity;            /* copies of one source are the same source: compare this */
+    const void        *identity;            /* copies of one source are the same source: compare this; lives as long as any of them */
     weir_arena         arena;               /* ledger NULL: a copy that lies in a statement's arena */
     weir_error         error;
 };
@@ -58,6 +58,8 @@ typedef struct weir_select_tree {
     bool           disable_eagerloads;
     weir_switch    populate_existing, autoflush;
     weir_stmt    **owned; size_t owned_count;          /* subqueries that go with the statement */
+    weir_source  **sources; size_t source_count;       /* each source once, however often it is named */
+    const weir_entity **entities; size_t entity_count; /* checked */
 } weir_select_tree;
 
 /* ---- what compile tells of the rows ------------------------------------------------------------------------------------------------ */
