@@ -30,6 +30,8 @@ struct weir_instance {
     void            *own;                   /* a block of its own with its values and collections */
     weir_instance   *link;                  /* free slots, lingering ones, work lists */
     weir_instance   *mark_link;
+    void            *before;                /* expired: what its members were then, and which were changed since */
+    uint64_t         overrides;             /* a bit for each relationship whose lazy='raise' a statement turned round (load.h) */
     uint64_t         loaded;                /* a bit for each relationship that is loaded (the low half); one for each that has
                                                pointers to follow, which stay when it expires (the high half) */
     uint32_t         holds, retains;        /* by batches; by weir_retain */
@@ -48,6 +50,8 @@ static inline weir_instance *weir_instance_of(const void *object)
 static inline weir_state weir_instance_state(const weir_instance *i) { return (weir_state)(i->flags & WEIR_INSTANCE_STATE); }
 
 /* ---- mappers: an entity as a store knows it --------------------------------------------------------------------------------------- */
+_Static_assert(sizeof(weir_instance) % _Alignof(max_align_t) == 0, "the struct lies behind its header");
+
 typedef struct weir_mapped_relationship {
     weir_relationship pairs;                /* resolved */
     const weir_member *member;
@@ -143,7 +147,9 @@ struct weir_holding {
     weir_batch     *batch;                  /* whose arena the values lie in */
     weir_instance **items; size_t count, capacity;
     weir_result   **loads; size_t load_count, load_capacity;    /* closed when the batch is gone */
-    size_t          users;                  /* after the batch is gone: instances that still have their values in it */
+    size_t          users;                  /* instances that have their values in it */
+    bool            ended;                  /* the batch's rows are gone; it waits for its users, with a reference to the result */
+    weir_result    *result;
     weir_holding   *next;
 };
 /* The batch holds the instance once more (it is let go when the batch is gone). */
@@ -164,7 +170,10 @@ struct weir_reading {
     weir_result    *result;
     const weir_select_shape *shape;
     weir_item_plan *plans;                  /* of all items of the shape, hidden ones too */
+    weir_item_plan **entities; size_t entity_count;     /* those that are entities */
+    int64_t         rows;                   /* that came so far */
     bool            populate_existing;
+    weir_holding   *spare;                  /* to be used again */
     bool            session_holds;          /* a buffered result of the program's, not a loader's */
     bool            is_load;                /* of a loader */
     bool            streaming, checked;
