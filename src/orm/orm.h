@@ -176,7 +176,7 @@ struct weir_reading {
     weir_holding   *spare;                  /* to be used again */
     bool            session_holds;          /* a buffered result of the program's, not a loader's */
     bool            is_load;                /* of a loader */
-    bool            streaming, checked;
+    bool            streaming, allowed;     /* allowed: the first read found nothing against it */
     bool            loads;                  /* set by weir_loaders_plan: the next batch is not asked for before loads are done */
     void           *loaders;                /* what the loaders keep for this result, in the result's arena or their own */
     weir_holding   *holdings;               /* of open batches */
