@@ -13,6 +13,8 @@ void weir_instance_drop_values(weir_instance *instance);
 void weir_instance_clean(weir_instance *instance);          /* no longer modified */
 /* Calls `act` for each live instance; the store must be looked at afterwards. */
 void weir_store_each(weir_store *store, void (*act)(weir_instance *instance, void *context), void *context);
+/* The look alone: no memory is given back, so that pointers to dead slots may still be read. */
+void weir_store_look_only(weir_store *store);
 /* The number of the innermost open savepoint of the session; 0: none. */
 int weir_session_savepoint(const weir_session *session);
 /* Hydrates the rows of a batch; those made so far are held by the holding when it fails. */
@@ -24,7 +26,12 @@ weir_holding *weir_holding_new(weir_reading *reading, weir_batch *batch);
 extern const weir_batch_hooks weir_reading_hooks;
 weir_result *weir_session_read(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options, bool is_load,
                                bool populate_existing);
+/* ---- expire.c: an expired instance keeps its values until it is reloaded; what is changed meanwhile survives the reload ---- */
 void weir_instance_expire(weir_instance *instance);
+void weir_before_note(weir_instance *instance);     /* notes which members were changed since */
+void weir_before_moved(weir_instance *instance);    /* its values moved: they are what they were */
+bool weir_before_changed(const weir_instance *instance, size_t column);
+void weir_before_drop(weir_instance *instance);
 /* Takes no session: *error says why not. */
 int weir_session_usable(const weir_session *session, weir_error *error);
 /* Writes what waits: at commit, when it must not get lost. */

@@ -87,6 +87,7 @@ int weir_instance_settle(weir_instance *instance)
     size_t extent = extent_of(instance, mapper);
     void *object = weir_instance_struct(instance);
     own_values *values = NULL;
+    weir_before_note(instance);
     if (extent) {
         extent += sizeof(void *) * (mapper->relationship_count + 1);
         values = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, sizeof *values + extent + mapper->entity->size);
@@ -106,6 +107,7 @@ int weir_instance_settle(weir_instance *instance)
     }
     free_own(instance->own);
     instance->own = values;
+    weir_before_moved(instance);
     weir_holding_leave(instance);
     return WEIR_OK;
 }
@@ -114,6 +116,7 @@ void weir_instance_drop_values(weir_instance *instance)
 {
     free_own(instance->own);
     instance->own = NULL;
+    weir_before_drop(instance);
     weir_holding_leave(instance);
 }
 
@@ -159,6 +162,7 @@ void weir_changed(void *object)
         return;
     weir_mapper *mapper = weir_mapper_of(instance);
     weir_store *store = mapper->store;
+    weir_before_note(instance);
     /* Values that were just written may point anywhere, and what the batch brought goes with it: both are copied now. */
     if (mapper->has_pointers && weir_instance_settle(instance) != WEIR_OK) {
         weir_error error;

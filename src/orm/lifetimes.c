@@ -12,7 +12,7 @@ static void drop(weir_instance *instance)
     weir_mapper *mapper = weir_mapper_of(instance);
     if (weir_instance_state(instance) == WEIR_PERSISTENT)
         weir_identity_remove(mapper, instance);
-    if (instance->own || instance->home)
+    if (instance->own || instance->home || instance->before)
         weir_instance_drop_values(instance);
     if (instance->loaded >> WEIR_REACHES)
         mapper->store->loosened++;
@@ -141,16 +141,27 @@ static bool is_worth_it(const weir_store *store, bool thorough)
     return thorough || (fresh && (store->live <= LOOK_ALWAYS || fresh >= store->live / SHARE));
 }
 
+static void look(weir_store *store, bool thorough)
+{
+    if (!is_worth_it(store, thorough))
+        return;
+    walk(store);
+    sort_out(store);
+    store->lingering_kept = store->lingering_count;
+    store->loosened = 0;
+}
+
+void weir_store_look_only(weir_store *store)
+{
+    if (!store->busy)
+        look(store, false);
+}
+
 void weir_store_look(weir_store *store, bool thorough)
 {
     if (store->busy)
         return;
-    if (is_worth_it(store, thorough)) {
-        walk(store);
-        sort_out(store);
-        store->lingering_kept = store->lingering_count;
-        store->loosened = 0;
-    }
+    look(store, thorough);
     if (!store->session && !store->live && !store->readings) {
         free_store(store);
         return;
