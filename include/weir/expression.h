@@ -84,7 +84,10 @@ WEIR_API void weir_source_free(weir_source **source);
 #define WEIR_ALIAS_OF(source_, E) WEIR_E_(.op = WEIR_OP_ENTITY, .entity = &E##_entity, .source = (source_))
 /* SQL text as part of an expression; `:name` parameters are bound on the statement by weir_bind. */
 #define WEIR_SQL(text_) WEIR_E_(.op = WEIR_OP_FRAGMENT, .name = (text_))
-static inline const weir_expr *weir_x_expr_(const weir_expr *e, weir_expr *t) { (void)t; return e; }
+/* A NULL in a list of operands would end it unseen, and drop conditions; it becomes an operand that the statement refuses. */
+static inline const weir_expr *weir_x_expr_(const weir_expr *e, weir_expr *t) { return e ? e : t; }
+/* The bare NULL is SQL NULL; other void pointers are no operands. */
+static inline const weir_expr *weir_x_null_(const void *v, weir_expr *t) { t->op = v ? WEIR_OP_NONE : WEIR_OP_VALUE; return t; }
 static inline const weir_expr *weir_x_int_(long long v, weir_expr *t) { t->op = WEIR_OP_VALUE; t->value.type = WEIR_T_INT64; t->value.as.i = v; return t; }
 static inline const weir_expr *weir_x_bool_(bool v, weir_expr *t) { t->op = WEIR_OP_VALUE; t->value.type = WEIR_T_BOOL; t->value.as.b = v; return t; }
 static inline const weir_expr *weir_x_double_(double v, weir_expr *t) { t->op = WEIR_OP_VALUE; t->value.type = WEIR_T_DOUBLE; t->value.as.d = v; return t; }
@@ -101,7 +104,7 @@ WEIR_X_(interval, weir_interval) WEIR_X_(uuid, weir_uuid)
     _Generic((x), const weir_expr *: weir_x_expr_, weir_expr *: weir_x_expr_, bool: weir_x_bool_,           \
         short: weir_x_int_, unsigned short: weir_x_int_, int: weir_x_int_, unsigned: weir_x_int_,           \
         long: weir_x_int_, long long: weir_x_int_, float: weir_x_double_, double: weir_x_double_,           \
-        char *: weir_x_cstr_, const char *: weir_x_cstr_, weir_value: weir_x_value_,                        \
+        char *: weir_x_cstr_, const char *: weir_x_cstr_, void *: weir_x_null_, weir_value: weir_x_value_,  \
         weir_text: weir_x_text_, weir_blob: weir_x_blob_, weir_numeric: weir_x_numeric_,                    \
         weir_date: weir_x_date_, weir_time: weir_x_time_, weir_timetz: weir_x_timetz_,                      \
         weir_timestamp: weir_x_timestamp_, weir_timestamptz: weir_x_timestamptz_,                           \
@@ -116,8 +119,9 @@ WEIR_X_(interval, weir_interval) WEIR_X_(uuid, weir_uuid)
 #define WEIR_LE(a, b) WEIR_OP2_(WEIR_OP_LE, a, b)
 #define WEIR_GT(a, b) WEIR_OP2_(WEIR_OP_GT, a, b)
 #define WEIR_GE(a, b) WEIR_OP2_(WEIR_OP_GE, a, b)
-#define WEIR_AND(...) WEIR_E_(.op = WEIR_OP_AND, WEIR_ARGS_(__VA_ARGS__))      /* operands are expressions */
-#define WEIR_OR(...) WEIR_E_(.op = WEIR_OP_OR, WEIR_ARGS_(__VA_ARGS__))
+#define WEIR_CONDITION_(x) weir_x_expr_((x), &(weir_expr){ .op = WEIR_OP_NONE })     /* no _Generic, which doubles the text of each level */
+#define WEIR_AND(...) WEIR_E_(.op = WEIR_OP_AND, WEIR_ARGS_(WEIR_MAP_(WEIR_CONDITION_, __VA_ARGS__)))      /* operands are expressions */
+#define WEIR_OR(...) WEIR_E_(.op = WEIR_OP_OR, WEIR_ARGS_(WEIR_MAP_(WEIR_CONDITION_, __VA_ARGS__)))
 #define WEIR_NOT(a) WEIR_OP1_(WEIR_OP_NOT, a)
 #define WEIR_ADD(a, b) WEIR_OP2_(WEIR_OP_ADD, a, b)
 #define WEIR_SUBTRACT(a, b) WEIR_OP2_(WEIR_OP_SUBTRACT, a, b)
@@ -170,25 +174,45 @@ WEIR_X_(interval, weir_interval) WEIR_X_(uuid, weir_uuid)
 #define WEIR_OVER(f, ...) WEIR_E_(.op = WEIR_OP_OVER, .window = &(const weir_window){ __VA_ARGS__ }, WEIR_ARGS_(WEIR_X(f)))
 #define WEIR_EXPRS(...) ((const weir_expr *const[]){ __VA_ARGS__, NULL })        /* .partition_by = WEIR_EXPRS(…) */
 
-/* WEIR_X of each of up to sixteen operands. */
-#define WEIR_MAP_X_(...) WEIR_MAP_PICK_(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)(__VA_ARGS__)
-#define WEIR_MAP_PICK_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, n, ...) WEIR_MAP_##n##_
-#define WEIR_MAP_1_(a) WEIR_X(a)
-#define WEIR_MAP_2_(a, ...) WEIR_X(a), WEIR_MAP_1_(__VA_ARGS__)
-#define WEIR_MAP_3_(a, ...) WEIR_X(a), WEIR_MAP_2_(__VA_ARGS__)
-#define WEIR_MAP_4_(a, ...) WEIR_X(a), WEIR_MAP_3_(__VA_ARGS__)
-#define WEIR_MAP_5_(a, ...) WEIR_X(a), WEIR_MAP_4_(__VA_ARGS__)
-#define WEIR_MAP_6_(a, ...) WEIR_X(a), WEIR_MAP_5_(__VA_ARGS__)
-#define WEIR_MAP_7_(a, ...) WEIR_X(a), WEIR_MAP_6_(__VA_ARGS__)
-#define WEIR_MAP_8_(a, ...) WEIR_X(a), WEIR_MAP_7_(__VA_ARGS__)
-#define WEIR_MAP_9_(a, ...) WEIR_X(a), WEIR_MAP_8_(__VA_ARGS__)
-#define WEIR_MAP_10_(a, ...) WEIR_X(a), WEIR_MAP_9_(__VA_ARGS__)
-#define WEIR_MAP_11_(a, ...) WEIR_X(a), WEIR_MAP_10_(__VA_ARGS__)
-#define WEIR_MAP_12_(a, ...) WEIR_X(a), WEIR_MAP_11_(__VA_ARGS__)
-#define WEIR_MAP_13_(a, ...) WEIR_X(a), WEIR_MAP_12_(__VA_ARGS__)
-#define WEIR_MAP_14_(a, ...) WEIR_X(a), WEIR_MAP_13_(__VA_ARGS__)
-#define WEIR_MAP_15_(a, ...) WEIR_X(a), WEIR_MAP_14_(__VA_ARGS__)
-#define WEIR_MAP_16_(a, ...) WEIR_X(a), WEIR_MAP_15_(__VA_ARGS__)
+/* WEIR_X, or another macro M, of each of up to thirty-two operands. */
+#define WEIR_MAP_X_(...) WEIR_MAP_(WEIR_X, __VA_ARGS__)
+#define WEIR_MAP_(M, ...) \
+    WEIR_MAP_PICK_(__VA_ARGS__, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, \
+        15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)(M, __VA_ARGS__)
+#define WEIR_MAP_PICK_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20, \
+    a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, n, ...) WEIR_MAP_##n##_
+#define WEIR_MAP_1_(M, a) M(a)
+#define WEIR_MAP_2_(M, a, ...) M(a), WEIR_MAP_1_(M, __VA_ARGS__)
+#define WEIR_MAP_3_(M, a, ...) M(a), WEIR_MAP_2_(M, __VA_ARGS__)
+#define WEIR_MAP_4_(M, a, ...) M(a), WEIR_MAP_3_(M, __VA_ARGS__)
+#define WEIR_MAP_5_(M, a, ...) M(a), WEIR_MAP_4_(M, __VA_ARGS__)
+#define WEIR_MAP_6_(M, a, ...) M(a), WEIR_MAP_5_(M, __VA_ARGS__)
+#define WEIR_MAP_7_(M, a, ...) M(a), WEIR_MAP_6_(M, __VA_ARGS__)
+#define WEIR_MAP_8_(M, a, ...) M(a), WEIR_MAP_7_(M, __VA_ARGS__)
+#define WEIR_MAP_9_(M, a, ...) M(a), WEIR_MAP_8_(M, __VA_ARGS__)
+#define WEIR_MAP_10_(M, a, ...) M(a), WEIR_MAP_9_(M, __VA_ARGS__)
+#define WEIR_MAP_11_(M, a, ...) M(a), WEIR_MAP_10_(M, __VA_ARGS__)
+#define WEIR_MAP_12_(M, a, ...) M(a), WEIR_MAP_11_(M, __VA_ARGS__)
+#define WEIR_MAP_13_(M, a, ...) M(a), WEIR_MAP_12_(M, __VA_ARGS__)
+#define WEIR_MAP_14_(M, a, ...) M(a), WEIR_MAP_13_(M, __VA_ARGS__)
+#define WEIR_MAP_15_(M, a, ...) M(a), WEIR_MAP_14_(M, __VA_ARGS__)
+#define WEIR_MAP_16_(M, a, ...) M(a), WEIR_MAP_15_(M, __VA_ARGS__)
+#define WEIR_MAP_17_(M, a, ...) M(a), WEIR_MAP_16_(M, __VA_ARGS__)
+#define WEIR_MAP_18_(M, a, ...) M(a), WEIR_MAP_17_(M, __VA_ARGS__)
+#define WEIR_MAP_19_(M, a, ...) M(a), WEIR_MAP_18_(M, __VA_ARGS__)
+#define WEIR_MAP_20_(M, a, ...) M(a), WEIR_MAP_19_(M, __VA_ARGS__)
+#define WEIR_MAP_21_(M, a, ...) M(a), WEIR_MAP_20_(M, __VA_ARGS__)
+#define WEIR_MAP_22_(M, a, ...) M(a), WEIR_MAP_21_(M, __VA_ARGS__)
+#define WEIR_MAP_23_(M, a, ...) M(a), WEIR_MAP_22_(M, __VA_ARGS__)
+#define WEIR_MAP_24_(M, a, ...) M(a), WEIR_MAP_23_(M, __VA_ARGS__)
+#define WEIR_MAP_25_(M, a, ...) M(a), WEIR_MAP_24_(M, __VA_ARGS__)
+#define WEIR_MAP_26_(M, a, ...) M(a), WEIR_MAP_25_(M, __VA_ARGS__)
+#define WEIR_MAP_27_(M, a, ...) M(a), WEIR_MAP_26_(M, __VA_ARGS__)
+#define WEIR_MAP_28_(M, a, ...) M(a), WEIR_MAP_27_(M, __VA_ARGS__)
+#define WEIR_MAP_29_(M, a, ...) M(a), WEIR_MAP_28_(M, __VA_ARGS__)
+#define WEIR_MAP_30_(M, a, ...) M(a), WEIR_MAP_29_(M, __VA_ARGS__)
+#define WEIR_MAP_31_(M, a, ...) M(a), WEIR_MAP_30_(M, __VA_ARGS__)
+#define WEIR_MAP_32_(M, a, ...) M(a), WEIR_MAP_31_(M, __VA_ARGS__)
 #endif
 
 #ifdef __cplusplus
