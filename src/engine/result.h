@@ -68,7 +68,7 @@ struct weir_result {
     const weir_batch_hooks *hooks;      /* NULL: none */
     void        *hooks_context;
     const void  *instance_entity;       /* each row has one instance of it, in this cell; NULL: rows of values */
-    size_t       instance_cell;
+    size_t       instance_cell, instance_header;        /* the header's size: the cell points to it */
     void       **instances;             /* of the partition */
     size_t       instance_capacity;
     weir_engine_core *core;             /* referenced; NULL: a result that only carries an error */
@@ -92,11 +92,11 @@ int weir_result_check(weir_result *result);
 int weir_result_fail(weir_result *result, const weir_error *error);
 /* Makes the next read look at what happened before it hands out a row. */
 static inline void weir_result_stop(weir_result *result) { result->limit = result->at; }
-/* The struct in the instance cell of a row; NULL: no instance there. */
+/* The instance in the instance cell of a row; NULL: none there. */
 static inline void *weir_row_delivers(const weir_row *row, const weir_result *result)
 {
     const weir_value *cell = &row->cells[result->instance_cell];
-    return cell->type == WEIR_T_INSTANCE ? (void *)(uintptr_t)cell->as.blob.ptr : NULL;
+    return cell->type == WEIR_T_INSTANCE ? (char *)(uintptr_t)cell->as.blob.ptr + result->instance_header : NULL;
 }
 /* Gives up the cursor, if there is one: one round trip at most. Errors are logged. */
 void weir_result_release(weir_result *result);
