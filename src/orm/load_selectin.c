@@ -47,9 +47,11 @@ static int read_cell(job *j, const weir_member *member, const weir_value *cell, 
     char reason[WEIR_REASON_SIZE];
     *out = *cell;
     weir_load_key_normalize(out);
+    if (out->type == WEIR_T_NULL)
+        return WEIR_OK;
     bool integer = member->type == WEIR_M_INT16 || member->type == WEIR_M_INT32 || member->type == WEIR_M_INT64 ||
                    member->type == WEIR_M_OPT_INT32 || member->type == WEIR_M_OPT_INT64;
-    if (out->type == WEIR_T_NULL || (integer && out->type == WEIR_T_INT64))
+    if (integer && out->type == WEIR_T_INT64)
         return WEIR_OK;
     memset((char *)j->scratch + member->offset, 0, member->size);
     int status = weir_member_store(member, j->scratch, cell, reason);
@@ -127,9 +129,15 @@ static int read_rows(job *j, weir_result *result)
 static int load_group(job *j, size_t first, size_t count)
 {
     weir_load_work *work = j->work;
-    weir_stmt *stmt = weir_load_statement(work, j->node, j->relationship, j->keys.values + first * j->keys.width, count);
+    weir_mapped_relationship *relationship = j->relationship;
+    weir_stmt *stmt = weir_load_statement(work, j->node, relationship, j->keys.values + first * j->keys.width, count);
     if (!stmt)
         return work->error->status;
+    const weir_entity *keyed = relationship->pairs.through_association ? relationship->association : relationship->pairs.target;
+    if (!j->scratch && !(j->scratch = weir_arena_take(work->arena, keyed->size))) {
+        weir_stmt_free(&stmt);
+        return weir_error_out_of_memory(work->error);
+    }
     weir_result *result = weir_session_load_rows(work->session, stmt, work->populate_existing);
     weir_stmt_free(&stmt);
     int status = weir_result_error(result)->status;
@@ -243,11 +251,7 @@ static int attach(job *j)
 int weir_load_by_keys(weir_load_work *work, const weir_load_node *node, const weir_load_step *step, weir_instances parents, int64_t group)
 {
     job j = { .work = work, .node = node, .relationship = step->relationship, .parents = parents };
-    const weir_relationship *pairs = &j.relationship->pairs;
-    size_t size = pairs->through_association ? pairs->pair_count * 4096 : pairs->target->size;
     int status = collect_keys(&j);
-    if (status == WEIR_OK && !(j.scratch = weir_arena_take(work->arena, size)))
-        status = weir_error_out_of_memory(work->error);
     for (size_t first = 0; first < j.keys.count && status == WEIR_OK; first += (size_t)group) {
         size_t left = j.keys.count - first;
         status = load_group(&j, first, left < (size_t)group ? left : (size_t)group);
