@@ -41,11 +41,27 @@ static int warn(const weir_reading *reading, const weir_result *result, weir_err
     return status;
 }
 
+/* Loaders take their rows at once, and a joined collection is whole when all rows are there, whatever the connection's options say. */
+static bool wants_all_rows(const weir_reading *reading, const weir_result *result)
+{
+    const weir_select_shape *shape = reading->shape;
+    return reading->is_load || (shape && shape->joined_collection && !result->yield_per);
+}
+
+static void buffer(weir_result *result)
+{
+    result->yield_per = 0;
+    result->streaming = result->prefetch = false;
+    result->mode = WEIR_MODE_BUFFERED;
+}
+
 static int compiled(void *context, weir_result *result, weir_error *error)
 {
     weir_reading *reading = context;
     reading->result = result;
     reading->shape = result->compiled.shape;
+    if (wants_all_rows(reading, result))
+        buffer(result);
     reading->streaming = result->streaming;
     reading->session_holds = !result->streaming && !reading->is_load;
     if (!reading->shape)
