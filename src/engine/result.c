@@ -267,6 +267,9 @@ int weir_result_yield_per(weir_result *result, int64_t rows)
         weir_error_set(&error, WEIR_ARGUMENT, "yield_per takes a number of rows, at least 1, not %lld", (long long)rows);
         return weir_result_fail(result, &error);
     }
+    /* Instances were built by other sizes; told, but the rows that are left come all the same. */
+    if (result->hooks && result->taken > 0 && !result->yield_per)
+        return WEIR_INVALID_REQUEST;
     if (result->streaming)
         result->yield_per = result->max_row_buffer = rows;
     return WEIR_OK;

@@ -85,7 +85,7 @@ void weir_holding_leave(weir_instance *instance)
 static void close_loads(weir_holding *holding)
 {
     for (size_t i = 0; i < holding->load_count; i++)
-        (void)weir_result_close(&holding->loads[i]);    /* what went wrong was told when it was read */
+        weir_result_drop(&holding->loads[i]);    /* what went wrong was told when it was read */
     holding->load_count = 0;
 }
 

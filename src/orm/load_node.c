@@ -24,7 +24,7 @@ int weir_load_keep_result(weir_load_work *work, weir_result *result)
 void weir_load_work_end(weir_load_work *work)
 {
     while (work->result_count > 0)
-        (void)weir_result_close(&work->results[--work->result_count]);
+        weir_result_drop(&work->results[--work->result_count]);
     weir_free(work->results);
     work->results = NULL;
     work->result_capacity = 0;

@@ -147,7 +147,7 @@ static int load_group(job *j, size_t first, size_t count)
         status = read_rows(j, result);
     if (status == WEIR_OK && (status = weir_load_keep_result(work, result)) == WEIR_OK)
         return WEIR_OK;
-    (void)weir_result_close(&result);
+    weir_result_drop(&result);
     return status;
 }
 

@@ -193,6 +193,12 @@ static inline weir_instance *weir_row_instance(const weir_row *row, const weir_i
  * then weir_holding_adopt, or weir_result_close once the instances are attached. Counted as a statement. */
 weir_result *weir_session_load_rows(weir_session *session, const weir_stmt *stmt, bool populate_existing);
 weir_reading *weir_result_reading(const weir_result *result);
+/* Closes a result whose error is told already. */
+static inline void weir_result_drop(weir_result **result)
+{
+    int told = weir_result_close(result);
+    (void)told;
+}
 
 /* ---- attaching, for loaders ------------------------------------------------------------------------------------------------------ */
 /* Sets a to-one relationship (target NULL: none) and marks it loaded. */

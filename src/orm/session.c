@@ -192,10 +192,11 @@ static int check_out(weir_session *session, weir_error *error)
                               "Autobegin is disabled on this Session; please call session.begin() to start a new transaction");
     session->connection = weir_engine_connect(session->engine);
     *error = *weir_connection_error(session->connection);
-    if (error->status != WEIR_OK)
-        (void)weir_connection_close(&session->connection);
-    if (error->status != WEIR_OK)
-        session->connection = NULL;
+    if (error->status == WEIR_OK)
+        return WEIR_OK;
+    int told = weir_connection_close(&session->connection);
+    (void)told;
+    session->connection = NULL;
     return error->status;
 }
 

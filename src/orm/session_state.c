@@ -31,7 +31,7 @@ static int read_row(weir_session *session, const weir_mapper *mapper, const weir
     if (*out && hold)
         (*out)->flags |= WEIR_INSTANCE_SESSION_HOLDS;
     *error = *weir_result_error(result);
-    (void)weir_result_close(&result);       /* its error is told already */
+    weir_result_drop(&result);       /* its error is told already */
     weir_stmt_free(&stmt);
     return error->status;
 }
