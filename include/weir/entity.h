@@ -110,7 +110,8 @@ struct weir_entity {
 #define WEIR_ENUM_COLUMN_(E, m, names, ...)                                             \
     { .kind = WEIR_MEMBER_COLUMN, .name = #m, .offset = offsetof(struct E, m),          \
       .size = sizeof(((struct E *)0)->m) + 0 * sizeof(char[sizeof(((struct E *)0)->m) == sizeof(int) ? 1 : -1]), \
-      .type = WEIR_M_ENUM, .enum_names = (names), .enum_count = sizeof(names) / sizeof *(names), __VA_ARGS__ }
+      .type = WEIR_M_ENUM, .enum_names = _Generic(&(names)[0], const char *const *: (names), const char **: (names)), \
+      .enum_count = sizeof(names) / sizeof *(names), __VA_ARGS__ }
 #define WEIR_PAIR(E, m, T, n) { offsetof(struct E, m), offsetof(struct T, n) }
 #define WEIR_PAIRS_(...) (const weir_pair[]){ __VA_ARGS__ }, .pair_count = sizeof((const weir_pair[]){ __VA_ARGS__ }) / sizeof(weir_pair)
 /* One-to-many: the target's member fk holds this entity's primary key (a single one).
