@@ -352,6 +352,37 @@ static void test_case_195_statements_from_one_base_change_nothing_but_themselves
     free(after);
 }
 
+static void test_case_195_sql_of_statements_from_one_base(void **state)
+{
+    (void)state;
+    weir_stmt *base = weir_select(&order_entity), *made[10];
+    char before[400], after[400], texts[10][400];
+    weir_where(base, WEIR_SQL("orders.state = :state"));
+    weir_bind(base, "state", weir_value_cstr("paid"));
+    assert_true(weir_stmt_text(base, "sqlite", true, before, sizeof before, NULL) > 0);
+    for (int i = 0; i < 10; i++) {
+        made[i] = weir_stmt_copy(i % 3 ? made[i - 1] : base);
+        if (i % 2)
+            weir_where(made[i], WEIR_GT(WEIR_COL(order, id), i));
+        else
+            weir_order_by(made[i], WEIR_ADD(WEIR_COL(order, id), i));
+        weir_limit(made[i], i);
+        weir_bind(made[i], "state", weir_value_int(i));
+        assert_true(weir_stmt_text(made[i], "sqlite", true, texts[i], sizeof texts[i], NULL) > 0);
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(texts[k], texts[i]);
+    }
+    for (int i = 0; i < 10; i++) {
+        weir_stmt_text(made[i], "sqlite", true, after, sizeof after, NULL);
+        assert_string_equal(after, texts[i]);
+        weir_stmt_free(&made[i]);
+    }
+    weir_stmt_text(base, "sqlite", true, after, sizeof after, NULL);
+    assert_string_equal(after, before);
+    assert_non_null(strstr(after, "'paid'"));
+    weir_stmt_free(&base);
+}
+
 /* ---- parameters ---- */
 
 static void test_parameters_of_fragments_and_subqueries_are_bound_by_name(void **state)
@@ -799,6 +830,7 @@ int main(void)
         BUILD_TEST(test_the_tree_is_a_copy),
         BUILD_TEST(test_sources_stay_the_same_in_copies),
         BUILD_TEST(test_case_195_statements_from_one_base_change_nothing_but_themselves),
+        BUILD_TEST(test_case_195_sql_of_statements_from_one_base),
         BUILD_TEST(test_parameters_of_fragments_and_subqueries_are_bound_by_name),
         BUILD_TEST(test_binding_again_and_again_does_not_grow),
         BUILD_TEST(test_the_on_of_entities_is_found_by_their_foreign_key),
