@@ -131,6 +131,23 @@ static int deliver(passage *p)
     return WEIR_OK;
 }
 
+/* expunge_all between two batches ends the membership of what is carried: the rest of its rows then come as a new instance. */
+static bool is_carried(const weir_load_carry *carry, const weir_instance *parent)
+{
+    const weir_instance *carried = carry->parent;
+    if (!carried || parent == carried || weir_instance_state(carried) == WEIR_PERSISTENT)
+        return parent == carried;
+    const weir_mapper *mapper = weir_mapper_of(parent);
+    bool same = parent->key == carried->key;
+    for (size_t i = 0; i < mapper->key_count && same; i++) {
+        weir_value a, b;
+        weir_member_value(mapper->keys[i], parent + 1, &a);
+        weir_member_value(mapper->keys[i], carried + 1, &b);
+        same = weir_value_equal(&a, &b);
+    }
+    return same;
+}
+
 /* A row is read before the place that it stands in can be written: what is written is at most one row ahead of what was read. */
 static int pass_row(passage *p, const weir_row *row)
 {
@@ -139,7 +156,7 @@ static int pass_row(passage *p, const weir_row *row)
     if (!parent)
         return WEIR_OK;
     int status = WEIR_OK;
-    if (parent != p->carry->parent) {
+    if (!is_carried(p->carry, parent)) {
         next = weir_arena_take(p->work->arena, p->batch->sink.stride);
         if (!next)
             return weir_error_out_of_memory(p->work->error);

@@ -136,6 +136,7 @@ weir_stmt *weir_load_statement(weir_load_work *work, const weir_load_node *node,
     if (relationship->member->order_by) {
         weir_expr *order = word(&w, WEIR_OP_FRAGMENT);
         order->name = relationship->member->order_by;
+        order->entity = pairs->target;          /* its columns, not those of what is joined to it */
         weir_order_by(stmt, order);
     }
     if (pass_options(work, node, relationship, stmt) == WEIR_OK)

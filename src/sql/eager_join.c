@@ -230,8 +230,7 @@ static bool is_table(const weir_entity *entity, const weir_token *token)
     return token->kind == WEIR_TOKEN_WORD && strlen(table) == token->length && !memcmp(table, token->text, token->length);
 }
 
-/* Its columns get the alias in front of them; a column that the table's name stands in front of gets the alias instead. */
-static void write_order(weir_renderer *r, const char *order, const weir_entity *entity, const weir_source *alias)
+void weir_render_order_text(weir_renderer *r, const char *order, const weir_entity *entity, const weir_source *alias)
 {
     weir_lexer lexer;
     weir_token token, last = { .kind = WEIR_TOKEN_END };
@@ -262,7 +261,7 @@ void weir_eager_orders(weir_renderer *r, weir_scope *scope, bool first)
         if (!member->order_by || member->kind != WEIR_MEMBER_MANY)
             continue;
         weir_buffer_text(r->text, first ? " ORDER BY " : ", ");
-        write_order(r, member->order_by, member->target, scope->item_sources[scope->eager[i].item]);
+        weir_render_order_text(r, member->order_by, member->target, scope->item_sources[scope->eager[i].item]);
         first = false;
     }
 }

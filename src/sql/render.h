@@ -163,6 +163,9 @@ bool weir_eager_needs_wrapper(const weir_scope *scope, const weir_select_tree *t
 void weir_eager_columns(weir_renderer *r, weir_scope *scope);
 void weir_eager_joins(weir_renderer *r, weir_scope *scope, size_t root);       /* behind one element; SIZE_MAX: all */
 void weir_eager_orders(weir_renderer *r, weir_scope *scope, bool first);
+/* A relationship's order_by, also that of a fragment with an entity: columns get the alias or table in front of them; a column that the
+ * table's name stands in front of gets the alias instead. */
+void weir_render_order_text(weir_renderer *r, const char *order, const weir_entity *entity, const weir_source *alias);
 /* What the outer select of EAG-6 orders by is a column of the inner one. */
 void weir_eager_order_columns(weir_renderer *r, weir_scope *scope);
 /* Puts the select of EAG-6 around the one that the text ends with, which began at `start`. */

@@ -294,7 +294,9 @@ static void write_label_reference(weir_renderer *r, const weir_expr *e, int bind
 static void write_fragment(weir_renderer *r, const weir_expr *e, int binding)
 {
     open_if(r, binding > WEIR_BIND_NONE);
-    if (e->name)
+    if (e->name && e->entity)
+        weir_render_order_text(r, e->name, e->entity, e->source);
+    else if (e->name)
         weir_render_text(r, e->name, strlen(e->name), true);
     else
         weir_render_fail(r, WEIR_ARGUMENT, "a piece of SQL is NULL");
