@@ -4,7 +4,7 @@
  * is given at once (with all values and texts), so there is nothing to free and nothing that can fail. Plain C values stand for
  * bound parameters: WEIR_EQ(WEIR_COL(invoice, tenant_id), 42). NULL, a NULL const char * or WEIR_NULL is SQL NULL, and comparing with it
  * is IS NULL (semantics SQL-2). A mistake in a tree is kept by the statement that it is given to.
- * The WEIR_* macros are C only; C++ builds trees with the functions of the last section. */
+ * The WEIR_* macros are C only; C++ gets its statements from a C file. */
 #ifndef WEIR_EXPRESSION_H
 #define WEIR_EXPRESSION_H
 #include <weir/entity.h>
