@@ -86,6 +86,18 @@ static int warn_unordered(execution *run)
                      "A stream without ORDER BY: its rows come in no defined order, which may differ between two runs");
 }
 
+static int warn_shape(execution *run)
+{
+    const weir_select_shape *shape = run->result->compiled.shape;
+    int status = WEIR_OK;
+    if (shape && shape->cartesian)
+        status = weir_warn(log_of(run), number_of(run), &run->error, "%s", shape->cartesian);
+    if (status == WEIR_OK && shape && shape->subquery_options)
+        status = weir_warn(log_of(run), number_of(run), &run->error,
+                           "Execution options of a subquery have no effect: set them on the whole statement");
+    return status;
+}
+
 static void log_statement(const execution *run)
 {
     const weir_compiled *compiled = &run->result->compiled;
@@ -242,7 +254,8 @@ static int execute(execution *run, const weir_stmt *stmt, const weir_execution_o
     const weir_batch_hooks *hooks = result->hooks;
     if (hooks && hooks->compiled && (status = hooks->compiled(result->hooks_context, result, &run->error)) != WEIR_OK)
         return status;
-    if ((status = check_guards(run)) != WEIR_OK || (status = begin(run)) != WEIR_OK || (status = warn_unordered(run)) != WEIR_OK)
+    if ((status = check_guards(run)) != WEIR_OK || (status = begin(run)) != WEIR_OK || (status = warn_unordered(run)) != WEIR_OK ||
+        (status = warn_shape(run)) != WEIR_OK)
         return status;
     log_statement(run);
     status = prepare_and_open(run);

@@ -29,18 +29,6 @@ int weir_reading_check_shape(const weir_select_shape *shape, weir_error *error)
     return WEIR_OK;
 }
 
-static int warn(const weir_reading *reading, const weir_result *result, weir_error *error)
-{
-    const weir_select_shape *shape = reading->shape;
-    weir_log *log = &result->core->log;
-    int status = WEIR_OK;
-    if (shape->cartesian)
-        status = weir_warn(log, 0, error, "%s", shape->cartesian);
-    if (status == WEIR_OK && shape->subquery_options)
-        status = weir_warn(log, 0, error, "Execution options of a subquery have no effect: set them on the whole statement");
-    return status;
-}
-
 /* Loaders take their rows at once, and a joined collection is whole when all rows are there, whatever the connection's options say. */
 static bool wants_all_rows(const weir_reading *reading, const weir_result *result)
 {
@@ -68,8 +56,6 @@ static int compiled(void *context, weir_result *result, weir_error *error)
         return WEIR_OK;
     reading->populate_existing = reading->populate_existing || reading->shape->populate_existing == WEIR_ON;
     int status = result->yield_per ? weir_reading_check_shape(reading->shape, error) : WEIR_OK;
-    if (status == WEIR_OK)
-        status = warn(reading, result, error);
     return status == WEIR_OK ? weir_loaders_plan(reading, error) : status;
 }
 
