@@ -20,7 +20,7 @@ static const char sqlite_columns[] =
     "(SELECT count(*) FROM pragma_table_info(:bare, :schema) AS k WHERE k.pk > 0) = 1), pk > 0, 0 "
     "FROM pragma_table_xinfo(:bare, :schema) WHERE hidden <> 1 ORDER BY cid";
 static const char sqlite_views[] =
-    "SELECT count(*) FROM %s WHERE type = 'view' AND name = :bare COLLATE NOCASE";
+    "SELECT count(*) FROM %s WHERE type = 'view' AND name = :bare COLLATE NOCASE ORDER BY 1";
 
 typedef struct reader {
     weir_connection *connection;
@@ -151,7 +151,7 @@ static int keep_type(reader *r, const weir_column_info *info)
 }
 
 /* Asks for no row of the table: a result's columns say what weir makes of each type, domains and arrays too. The order, by
- * nothing, is for engines that stream all they select and warn of streams without an order. */
+ * nothing, is for engines that stream all they select: a stream without an order gives a warning. */
 static int read_types(reader *r)
 {
     weir_buffer sql;

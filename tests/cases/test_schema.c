@@ -368,6 +368,58 @@ static void test_a_failure_takes_back_all_tables(void **state)
     assert_status((int)weir_schema_check(db->engine, NULL, NULL, NULL, &error), WEIR_ARGUMENT);
 }
 
+static void test_engines_of_any_options_serve(void **state)
+{
+    test_database *db = *state;
+    const weir_entity bad = THING("things", "nowhere.id");
+    static const weir_member members[] = { WEIR_COLUMN(thing, id, .primary_key = true), WEIR_COLUMN(thing, size, .sql_type = "no type ( at all") };
+    static const weir_entity wrong = { .name = "thing", .table = "things", .size = sizeof(struct thing), .member_count = 2, .members = members };
+    weir_error error;
+    weir_engine *engine = test_engine(db, WEIR_ENGINE_OPTIONS(.warnings_as_errors = WEIR_ON, .pool_size = 1, .max_overflow = WEIR_ZERO,
+        .pool_timeout_ms = 1000, .execution_options = WEIR_EXECUTION_OPTIONS(.isolation_level = WEIR_AUTOCOMMIT)));
+    assert_status(weir_create_all(engine, ALL(&shelf_entity, &wrong), &error), WEIR_DATABASE);
+    assert_int_equal(tables(db), 0);    /* a transaction all the same */
+    weir_create_all(engine, ALL(&everything_entity), &error);
+    assert_error(&error, WEIR_OK);
+    weir_engine_close(&engine);
+    engine = test_engine(db, WEIR_ENGINE_OPTIONS(.warnings_as_errors = WEIR_ON, .execution_options = WEIR_EXECUTION_OPTIONS(.yield_per = 1)));
+    assert_int_equal(weir_schema_check(engine, ALL(&everything_entity), NULL, NULL, &error), 0);
+    assert_error(&error, WEIR_OK);
+    weir_engine_close(&engine);
+    if (db->postgresql) {
+        assert_status(weir_create_all(db->engine, ALL(&bad), &error), WEIR_PROGRAMMING);
+        assert_contains(error.hint, "add its entity to the list");
+    }
+    weir_engine *closed = db->engine;
+    weir_engine_close(&closed);
+    db->engine = NULL;
+    assert_status(weir_create_all(closed, ALL(&shelf_entity), &error), WEIR_RESOURCE_CLOSED);
+    assert_status((int)weir_schema_check(closed, ALL(&shelf_entity), NULL, NULL, &error), WEIR_RESOURCE_CLOSED);
+    assert_error(&error, WEIR_RESOURCE_CLOSED);
+}
+
+static void test_generated_keys_are_generated(void **state)
+{
+    test_database *db = *state;
+    struct event { int64_t day, id; const char *what; };
+    static const weir_member one[] = { WEIR_COLUMN(event, id, .primary_key = true, .server_generated = true), WEIR_COLUMN(event, what) };
+    static const weir_member both[] = { WEIR_COLUMN(event, day, .primary_key = true),
+                                        WEIR_COLUMN(event, id, .primary_key = true, .server_generated = true), WEIR_COLUMN(event, what) };
+    static const weir_entity single = { .name = "event", .table = "events", .size = sizeof(struct event), .member_count = 2, .members = one };
+    static const weir_entity pair = { .name = "event", .table = "day_events", .size = sizeof(struct event), .member_count = 3, .members = both };
+    weir_error error;
+    create_ok(db, ALL(&single));
+    test_side_run(db, "INSERT INTO events (what) VALUES ('a'), ('b')");
+    test_side_run(db, "INSERT INTO events (id, what) VALUES (77, 'chosen')");
+    assert_int_equal(test_side_int(db, "SELECT sum(id) FROM events"), 80);
+    int status = weir_create_all(db->engine, ALL(&pair), &error);
+    assert_status(status, db->postgresql ? WEIR_OK : WEIR_MAPPING);
+    if (!db->postgresql)
+        assert_contains(error.message, "event.id");
+    else
+        test_side_run(db, "INSERT INTO day_events (day, what) VALUES (1, 'a'), (1, 'b')");
+}
+
 static void test_an_array_needs_a_type(void **state)
 {
     test_database *db = *state;
@@ -531,6 +583,8 @@ int main(void)
         ON_BOTH(test_tables_in_schemas),
         ON_BOTH(test_long_names_of_indexes_stay_different),
         ON_BOTH(test_a_failure_takes_back_all_tables),
+        ON_BOTH(test_engines_of_any_options_serve),
+        ON_BOTH(test_generated_keys_are_generated),
         ON_BOTH(test_an_array_needs_a_type),
         ON_POSTGRESQL(test_dropping_what_others_need_says_so),
         ON_BOTH(test_a_missing_table_is_told),
