@@ -113,7 +113,7 @@ static int hydrate_item(const weir_item_plan *plan, weir_holding *holding, weir_
         *cell = (weir_value){ .type = WEIR_T_NULL };
         return WEIR_OK;
     }
-    uint64_t key;
+    uint64_t key = 0;
     int status = read_key(plan, row, number, &key, error);
     if (status != WEIR_OK)
         return status;

@@ -4,10 +4,10 @@
 
 enum { FIRST_CAPACITY = 64 };
 
+/* Eight keys that follow each other, as streams bring them, lie side by side; such groups lie evenly apart, by the golden ratio. */
 static inline size_t place_of(const weir_identity_map *map, uint64_t key)
 {
-    uint64_t hash = key * UINT64_C(0x9E3779B97F4A7C15);
-    return (size_t)(hash ^ hash >> 32) & map->mask;
+    return (size_t)((key >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> map->shift) << 3 | (key & 7);
 }
 
 static int64_t integer_member(const weir_member *member, const void *object)
@@ -76,6 +76,9 @@ static int resize(weir_mapper *mapper, size_t capacity)
         return WEIR_OUT_OF_MEMORY;
     map->entries = entries;
     map->mask = capacity - 1;
+    map->shift = 64;
+    for (size_t rest = map->mask; rest > 7; rest >>= 1)
+        map->shift--;
     for (size_t i = 0; old.entries && i <= old.mask; i++)
         if (old.entries[i].instance)
             put(map, old.entries[i].key, old.entries[i].instance);

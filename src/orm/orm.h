@@ -60,7 +60,7 @@ typedef struct weir_mapped_relationship {
     const weir_entity *association;         /* of the table between, made by the first load through it */
 } weir_mapped_relationship;
 typedef struct weir_identity_entry { uint64_t key; weir_instance *instance; } weir_identity_entry;
-typedef struct weir_identity_map { weir_identity_entry *entries; size_t mask, count, peak, peak_before; } weir_identity_map;
+typedef struct weir_identity_map { weir_identity_entry *entries; size_t mask, count, peak, peak_before; int shift; } weir_identity_map;
 struct weir_slab_chunk {
     weir_mapper     *mapper;
     weir_slab_chunk *next, *previous;       /* of all chunks of the slab */
