@@ -142,7 +142,7 @@ static int load_group(job *j, size_t first, size_t count)
     weir_stmt_free(&stmt);
     int status = weir_result_error(result)->status;
     if (status != WEIR_OK)
-        weir_error_keep(work->error, weir_result_error(result));
+        *work->error = *weir_result_error(result);
     else
         status = read_rows(j, result);
     if (status == WEIR_OK && (status = weir_load_keep_result(work, result)) == WEIR_OK)
