@@ -161,6 +161,59 @@ static void test_what_is_created_fits_every_member_type(void **state)
     assert_int_equal(tables(db), 0);
 }
 
+/* Writes a row of values at the edges into a created table, as parameters, and reads the instance. */
+static void test_created_tables_keep_values_exactly(void **state)
+{
+    test_database *db = *state;
+    static const char digits[] = "-12345678901234567890.12345678901234567890";
+    const weir_uuid uuid = { { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255 } };
+    create_ok(db, ALL(&everything_entity));
+    weir_stmt *insert = weir_sql("INSERT INTO everything (truth, small, medium, large, narrow, wide, cstr, text, blob, exact, date, time, timetz, "
+                                 "local, instant, span, uuid, code, mood, opt_large, opt_instant) VALUES (:truth, -32768, -2147483648, :large, 0.5, :wide, "
+                                 ":cstr, '', :blob, :exact, :date, :time, :timetz, :local, :instant, :span, :uuid, '12345678', 'happy', :large, :instant)");
+    WEIR_BIND(insert, "truth", (bool)true);
+    WEIR_BIND(insert, "large", INT64_MIN);
+    WEIR_BIND(insert, "wide", 0.1);
+    WEIR_BIND(insert, "cstr", "1e5");
+    weir_bind(insert, "blob", weir_value_blob((weir_blob){ "\0x", 2 }));
+    weir_bind(insert, "exact", weir_value_numeric((weir_numeric){ digits, sizeof digits - 1 }));
+    weir_bind(insert, "date", weir_value_date((weir_date){ -1 }));
+    weir_bind(insert, "time", weir_value_time((weir_time){ 1 }));
+    weir_bind(insert, "timetz", weir_value_timetz((weir_timetz){ 3600000000, -3600 }));
+    weir_bind(insert, "local", weir_value_timestamp((weir_timestamp){ 1714566600250000 }));
+    weir_bind(insert, "instant", weir_value_timestamptz((weir_timestamptz){ -1 }));
+    weir_bind(insert, "span", weir_value_interval((weir_interval){ .usec = -1, .days = 2, .months = 14 }));
+    weir_bind(insert, "uuid", weir_value_uuid(uuid));
+    weir_connection *connection = weir_engine_begin(db->engine);
+    weir_result *result = weir_connection_execute(connection, insert, NULL);
+    close_result_ok(&result);
+    weir_stmt_free(&insert);
+    close_connection_ok(&connection);
+
+    weir_session *session = weir_session_open(db->engine);
+    struct everything *row = WEIR_GET(everything, session, 1);
+    assert_error(weir_session_error(session), WEIR_OK);
+    assert_non_null(row);
+    assert_true(row->truth && row->small == -32768 && row->medium == INT32_MIN && row->large == INT64_MIN);
+    assert_true(row->narrow == 0.5f && row->wide == 0.1);
+    assert_string_equal(row->cstr, "1e5");
+    assert_true(row->text.ptr && row->text.len == 0 && row->blob.len == 2);
+    assert_int_equal(row->exact.len, sizeof digits - 1);
+    assert_memory_equal(row->exact.ptr, digits, row->exact.len);
+    assert_null(row->array);
+    assert_int_equal(row->date.days, -1);
+    assert_int_equal(row->time.usec, 1);
+    assert_true(row->timetz.usec == 3600000000 && row->timetz.offset == -3600);
+    assert_int_equal(row->local.usec, 1714566600250000);
+    assert_int_equal(row->instant.usec, -1);
+    assert_true(row->span.usec == -1 && row->span.days == 2 && row->span.months == 14);
+    assert_memory_equal(&row->uuid, &uuid, sizeof uuid);
+    assert_string_equal(row->code, "12345678");
+    assert_int_equal(row->mood, MOOD_HAPPY);
+    assert_true(row->opt_large.present && row->opt_large.value == INT64_MIN && row->opt_instant.value.usec == -1 && !row->opt_date.present);
+    assert_status(weir_session_close(&session), WEIR_OK);
+}
+
 static void test_types_are_those_of_the_table_of_types(void **state)
 {
     test_database *db = *state;
@@ -571,6 +624,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_what_is_created_fits_every_member_type),
+        ON_BOTH(test_created_tables_keep_values_exactly),
         ON_BOTH(test_types_are_those_of_the_table_of_types),
         ON_BOTH(test_null_is_where_the_c_type_has_it),
         ON_BOTH(test_keys_indexes_and_uniques_are_made),
