@@ -89,9 +89,27 @@ static void write_locked_name(weir_renderer *r, const weir_entity *entity, const
         weir_identifier_append(r->text, weir_table_without_schema(entity->table));
 }
 
+static bool is_optional(const weir_scope *scope, size_t element)
+{
+    for (size_t i = 0; i < scope->stmt->tree->join_count; i++)
+        if (scope->joins[i].target == element)
+            return scope->joins[i].join->kind != WEIR_JOIN_INNER;
+    return false;
+}
+
+static bool write_locked_element(weir_renderer *r, const weir_scope *scope, size_t element, bool more)
+{
+    const weir_element *from = &scope->froms[element];
+    if (from->correlated || is_optional(scope, element) || (from->source && from->source->kind == WEIR_SOURCE_CTE))
+        return false;
+    weir_buffer_text(r->text, more ? ", " : " OF ");
+    write_locked_name(r, from->entity, from->source);
+    return true;
+}
+
 static void write_locked_names(weir_renderer *r, const weir_scope *scope, const weir_lock_options *lock)
 {
-    size_t written = 0;
+    size_t written = 0, named = 0;
     for (size_t i = 0; lock->of && lock->of[i]; i++) {
         bool before = false;
         for (size_t k = 0; k < i; k++)
@@ -103,12 +121,8 @@ static void write_locked_names(weir_renderer *r, const weir_scope *scope, const 
         write_locked_name(r, lock->of[i]->entity, lock->of[i]->source);
     }
     /* What joined loads add is optional, and PostgreSQL locks nothing optional. */
-    for (size_t i = 0; !written && scope->eager_count && !scope->wrapper && i < scope->from_count; i++) {
-        if (scope->froms[i].joined || scope->froms[i].correlated)
-            continue;
-        weir_buffer_text(r->text, i ? ", " : " OF ");
-        write_locked_name(r, scope->froms[i].entity, scope->froms[i].source);
-    }
+    for (size_t i = 0; !written && scope->eager_count && !scope->wrapper && i < scope->from_count; i++)
+        named += write_locked_element(r, scope, i, named);
 }
 
 static void write_lock(weir_renderer *r, const weir_scope *scope, const weir_lock_options *lock)

@@ -2,12 +2,18 @@
 #include "sql/render.h"
 #include <string.h>
 
+/* Two entities may map one table. */
+static bool same_table(const weir_entity *a, const weir_entity *b)
+{
+    return a == b || (a && b && a->table && b->table && !strcmp(a->table, b->table));
+}
+
 size_t weir_from_find(const weir_scope *scope, const weir_entity *entity, const weir_source *source)
 {
     const void *identity = weir_source_identity(source);
     for (size_t i = 0; i < scope->from_count; i++) {
         const weir_element *from = &scope->froms[i];
-        if (source ? weir_source_identity(from->source) == identity : !from->source && from->entity == entity)
+        if (source ? weir_source_identity(from->source) == identity : !from->source && same_table(from->entity, entity))
             return i;
     }
     return SIZE_MAX;
@@ -84,7 +90,7 @@ static void add_target(weir_renderer *r, weir_scope *scope, weir_linked *linked)
         entity = member->target;
     }
     if (weir_from_find(scope, entity, source) != SIZE_MAX ||
-        (linked->relationship.parent == entity && entity && !source && !target->source)) {
+        (entity && !source && linked->relationship.parent && !target->source && same_table(linked->relationship.parent, entity))) {
         refuse_twice(r, entity, source);
         return;
     }

@@ -19,6 +19,8 @@ struct tag { int64_t id; const char *label; };
 struct invoice { int64_t id, tenant_id; };
 struct pair { int64_t a; const char *b; };
 struct odd { int64_t id, select; };
+struct short_order { int64_t id; const char *state; };
+WEIR_ENTITY(short_order, "orders", WEIR_COLUMN(short_order, id, .primary_key = true), WEIR_COLUMN(short_order, state));
 WEIR_ENTITY(order, "orders", WEIR_COLUMN(order, id, .primary_key = true), WEIR_COLUMN(order, tenant_id), WEIR_COLUMN(order, amount_cents),
             WEIR_COLUMN(order, state), WEIR_HAS_MANY(order, lines, line, order_id, .order_by = "quantity DESC, id"),
             WEIR_MANY_TO_MANY(order, tags, tag, "order_tags", "order_id", "tag_id"));
@@ -499,6 +501,51 @@ static void test_contiguous_loads_want_the_key_first(void **state)
     refused(&weir_dialect_postgresql, WEIR_INVALID_REQUEST, "primary key first");
 }
 
+static void test_joined_loads_of_an_alias_nested_and_through_an_association(void **state)
+{
+    (void)state;
+    weir_source *old = weir_alias(&line_entity, "old");
+    stmt = weir_select_columns(WEIR_COL(invoice, id), WEIR_ALIAS_OF(old, line));
+    weir_join_on(stmt, WEIR_ALIAS_OF(old, line), WEIR_EQ(WEIR_SCOL(old, line, id), WEIR_COL(invoice, id)));
+    weir_joinedload(stmt, WEIR_SCOL(old, line, order), WEIR_COL(order, tags));
+    weir_with_for_update(stmt, NULL);
+    weir_source_free(&old);
+    is_text(&weir_dialect_postgresql,
+            "SELECT invoices.id, old.id AS id_1, old.order_id, old.quantity, order_1.id AS id_2, order_1.tenant_id, order_1.amount_cents, order_1.state, "
+            "tag_1.id AS id_3, tag_1.label FROM invoices JOIN order_lines AS old ON old.id = invoices.id "
+            "LEFT OUTER JOIN orders AS order_1 ON old.order_id = order_1.id "
+            "LEFT OUTER JOIN (order_tags AS order_tags_1 JOIN app.tags AS tag_1 ON order_tags_1.tag_id = tag_1.id) ON order_1.id = order_tags_1.order_id "
+            "FOR UPDATE OF old, invoices");
+    assert_int_equal(compiled.shape->item_count, 4);
+    assert_int_equal(compiled.shape->items[2].parent_item, 1);
+    assert_int_equal(compiled.shape->items[3].parent_item, 2);
+    assert_int_equal(compiled.shape->items[3].first_column, 8);
+    assert_string_equal(compiled.shape->joined_name, "order.tags");
+}
+
+static void test_two_entities_of_one_table_are_one_element(void **state)
+{
+    (void)state;
+    stmt = weir_select_columns(WEIR_COL(order, id), WEIR_COL(short_order, state));
+    becomes("SELECT orders.id, orders.state FROM orders", NULL);
+    weir_join_on(stmt, WEIR_ENTITY_OF(short_order), WEIR_EQ(WEIR_COL(order, id), WEIR_COL(short_order, id)));
+    refused(&weir_dialect_postgresql, WEIR_INVALID_REQUEST, "names nothing but the join's target");
+}
+
+static void test_nesting_has_a_limit(void **state)
+{
+    (void)state;
+    static weir_expr chain[1000];
+    static const weir_expr *arguments[1000][2];
+    for (size_t i = 0; i < 1000; i++) {
+        arguments[i][0] = i ? &chain[i - 1] : WEIR_COL(order, id);
+        chain[i] = (weir_expr){ .op = WEIR_OP_NEGATE, .args = arguments[i] };
+    }
+    stmt = weir_select_columns(WEIR_COL(order, id));
+    weir_where(stmt, WEIR_EQ(&chain[999], 1));
+    assert_int_not_equal(weir_stmt_compile(stmt, &weir_dialect_postgresql, &arena, &compiled, &error), WEIR_OK);
+}
+
 /* ---- the rest ---- */
 
 static void test_an_entity_from_text(void **state)
@@ -583,7 +630,8 @@ int main(void)
         TEST(test_subqueries_correlate), TEST(test_ctes_and_subqueries_stand_once), TEST(test_unions), TEST(test_case_189_a_cartesian_product_is_told),
         TEST(test_case_178_locks), TEST(test_case_045_a_joined_to_one), TEST(test_case_046_disabled_eager_loads),
         TEST(test_case_047_a_joined_collection_in_its_order), TEST(test_case_048_a_limit_counts_parents), TEST(test_contiguous_loads_want_the_key_first),
-        TEST(test_an_entity_from_text), TEST(test_the_text_for_reading),
+        TEST(test_joined_loads_of_an_alias_nested_and_through_an_association), TEST(test_two_entities_of_one_table_are_one_element),
+        TEST(test_nesting_has_a_limit), TEST(test_an_entity_from_text), TEST(test_the_text_for_reading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
