@@ -27,7 +27,8 @@ WEIR_ENTITY(order, "orders",
 
 static void process_line(const struct order *order, const struct order_line *line)
 {
-    printf("order %" PRId64 ", line %" PRId64 ": %" PRId64 " of product %" PRId64 "\n", order->id, line->id, line->quantity, line->product_id);
+    printf("order %" PRId64 ", line %" PRId64 ": %" PRId64 " of product %" PRId64 "\n", order->id, line->id, line->quantity,
+           line->product_id);
 }
 
 static int orders_with_lines(weir_session *session)

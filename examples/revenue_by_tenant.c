@@ -22,7 +22,8 @@ static void record_revenue(int64_t tenant_id, int64_t revenue)
 
 static int revenue_by_tenant(weir_session *session)
 {
-    weir_stmt *query = weir_select_columns(WEIR_COL(invoice, tenant_id), WEIR_LABEL(WEIR_SUM(WEIR_COL(invoice, total_cents)), "revenue"));
+    weir_stmt *query =
+        weir_select_columns(WEIR_COL(invoice, tenant_id), WEIR_LABEL(WEIR_SUM(WEIR_COL(invoice, total_cents)), "revenue"));
     weir_group_by(query, WEIR_COL(invoice, tenant_id));
     weir_order_by(query, WEIR_COL(invoice, tenant_id));
     weir_yield_per(query, 500);

@@ -38,7 +38,8 @@ static int stream_and_evict(weir_session *session, size_t batch_size)
     weir_stmt_free(&query);
     int status = weir_result_close(&result);
     if (status == WEIR_OK)
-        printf("%" PRId64 " invoices, %" PRId64 " cents, %zu left in the session\n", invoices_seen, cents_seen, weir_session_count(session));
+        printf("%" PRId64 " invoices, %" PRId64 " cents, %zu left in the session\n", invoices_seen, cents_seen,
+               weir_session_count(session));
     return status;
 }
 

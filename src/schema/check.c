@@ -26,9 +26,10 @@ typedef struct wanted {
     bool               not_null;
 } wanted;
 
-static void report(checker *c, weir_difference_kind kind, const weir_entity *entity, const weir_member *member, const char *format, ...)
-    WEIR_PRINTF_(5, 6);
-static void report(checker *c, weir_difference_kind kind, const weir_entity *entity, const weir_member *member, const char *format, ...)
+static void report(checker *c, weir_difference_kind kind, const weir_entity *entity, const weir_member *member,
+                   const char *format, ...) WEIR_PRINTF_(5, 6);
+static void report(checker *c, weir_difference_kind kind, const weir_entity *entity, const weir_member *member,
+                   const char *format, ...)
 {
     char message[1024];
     weir_difference difference = { .kind = kind, .entity = entity, .member = member };
@@ -42,7 +43,7 @@ static void report(checker *c, weir_difference_kind kind, const weir_entity *ent
         c->fn(&difference, c->context);
 }
 
-/* ---- columns --------------------------------------------------------------------------------------------------------------- */
+/* ---- columns ---------------------------------------------------------------------------------------------- */
 static void check_column(checker *c, const weir_live_table *live, const wanted *w)
 {
     char c_type[64];
@@ -57,14 +58,16 @@ static void check_column(checker *c, const weir_live_table *live, const wanted *
     int kind = weir_schema_compare(w->typed, &column->info, c->postgresql, &why);
     declared = *column->info.database_type ? column->info.database_type : "of no declared type";
     if (kind)
-        report(c, (weir_difference_kind)kind, w->entity, w->member, "%s.%s is %s, the member %s.%s is %s%s", w->table, w->column, declared,
-               w->entity->name, w->member->name, c_type, why);
+        report(c, (weir_difference_kind)kind, w->entity, w->member, "%s.%s is %s, the member %s.%s is %s%s", w->table, w->column,
+               declared, w->entity->name, w->member->name, c_type, why);
     if (w->not_null && !column->not_null && !live->view)
-        report(c, WEIR_NULLABLE_COLUMN, w->entity, w->member, "%s.%s can be NULL, the member %s.%s (%s) cannot: ALTER it to NOT NULL, or map "
-               "it with a type that has NULL", w->table, w->column, w->entity->name, w->member->name, c_type);
+        report(c, WEIR_NULLABLE_COLUMN, w->entity, w->member,
+               "%s.%s can be NULL, the member %s.%s (%s) cannot: ALTER it to NOT NULL, or map "
+               "it with a type that has NULL",
+               w->table, w->column, w->entity->name, w->member->name, c_type);
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------------------- */
 static void append_name(char *list, size_t size, const char *name)
 {
     size_t length = strlen(list);
@@ -89,13 +92,14 @@ static void check_key(checker *c, const weir_live_table *live, const weir_entity
     if (live->view || (keys == matching && keys == weir_entity_key_count(entity)))
         return;
     if (keys == 0)
-        report(c, WEIR_KEY_DIFFERS, entity, NULL, "%s has no primary key, that of %s is (%s)", entity->table, entity->name, mapped);
-    else
-        report(c, WEIR_KEY_DIFFERS, entity, NULL, "the primary key of %s is (%s), that of %s is (%s)", entity->table, found, entity->name,
+        report(c, WEIR_KEY_DIFFERS, entity, NULL, "%s has no primary key, that of %s is (%s)", entity->table, entity->name,
                mapped);
+    else
+        report(c, WEIR_KEY_DIFFERS, entity, NULL, "the primary key of %s is (%s), that of %s is (%s)", entity->table, found,
+               entity->name, mapped);
 }
 
-/* ---- association tables -------------------------------------------------------------------------------------------------------- */
+/* ---- association tables ----------------------------------------------------------------------------------- */
 static int check_association(checker *c, const weir_entity *entity, const weir_member *member)
 {
     weir_relationship between;
@@ -106,18 +110,20 @@ static int check_association(checker *c, const weir_entity *entity, const weir_m
         weir_live_table_read(c->connection, c->postgresql, member->association, &c->arena, &live, c->error) != WEIR_OK)
         return c->error->status;
     if (!live.exists) {
-        report(c, WEIR_TABLE_MISSING, entity, member, "the table %s of the relationship %s.%s does not exist", member->association,
-               entity->name, member->name);
+        report(c, WEIR_TABLE_MISSING, entity, member, "the table %s of the relationship %s.%s does not exist",
+               member->association, entity->name, member->name);
         return WEIR_OK;
     }
     for (size_t i = 0; i < between.pair_count; i++) {
-        check_column(c, &live, &(wanted){ entity, member, between.local[i], member->association, member->association_local[i], false });
-        check_column(c, &live, &(wanted){ entity, member, between.remote[i], member->association, member->association_remote[i], false });
+        check_column(c, &live,
+                     &(wanted){ entity, member, between.local[i], member->association, member->association_local[i], false });
+        check_column(c, &live,
+                     &(wanted){ entity, member, between.remote[i], member->association, member->association_remote[i], false });
     }
     return WEIR_OK;
 }
 
-/* ---- entities -------------------------------------------------------------------------------------------------------------------- */
+/* ---- entities --------------------------------------------------------------------------------------------- */
 static int check_entity(checker *c, const weir_entity *entity)
 {
     weir_live_table live;
@@ -157,7 +163,8 @@ static int check_all(checker *c, weir_engine *engine, const weir_entity *const *
     return status;
 }
 
-int64_t weir_schema_check(weir_engine *engine, const weir_entity *const *entities, weir_difference_fn fn, void *context, weir_error *error)
+int64_t weir_schema_check(weir_engine *engine, const weir_entity *const *entities, weir_difference_fn fn, void *context,
+                          weir_error *error)
 {
     weir_error unread;
     checker c = { .fn = fn, .context = context, .error = error ? error : &unread };

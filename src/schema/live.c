@@ -44,7 +44,7 @@ static char *keep(reader *r, const char *text, size_t length)
     return copy;
 }
 
-/* ---- the catalog ------------------------------------------------------------------------------------------------------------ */
+/* ---- the catalog ------------------------------------------------------------------------------------------ */
 /* Binds those of the names that the text asks for. Nothing is left prepared: a table may change before the next look. */
 static weir_result *ask(reader *r, const char *sql)
 {
@@ -123,7 +123,7 @@ static int ask_whether_view(reader *r)
     return r->error->status;
 }
 
-/* ---- types ------------------------------------------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------------------------ */
 static void lower(char *text)
 {
     for (; *text; text++)
@@ -170,7 +170,7 @@ static int read_types(reader *r)
     return finish(r, &result);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the whole -------------------------------------------------------------------------------------------- */
 int weir_live_table_read(weir_connection *connection, bool postgresql, const char *name, weir_arena *arena, weir_live_table *out,
                          weir_error *error)
 {

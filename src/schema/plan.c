@@ -14,7 +14,7 @@ static void *take(weir_schema_plan *plan, size_t size, weir_error *error)
     return block;
 }
 
-/* ---- tables and columns ---------------------------------------------------------------------------------------------------- */
+/* ---- tables and columns ----------------------------------------------------------------------------------- */
 weir_schema_table *weir_schema_plan_find(const weir_schema_plan *plan, const char *name, size_t length)
 {
     for (weir_schema_table *table = plan->tables; table; table = table->next)
@@ -46,8 +46,8 @@ static weir_schema_column *find_column(const weir_schema_table *table, const cha
     return column;
 }
 
-static weir_schema_column *add_column(weir_schema_plan *plan, weir_schema_table *table, const char *name, const weir_member *member,
-                                      weir_error *error)
+static weir_schema_column *add_column(weir_schema_plan *plan, weir_schema_table *table, const char *name,
+                                      const weir_member *member, weir_error *error)
 {
     weir_schema_column *column = take(plan, sizeof *column, error);
     if (!column)
@@ -90,7 +90,7 @@ static int add_entity(weir_schema_plan *plan, const weir_entity *entity, weir_er
     return status;
 }
 
-/* ---- foreign keys ---------------------------------------------------------------------------------------------------------- */
+/* ---- foreign keys ----------------------------------------------------------------------------------------- */
 static weir_schema_reference *add_reference(weir_schema_plan *plan, weir_schema_table *table, const char *to, size_t count,
                                             weir_error *error)
 {
@@ -117,7 +117,8 @@ static bool is_composite(const weir_schema_table *table, const weir_schema_table
     for (const weir_schema_column *column = to ? to->columns : NULL; column; column = column->next) {
         size_t named = 0;
         for (const weir_schema_column *near = table->columns; near; near = near->next)
-            named += same_table(key, near->member->foreign_key) && !strcmp(strrchr(near->member->foreign_key, '.') + 1, column->name);
+            named +=
+                same_table(key, near->member->foreign_key) && !strcmp(strrchr(near->member->foreign_key, '.') + 1, column->name);
         if (named != (column->key ? 1 : 0))
             return false;
         found += named;
@@ -130,8 +131,8 @@ static int refer(weir_schema_plan *plan, weir_schema_table *table, const weir_sc
     const char *key = column->member->foreign_key, *point = strrchr(key, '.');
     weir_schema_table *to = weir_schema_plan_find(plan, key, (size_t)(point - key));
     if (to && !find_column(to, point + 1))
-        return weir_error_set(error, WEIR_MAPPING, "%s.%s: its foreign key \"%s\" names a column that %s does not map", table->owner,
-                              column->member->name, key, to->owner);
+        return weir_error_set(error, WEIR_MAPPING, "%s.%s: its foreign key \"%s\" names a column that %s does not map",
+                              table->owner, column->member->name, key, to->owner);
     bool composite = is_composite(table, to, key);
     for (const weir_schema_column *first = table->columns; composite && first != column; first = first->next)
         if (same_table(key, first->member->foreign_key))
@@ -159,10 +160,10 @@ static int refer_all(weir_schema_plan *plan, weir_error *error)
     return WEIR_OK;
 }
 
-/* ---- association tables ------------------------------------------------------------------------------------------------------ */
+/* ---- association tables ----------------------------------------------------------------------------------- */
 /* One side's columns; they refer to its entity when they hold its whole key. */
-static int add_side(weir_schema_plan *plan, weir_schema_table *table, const weir_entity *entity, const weir_member *const *members,
-                    const char *const *names, size_t count, weir_error *error)
+static int add_side(weir_schema_plan *plan, weir_schema_table *table, const weir_entity *entity,
+                    const weir_member *const *members, const char *const *names, size_t count, weir_error *error)
 {
     bool whole_key = count == weir_entity_key_count(entity);
     for (size_t i = 0; i < count; i++) {
@@ -198,7 +199,8 @@ static int add_association(weir_schema_plan *plan, const weir_entity *entity, co
     if (!table)
         return error->status;
     status = add_side(plan, table, entity, between.local, member->association_local, between.pair_count, error);
-    return status ? status : add_side(plan, table, between.target, between.remote, member->association_remote, between.pair_count, error);
+    return status ? status
+                  : add_side(plan, table, between.target, between.remote, member->association_remote, between.pair_count, error);
 }
 
 static int add_associations(weir_schema_plan *plan, const weir_entity *entity, weir_error *error)
@@ -210,7 +212,7 @@ static int add_associations(weir_schema_plan *plan, const weir_entity *entity, w
     return status;
 }
 
-/* ---- the order --------------------------------------------------------------------------------------------------------------- */
+/* ---- the order -------------------------------------------------------------------------------------------- */
 static bool is_ready(const weir_schema_plan *plan, const weir_schema_table *table)
 {
     for (const weir_schema_reference *reference = table->references; reference; reference = reference->next) {
@@ -247,7 +249,7 @@ static int place_all(weir_schema_plan *plan, weir_error *error)
     return plan->order ? WEIR_OK : error->status;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------------------------- */
+/* ---- the whole -------------------------------------------------------------------------------------------- */
 int weir_schema_plan_make(weir_schema_plan *plan, const weir_entity *const *entities, weir_error *error)
 {
     int status = WEIR_OK;

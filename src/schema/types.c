@@ -85,7 +85,7 @@ int weir_schema_sql_type(const char *owner, const weir_member *member, bool post
     return WEIR_OK;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------------------------------ */
+/* ---- comparing -------------------------------------------------------------------------------------------- */
 /* The n of varchar(n); 0: none. */
 static size_t declared_length(const weir_column_info *live, bool postgresql)
 {

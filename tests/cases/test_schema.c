@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- entities ---------------------------------------------------------------------------------------------------------- */
+/* ---- entities --------------------------------------------------------------------------------------------- */
 enum mood { MOOD_SAD, MOOD_HAPPY };
 static const char *const mood_names[] = { "sad", "happy" };
 struct everything {
@@ -91,7 +91,7 @@ WEIR_ENTITY(total, NULL, WEIR_COLUMN(total, sum));
 
 #define ALL(...) ((const weir_entity *const[]){ __VA_ARGS__, NULL })
 
-/* ---- help ---------------------------------------------------------------------------------------------------------------- */
+/* ---- help ------------------------------------------------------------------------------------------------- */
 typedef struct found { size_t count; weir_difference items[48]; } found;
 
 static void keep_difference(const weir_difference *difference, void *context)
@@ -138,8 +138,9 @@ static void drop_ok(test_database *db, const weir_entity *const *entities)
 
 static int64_t tables(test_database *db)
 {
-    return test_side_int(db, db->postgresql ? "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-                                            : "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
+    return test_side_int(db, db->postgresql
+                                 ? "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+                                 : "SELECT count(*) FROM sqlite_master WHERE type = 'table'");
 }
 
 /* The status of a statement; the transaction it was in is rolled back. */
@@ -151,7 +152,7 @@ static int try_sql(test_database *db, const char *sql)
     return matched < 0 ? (int)matched : closed;
 }
 
-/* ---- creating --------------------------------------------------------------------------------------------------------------- */
+/* ---- creating --------------------------------------------------------------------------------------------- */
 static void test_what_is_created_fits_every_member_type(void **state)
 {
     test_database *db = *state;
@@ -168,9 +169,10 @@ static void test_created_tables_keep_values_exactly(void **state)
     static const char digits[] = "-12345678901234567890.12345678901234567890";
     const weir_uuid uuid = { { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255 } };
     create_ok(db, ALL(&everything_entity));
-    weir_stmt *insert = weir_sql("INSERT INTO everything (truth, small, medium, large, narrow, wide, cstr, text, blob, exact, date, time, timetz, "
-                                 "local, instant, span, uuid, code, mood, opt_large, opt_instant) VALUES (:truth, -32768, -2147483648, :large, 0.5, :wide, "
-                                 ":cstr, '', :blob, :exact, :date, :time, :timetz, :local, :instant, :span, :uuid, '12345678', 'happy', :large, :instant)");
+    weir_stmt *insert = weir_sql(
+        "INSERT INTO everything (truth, small, medium, large, narrow, wide, cstr, text, blob, exact, date, time, timetz, "
+        "local, instant, span, uuid, code, mood, opt_large, opt_instant) VALUES (:truth, -32768, -2147483648, :large, 0.5, :wide, "
+        ":cstr, '', :blob, :exact, :date, :time, :timetz, :local, :instant, :span, :uuid, '12345678', 'happy', :large, :instant)");
     WEIR_BIND(insert, "truth", (bool)true);
     WEIR_BIND(insert, "large", INT64_MIN);
     WEIR_BIND(insert, "wide", 0.1);
@@ -210,7 +212,8 @@ static void test_created_tables_keep_values_exactly(void **state)
     assert_memory_equal(&row->uuid, &uuid, sizeof uuid);
     assert_string_equal(row->code, "12345678");
     assert_int_equal(row->mood, MOOD_HAPPY);
-    assert_true(row->opt_large.present && row->opt_large.value == INT64_MIN && row->opt_instant.value.usec == -1 && !row->opt_date.present);
+    assert_true(row->opt_large.present && row->opt_large.value == INT64_MIN && row->opt_instant.value.usec == -1 &&
+                !row->opt_date.present);
     assert_status(weir_session_close(&session), WEIR_OK);
 }
 
@@ -230,9 +233,12 @@ static void test_types_are_those_of_the_table_of_types(void **state)
     char sql[300], text[80];
     create_ok(db, ALL(&everything_entity));
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        snprintf(sql, sizeof sql, db->postgresql
-                 ? "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'everything'::regclass AND attname = '%s'"
-                 : "SELECT lower(type) FROM pragma_table_info('everything') WHERE name = '%s'", wanted[i].column);
+        snprintf(
+            sql, sizeof sql,
+            db->postgresql
+                ? "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'everything'::regclass AND attname = '%s'"
+                : "SELECT lower(type) FROM pragma_table_info('everything') WHERE name = '%s'",
+            wanted[i].column);
         assert_string_equal(test_side_text(db, sql, text, sizeof text), db->postgresql ? wanted[i].postgresql : wanted[i].sqlite);
     }
 }
@@ -244,9 +250,13 @@ static void test_null_is_where_the_c_type_has_it(void **state)
     assert_int_equal(test_side_int(db, db->postgresql
         ? "SELECT count(*) FROM pg_attribute WHERE attrelid = 'everything'::regclass AND attnum > 0 AND NOT attnotnull"
         : "SELECT count(*) FROM pragma_table_info('everything') WHERE NOT \"notnull\" AND NOT pk"), 16);
-    assert_int_equal(test_side_int(db, db->postgresql
-        ? "SELECT count(*) FROM pg_attribute WHERE attrelid = 'everything'::regclass AND attname IN ('cstr', 'exact', 'opt_uuid') AND NOT attnotnull"
-        : "SELECT count(*) FROM pragma_table_info('everything') WHERE name IN ('cstr', 'exact', 'opt_uuid') AND NOT \"notnull\""), 3);
+    assert_int_equal(
+        test_side_int(
+            db,
+            db->postgresql
+                ? "SELECT count(*) FROM pg_attribute WHERE attrelid = 'everything'::regclass AND attname IN ('cstr', 'exact', 'opt_uuid') AND NOT attnotnull"
+                : "SELECT count(*) FROM pragma_table_info('everything') WHERE name IN ('cstr', 'exact', 'opt_uuid') AND NOT \"notnull\""),
+        3);
 }
 
 static void test_keys_indexes_and_uniques_are_made(void **state)
@@ -255,7 +265,8 @@ static void test_keys_indexes_and_uniques_are_made(void **state)
     char sql[256];
     create_ok(db, ALL(&everything_entity));
     assert_int_equal(test_side_int(db, db->postgresql ? "SELECT count(*) FROM pg_indexes WHERE indexname = 'ix_everything_large'"
-                                                      : "SELECT count(*) FROM sqlite_master WHERE name = 'ix_everything_large'"), 1);
+                                                      : "SELECT count(*) FROM sqlite_master WHERE name = 'ix_everything_large'"),
+                     1);
     assert_int_equal(test_side_int(db, db->postgresql
         ? "SELECT count(*) FROM pg_constraint WHERE conrelid = 'everything'::regclass AND contype = 'u'"
         : "SELECT count(*) FROM pragma_index_list('everything') WHERE \"unique\" AND origin = 'u'"), 1);
@@ -268,8 +279,8 @@ static void test_keys_indexes_and_uniques_are_made(void **state)
 static void test_creating_twice_changes_nothing(void **state)
 {
     test_database *db = *state;
-    const weir_entity *const *all = ALL(&everything_entity, &book_entity, &shelf_entity, &department_entity, &employee_entity, &item_entity,
-                                        &label_entity, &total_entity);
+    const weir_entity *const *all = ALL(&everything_entity, &book_entity, &shelf_entity, &department_entity, &employee_entity,
+                                        &item_entity, &label_entity, &total_entity);
     create_ok(db, all);
     int64_t count = tables(db);
     assert_int_equal(count, 8);
@@ -307,12 +318,18 @@ static void test_cycles_are_closed_once_all_tables_are_there(void **state)
 {
     test_database *db = *state;
     create_ok(db, ALL(&department_entity, &employee_entity));
-    assert_int_equal(test_side_int(db, db->postgresql
-        ? "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid IN ('departments'::regclass, 'employees'::regclass)"
-        : "SELECT (SELECT count(*) FROM pragma_foreign_key_list('departments')) + (SELECT count(*) FROM pragma_foreign_key_list('employees'))"), 3);
+    assert_int_equal(
+        test_side_int(
+            db,
+            db->postgresql
+                ? "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND conrelid IN ('departments'::regclass, 'employees'::regclass)"
+                : "SELECT (SELECT count(*) FROM pragma_foreign_key_list('departments')) + (SELECT count(*) FROM pragma_foreign_key_list('employees'))"),
+        3);
     if (db->postgresql)
         assert_status(try_sql(db, "INSERT INTO departments VALUES (1, 99)"), WEIR_INTEGRITY);
-    test_side_run(db, "INSERT INTO departments VALUES (1, NULL); INSERT INTO employees VALUES (7, 1, 7); UPDATE departments SET head_id = 7");
+    test_side_run(
+        db,
+        "INSERT INTO departments VALUES (1, NULL); INSERT INTO employees VALUES (7, 1, 7); UPDATE departments SET head_id = 7");
     drop_ok(db, ALL(&department_entity, &employee_entity));
     assert_int_equal(tables(db), 0);
 }
@@ -321,9 +338,12 @@ static void test_a_cycle_with_rows_is_dropped_where_foreign_keys_are_enforced(vo
 {
     test_database *db = *state;
     weir_error error;
-    weir_engine *strict = test_engine(db, WEIR_ENGINE_OPTIONS(.connect_args = (const char *const[]){ "foreign_keys", "on", NULL }));
+    weir_engine *strict =
+        test_engine(db, WEIR_ENGINE_OPTIONS(.connect_args = (const char *const[]){ "foreign_keys", "on", NULL }));
     create_ok(db, ALL(&department_entity, &employee_entity));
-    test_side_run(db, "INSERT INTO departments VALUES (1, NULL); INSERT INTO employees VALUES (7, 1, 7); UPDATE departments SET head_id = 7");
+    test_side_run(
+        db,
+        "INSERT INTO departments VALUES (1, NULL); INSERT INTO employees VALUES (7, 1, 7); UPDATE departments SET head_id = 7");
     weir_drop_all(strict, ALL(&department_entity, &employee_entity), &error);
     assert_error(&error, WEIR_OK);
     assert_int_equal(tables(db), 0);
@@ -336,7 +356,9 @@ static void test_odd_names_are_quoted(void **state)
     create_ok(db, ALL(&odd_entity));
     create_ok(db, ALL(&odd_entity));
     assert_fits(db, ALL(&odd_entity));
-    test_side_run(db, "INSERT INTO \"Odd \"\"table\"\"; DROP TABLE x :y\" (\"select\", \"a \"\"b\"\"' :c -- d\", \"order\") VALUES (1, 2, 3)");
+    test_side_run(
+        db,
+        "INSERT INTO \"Odd \"\"table\"\"; DROP TABLE x :y\" (\"select\", \"a \"\"b\"\"' :c -- d\", \"order\") VALUES (1, 2, 3)");
     drop_ok(db, ALL(&odd_entity));
     assert_int_equal(tables(db), 0);
 }
@@ -355,7 +377,7 @@ static void test_association_tables_have_both_keys(void **state)
     assert_int_equal(tables(db), 0);
 }
 
-/* ---- schemas ------------------------------------------------------------------------------------------------------------------ */
+/* ---- schemas ---------------------------------------------------------------------------------------------- */
 struct thing { int64_t id, size; };
 #define THING(table_, parent_)                                                                                              \
     { .name = "thing", .table = table_, .size = sizeof(struct thing), .member_count = 2, .members = (const weir_member[]){  \
@@ -394,20 +416,27 @@ static void test_long_names_of_indexes_stay_different(void **state)
 #define LONG "a_column_with_a_name_so_long_that_no_index_can_carry_all_of_it"
     static const weir_member members[] = { WEIR_COLUMN(thing, id, .column = LONG, .primary_key = true),
                                            WEIR_COLUMN(thing, size, .column = "b" LONG, .indexed = true) };
-    static const weir_entity other = { .name = "thing", .table = "other", .size = sizeof(struct thing), .member_count = 2, .members = members };
+    static const weir_entity other = {
+        .name = "thing", .table = "other", .size = sizeof(struct thing), .member_count = 2, .members = members
+    };
     create_ok(db, ALL(&other));
-    assert_int_equal(test_side_int(db, db->postgresql ? "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'ix_other_%' AND length(indexname) = 63"
-                                                      : "SELECT count(*) FROM sqlite_master WHERE name LIKE 'ix_other_%' AND length(name) = 63"), 1);
+    assert_int_equal(
+        test_side_int(db, db->postgresql
+                              ? "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'ix_other_%' AND length(indexname) = 63"
+                              : "SELECT count(*) FROM sqlite_master WHERE name LIKE 'ix_other_%' AND length(name) = 63"),
+        1);
 }
 
-/* ---- mistakes ------------------------------------------------------------------------------------------------------------------ */
+/* ---- mistakes --------------------------------------------------------------------------------------------- */
 static void test_a_failure_takes_back_all_tables(void **state)
 {
     test_database *db = *state;
     const weir_entity bad = THING("things", "shelves.nothing");
     static const weir_member members[] = { WEIR_COLUMN(thing, id, .primary_key = true),
                                            WEIR_COLUMN(thing, size, .sql_type = "no type ( at all") };
-    static const weir_entity wrong = { .name = "thing", .table = "things", .size = sizeof(struct thing), .member_count = 2, .members = members };
+    static const weir_entity wrong = {
+        .name = "thing", .table = "things", .size = sizeof(struct thing), .member_count = 2, .members = members
+    };
     weir_error error;
     assert_status(weir_create_all(db->engine, ALL(&shelf_entity, &bad), &error), WEIR_MAPPING);
     assert_contains(error.message, "thing.size");
@@ -426,16 +455,20 @@ static void test_engines_of_any_options_serve(void **state)
     test_database *db = *state;
     const weir_entity bad = THING("things", "nowhere.id");
     static const weir_member members[] = { WEIR_COLUMN(thing, id, .primary_key = true), WEIR_COLUMN(thing, size, .sql_type = "no type ( at all") };
-    static const weir_entity wrong = { .name = "thing", .table = "things", .size = sizeof(struct thing), .member_count = 2, .members = members };
+    static const weir_entity wrong = {
+        .name = "thing", .table = "things", .size = sizeof(struct thing), .member_count = 2, .members = members
+    };
     weir_error error;
-    weir_engine *engine = test_engine(db, WEIR_ENGINE_OPTIONS(.warnings_as_errors = WEIR_ON, .pool_size = 1, .max_overflow = WEIR_ZERO,
-        .pool_timeout_ms = 1000, .execution_options = WEIR_EXECUTION_OPTIONS(.isolation_level = WEIR_AUTOCOMMIT)));
+    weir_engine *engine = test_engine(
+        db, WEIR_ENGINE_OPTIONS(.warnings_as_errors = WEIR_ON, .pool_size = 1, .max_overflow = WEIR_ZERO, .pool_timeout_ms = 1000,
+                                .execution_options = WEIR_EXECUTION_OPTIONS(.isolation_level = WEIR_AUTOCOMMIT)));
     assert_status(weir_create_all(engine, ALL(&shelf_entity, &wrong), &error), WEIR_DATABASE);
     assert_int_equal(tables(db), 0);    /* a transaction all the same */
     weir_create_all(engine, ALL(&everything_entity), &error);
     assert_error(&error, WEIR_OK);
     weir_engine_close(&engine);
-    engine = test_engine(db, WEIR_ENGINE_OPTIONS(.warnings_as_errors = WEIR_ON, .execution_options = WEIR_EXECUTION_OPTIONS(.yield_per = 1)));
+    engine = test_engine(
+        db, WEIR_ENGINE_OPTIONS(.warnings_as_errors = WEIR_ON, .execution_options = WEIR_EXECUTION_OPTIONS(.yield_per = 1)));
     assert_int_equal(weir_schema_check(engine, ALL(&everything_entity), NULL, NULL, &error), 0);
     assert_error(&error, WEIR_OK);
     weir_engine_close(&engine);
@@ -458,8 +491,12 @@ static void test_generated_keys_are_generated(void **state)
     static const weir_member one[] = { WEIR_COLUMN(event, id, .primary_key = true, .server_generated = true), WEIR_COLUMN(event, what) };
     static const weir_member both[] = { WEIR_COLUMN(event, day, .primary_key = true),
                                         WEIR_COLUMN(event, id, .primary_key = true, .server_generated = true), WEIR_COLUMN(event, what) };
-    static const weir_entity single = { .name = "event", .table = "events", .size = sizeof(struct event), .member_count = 2, .members = one };
-    static const weir_entity pair = { .name = "event", .table = "day_events", .size = sizeof(struct event), .member_count = 3, .members = both };
+    static const weir_entity single = {
+        .name = "event", .table = "events", .size = sizeof(struct event), .member_count = 2, .members = one
+    };
+    static const weir_entity pair = {
+        .name = "event", .table = "day_events", .size = sizeof(struct event), .member_count = 3, .members = both
+    };
     weir_error error;
     create_ok(db, ALL(&single));
     test_side_run(db, "INSERT INTO events (what) VALUES ('a'), ('b')");
@@ -478,7 +515,9 @@ static void test_an_array_needs_a_type(void **state)
     test_database *db = *state;
     struct list { int64_t id; const weir_array *items; };
     static const weir_member members[] = { WEIR_COLUMN(list, id, .primary_key = true), WEIR_COLUMN(list, items) };
-    static const weir_entity list = { .name = "list", .table = "lists", .size = sizeof(struct list), .member_count = 2, .members = members };
+    static const weir_entity list = {
+        .name = "list", .table = "lists", .size = sizeof(struct list), .member_count = 2, .members = members
+    };
     weir_error error;
     assert_status(weir_create_all(db->engine, ALL(&list), &error), WEIR_MAPPING);
     assert_contains(error.message, "list.items");
@@ -495,13 +534,14 @@ static void test_dropping_what_others_need_says_so(void **state)
     assert_int_equal(tables(db), 2);
 }
 
-/* ---- checking -------------------------------------------------------------------------------------------------------------------- */
+/* ---- checking --------------------------------------------------------------------------------------------- */
 struct invoice { int64_t id, tenant_id; int32_t number; double rate; char state[8]; const char *note; };
 WEIR_ENTITY(invoice, "invoices", WEIR_COLUMN(invoice, id, .primary_key = true), WEIR_COLUMN(invoice, tenant_id),
     WEIR_COLUMN(invoice, number), WEIR_COLUMN(invoice, rate), WEIR_COLUMN(invoice, state), WEIR_COLUMN(invoice, note));
 
 /* Makes the table so and wants one difference of the kind, with the text, about the member (NULL: the table). */
-static void assert_difference(test_database *db, const char *columns, weir_difference_kind kind, const char *member, const char *text)
+static void assert_difference(test_database *db, const char *columns, weir_difference_kind kind, const char *member,
+                              const char *text)
 {
     char sql[512];
     found all;
@@ -578,9 +618,10 @@ static void test_narrower_types_are_told_in_both_directions(void **state)
 static void test_nullable_columns_are_told_where_the_member_has_no_null(void **state)
 {
     test_database *db = *state;
-    assert_difference(db, ID "tenant_id bigint, " NUMBER RATE STATE "note text", WEIR_NULLABLE_COLUMN, "tenant_id",
-                      "invoices.tenant_id can be NULL, the member invoice.tenant_id (int64_t) cannot: ALTER it to NOT NULL, or map it with a "
-                      "type that has NULL");
+    assert_difference(
+        db, ID "tenant_id bigint, " NUMBER RATE STATE "note text", WEIR_NULLABLE_COLUMN, "tenant_id",
+        "invoices.tenant_id can be NULL, the member invoice.tenant_id (int64_t) cannot: ALTER it to NOT NULL, or map it with a "
+        "type that has NULL");
 }
 
 static void test_other_primary_keys_are_told(void **state)
@@ -588,8 +629,8 @@ static void test_other_primary_keys_are_told(void **state)
     test_database *db = *state;
     assert_difference(db, "id bigint NOT NULL, " TENANT NUMBER RATE STATE "note text", WEIR_KEY_DIFFERS, NULL,
                       "invoices has no primary key, that of invoice is (id)");
-    assert_difference(db, "id bigint NOT NULL, " TENANT NUMBER RATE STATE "note text, PRIMARY KEY (id, tenant_id)", WEIR_KEY_DIFFERS, NULL,
-                      "the primary key of invoices is (id, tenant_id), that of invoice is (id)");
+    assert_difference(db, "id bigint NOT NULL, " TENANT NUMBER RATE STATE "note text, PRIMARY KEY (id, tenant_id)",
+                      WEIR_KEY_DIFFERS, NULL, "the primary key of invoices is (id, tenant_id), that of invoice is (id)");
 }
 
 static void test_views_and_domains_fit(void **state)
@@ -611,7 +652,9 @@ static void test_a_numeric_column_that_loses_digits_is_told(void **state)
     test_database *db = *state;
     struct price { int64_t id; weir_numeric amount; };
     static const weir_member members[] = { WEIR_COLUMN(price, id, .primary_key = true), WEIR_COLUMN(price, amount) };
-    static const weir_entity price = { .name = "price", .table = "prices", .size = sizeof(struct price), .member_count = 2, .members = members };
+    static const weir_entity price = {
+        .name = "price", .table = "prices", .size = sizeof(struct price), .member_count = 2, .members = members
+    };
     found all;
     test_side_run(db, "CREATE TABLE prices (id INTEGER PRIMARY KEY, amount numeric(10, 2))");
     differences(db, ALL(&price), &all);
