@@ -341,9 +341,101 @@ static void test_case_048_a_joined_collection_with_limit(void **state)
     gives(db, stmt, "3,1,30,pending,31,3,1;3,1,30,pending,32,3,2;3,1,30,pending,33,3,3;2,0,20,pending,21,2,1;2,0,20,pending,22,2,2;2,0,20,pending,23,2,3");
 }
 
+static void test_sources_of_entities(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 6);
+    weir_stmt *late = weir_select(&order_entity);
+    weir_where(late, WEIR_GT(ID, 3));
+    weir_source *subquery = weir_subquery(late, "late", &order_entity), *cte = weir_cte(late, "late_too", &order_entity);
+    weir_stmt *stmt = weir_select_columns(WEIR_SCOL(subquery, order, id), WEIR_COL(order_line, id));
+    weir_join(stmt, WEIR_SCOL(subquery, order, lines));
+    weir_where(stmt, WEIR_EQ(WEIR_COL(order_line, quantity), 2));
+    weir_order_by(stmt, WEIR_SCOL(subquery, order, id));
+    gives(db, stmt, "4,42;5,52;6,62");
+    weir_stmt *most = weir_select_columns(WEIR_MAX(WEIR_SCOL(cte, order, id)));
+    weir_from_source(most, cte);
+    stmt = weir_select_columns(WEIR_SCOL(cte, order, id), WEIR_LABEL(WEIR_SCALAR(most), "most"));
+    weir_order_by(stmt, WEIR_SCOL(cte, order, id));
+    gives(db, stmt, "4,6;5,6;6,6");
+    weir_stmt_free(&most);
+    weir_stmt_free(&late);
+    weir_source_free(&subquery);
+    weir_source_free(&cte);
+}
+
+static void test_a_textual_subquery_keeps_its_values(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 6);
+    weir_stmt *text = weir_sql("SELECT id FROM orders WHERE id IN :ids; -- the end");
+    weir_bind_list(text, "ids", (const weir_value[]){ weir_value_int(2), weir_value_int(5) }, 2);
+    weir_stmt *stmt = ids_where(WEIR_AND(WEIR_IN_STMT(ID, text), WEIR_GT(ID, 2)));
+    weir_stmt_free(&text);
+    gives(db, stmt, "5");
+}
+
+static void test_outer_and_full_joins(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    test_side_run(db, "DELETE FROM order_lines WHERE order_id = 2 OR quantity > 1; INSERT INTO order_lines VALUES (99, 9, 1)");
+    weir_stmt *stmt = weir_select_columns(ID, WEIR_COL(order_line, id));
+    weir_outer_join(stmt, WEIR_COL(order, lines));
+    weir_order_by(stmt, ID);
+    gives(db, stmt, "1,11;2,NULL;3,31");
+    stmt = weir_select_columns(WEIR_COUNT());
+    weir_join_(stmt, WEIR_JOIN_FULL, WEIR_COL(order, lines), NULL, NULL);
+    gives(db, stmt, "4");
+}
+
+static void test_distinct_on(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 5);
+    weir_stmt *stmt = weir_select_columns(WEIR_COL(order, tenant_id), ID);
+    weir_distinct_on(stmt, WEIR_COL(order, tenant_id));
+    weir_order_by(stmt, WEIR_COL(order, tenant_id));
+    weir_order_by(stmt, WEIR_DESC(ID));
+    gives(db, stmt, "0,4;1,5");
+}
+
+static void test_locks_beside_a_joined_load(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 1);
+    weir_stmt *stmt = weir_select(&order_line_entity);
+    weir_joinedload(stmt, WEIR_COL(order_line, order));
+    weir_with_for_update(stmt, NULL);
+    weir_order_by(stmt, WEIR_COL(order_line, id));
+    gives(db, stmt, "11,1,1,1,1,10,pending;12,1,2,1,1,10,pending;13,1,3,1,1,10,pending");
+    stmt = weir_select(&order_entity);
+    weir_joinedload(stmt, WEIR_COL(order, lines));
+    weir_with_for_update(stmt, NULL);
+    weir_limit(stmt, 1);
+    gives(db, stmt, "1,1,10,pending,11,1,1;1,1,10,pending,12,1,2;1,1,10,pending,13,1,3");
+}
+
+static void test_arithmetic_takes_the_values_type(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 2);
+    weir_stmt *stmt = weir_select_columns(ID, WEIR_MULTIPLY(ID, 1.5), WEIR_ADD(ID, INT64_C(5000000000)), WEIR_CONCAT(WEIR_COL(order, state), "!"),
+                                          WEIR_FUNC("substr", WEIR_COL(order, state), 2, 3), WEIR_NEGATE(WEIR_NEGATE(ID)));
+    weir_where(stmt, WEIR_EQ(1, 1));
+    weir_order_by(stmt, WEIR_DESC(WEIR_ADD(ID, 1)));
+    gives(db, stmt, "2,3,5000000002,pending!,end,2;1,1.5,5000000001,pending!,end,1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ON_BOTH(test_sources_of_entities),
+        ON_BOTH(test_a_textual_subquery_keeps_its_values),
+        ON_BOTH(test_outer_and_full_joins),
+        ON_POSTGRESQL(test_distinct_on),
+        ON_POSTGRESQL(test_locks_beside_a_joined_load),
+        ON_BOTH(test_arithmetic_takes_the_values_type),
         ON_BOTH(test_case_184_null_and_negations),
         ON_BOTH(test_case_185_contains_means_its_text),
         ON_BOTH(test_case_186_orders_limits_offsets),
