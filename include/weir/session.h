@@ -55,7 +55,8 @@ WEIR_API int weir_session_begin_nested(weir_session *session);
 WEIR_API int weir_session_release_nested(weir_session *session, int nested);
 WEIR_API int weir_session_rollback_nested(weir_session *session, int nested);
 WEIR_API bool weir_session_in_transaction(const weir_session *session);
-/* The session's connection, begun if need be: for statements beside it in the same transaction. Borrowed; never close it. */
+/* The session's connection, begun if need be: for statements beside it in the same transaction. Borrowed; never close it. When
+ * there is none (weir_session_error says why): the constant closed one. */
 WEIR_API weir_connection *weir_session_connection(weir_session *session);
 
 /* ---- executing ----------------------------------------------------------------------------------------------------------- */

@@ -221,7 +221,7 @@ static weir_row *take_any(weir_result *result, int64_t wanted)
     for (;;) {
         if (result->at != result->end) {
             weir_row *row = hand_out(result);
-            result->limit = result->unique ? result->at : result->end;
+            result->limit = result->unique || result->one_by_one ? result->at : result->end;
             return row;
         }
         if (next_chunk(result))

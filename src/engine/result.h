@@ -41,6 +41,7 @@ struct weir_result {
     bool         ended;                 /* no rows will come but those in `batch` */
     bool         streaming, closed, constant, returns_rows;
     bool         prefetch;
+    bool         one_by_one;            /* each row is looked at before it is handed out: to debug lifetimes */
     int64_t      yield_per, max_row_buffer, growth;
     weir_switch  stream_results;
     /* where rows come from: a cursor or a frozen result */

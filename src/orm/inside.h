@@ -32,6 +32,8 @@ void weir_before_note(weir_instance *instance);     /* notes which members were 
 void weir_before_moved(weir_instance *instance);    /* its values moved: they are what they were */
 bool weir_before_changed(const weir_instance *instance, size_t column);
 void weir_before_drop(weir_instance *instance);
+/* Makes what reads a dead instance notice: filled, and poisoned where a sanitizer watches. */
+void weir_instance_poison(weir_instance *instance);
 /* The guards that a statement's shape alone decides, under yield_per. */
 int weir_reading_check_shape(const weir_select_shape *shape, weir_error *error);
 /* All instances leave the session; the store must be looked at afterwards. */

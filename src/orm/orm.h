@@ -114,7 +114,7 @@ struct weir_store {
     size_t            lingering_kept, loosened; /* after the last look; ends of holders since */
     int               busy;                 /* no look now: a batch is ending */
     uint64_t          generation;           /* + 1 with each expunge_all */
-    bool              poison;               /* WEIR_DEBUG=lifetimes */
+    bool              poison;               /* WEIR_DEBUG=lifetimes: an instance ends at the next row */
 };
 weir_instance *weir_identity_find(const weir_mapper *mapper, uint64_t key, const void *key_object);
 int weir_identity_add(weir_mapper *mapper, weir_instance *instance);
@@ -178,6 +178,7 @@ struct weir_reading {
     bool            is_load;                /* of a loader */
     bool            streaming, allowed;     /* allowed: the first read found nothing against it */
     bool            loads;                  /* set by weir_loaders_plan: the next batch is not asked for before loads are done */
+    weir_instance  *shown;                  /* WEIR_DEBUG=lifetimes: the last row's */
     void           *loaders;                /* what the loaders keep for this result, in the result's arena or their own */
     weir_holding   *holdings;               /* of open batches */
     weir_reading   *next, *previous;        /* of the session */

@@ -51,6 +51,7 @@ static int compiled(void *context, weir_result *result, weir_error *error)
     if (wants_all_rows(reading, result))
         buffer(result);
     reading->streaming = result->streaming;
+    result->one_by_one = reading->store->poison;
     reading->session_holds = !result->streaming && !reading->is_load;
     if (!reading->shape)
         return WEIR_OK;
@@ -174,11 +175,26 @@ static int came(void *context, weir_result *result, weir_batch *batch, weir_erro
     return status;
 }
 
+/* WEIR_DEBUG=lifetimes: what was handed out by the read before is dead now, if this row alone held it. */
+static void end_shown(weir_reading *reading)
+{
+    weir_instance *instance = reading->shown;
+    reading->shown = NULL;
+    if (!instance || instance->holds != 1 || instance->retains || !reading->store->session ||
+        (instance->flags & (WEIR_INSTANCE_SESSION_HOLDS | WEIR_INSTANCE_MODIFIED | WEIR_INSTANCE_TARGET)))
+        return;
+    weir_instance_detach(instance);
+    instance->loaded = 0;
+    weir_instance_poison(instance);
+}
+
 static int before_read(void *context, weir_result *result, weir_error *error)
 {
     weir_reading *reading = context;
     if (!reading->entity_count)
         return WEIR_OK;
+    if (reading->shown)
+        end_shown(reading);
     if (result->unique && (reading->streaming || result->yield_per))
         return weir_error_set(error, WEIR_INVALID_REQUEST, UNIQUE_AND_YIELD_PER);
     if (reading->shape->joined_collection && !reading->streaming && !result->unique)
@@ -192,6 +208,7 @@ static bool gone(void *context, weir_result *result, weir_batch *batch)
     (void)result;
     weir_holding *holding = batch->attached;
     batch->attached = NULL;
+    holding->reading->shown = NULL;
     return weir_holding_end(holding);
 }
 
@@ -253,7 +270,11 @@ static void *next_instance_slowly(weir_result *result, const weir_entity *expect
     if (result->instance_entity != expected)
         return fail_delivery(result, expected);
     const weir_row *row = weir_result_take(result, 0, WEIR_WHOLE_ROW);
-    return row ? deliver(result, row) : NULL;
+    void *object = row ? deliver(result, row) : NULL;
+    weir_reading *reading = weir_result_reading(result);
+    if (object && reading->streaming && reading->store->poison)
+        reading->shown = weir_instance_of(object);
+    return object;
 }
 
 void *weir_result_next_instance(weir_result *result, const weir_entity *expected)

@@ -1,6 +1,7 @@
 /* Sessions: opening, closing, the connection of a transaction, and executing. */
 #include "orm/inside.h"
 #include "sql/statement.h"
+#include <stdlib.h>
 #include <string.h>
 
 static const weir_session constant_closed = { .error = { .status = WEIR_RESOURCE_CLOSED, .message = "This Session is closed" } };
@@ -21,6 +22,8 @@ static weir_store *make_store(weir_engine_core *core)
     weir_arena_init(&store->arena, &store->ledger, WEIR_MEMORY_HANDLES, 2048);
     weir_engine_core_hold(core);
     store->core = core;
+    const char *debug = getenv("WEIR_DEBUG");
+    store->poison = debug && strstr(debug, "lifetimes");
     return store;
 }
 
@@ -220,7 +223,7 @@ weir_connection *weir_session_connection(weir_session *session)
     weir_connection *connection = weir_session_ready(session, &error);
     if (!connection)
         weir_session_report(session, &error);
-    return connection;
+    return connection ? connection : weir_connection_closed();
 }
 
 /* ---- executing ---------------------------------------------------------------------------------------------------------------------------- */

@@ -4,6 +4,34 @@
 
 enum { CHUNK_BYTES = 64 * 1024, SLOTS_AT_LEAST = 8 };
 
+/* ---- dead slots ------------------------------------------------------------------------------------------------------------------
+ * The structs of dead slots are poisoned where the address sanitizer watches; their headers are still read. */
+
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define POISON(address, size) __asan_poison_memory_region((address), (size))
+#define UNPOISON(address, size) __asan_unpoison_memory_region((address), (size))
+#else
+#define POISON(address, size) ((void)(address), (void)(size))
+#define UNPOISON(address, size) ((void)(address), (void)(size))
+#endif
+
+enum { DEAD = 0xDB };
+
+void weir_instance_poison(weir_instance *instance)
+{
+    size_t size = weir_mapper_of(instance)->entity->size;
+    UNPOISON(instance + 1, size);
+    if (weir_mapper_of(instance)->store->poison)
+        memset(instance + 1, DEAD, size);
+    POISON(instance + 1, size);
+}
+
+/* ---- chunks ------------------------------------------------------------------------------------------------------------------------ */
+
 static void enter_room(weir_slab *slab, weir_slab_chunk *chunk)
 {
     chunk->room_previous = NULL;
@@ -53,6 +81,7 @@ weir_instance *weir_slab_take(weir_mapper *mapper)
         chunk->free = instance->link;
     else
         instance = (weir_instance *)(void *)(chunk->slots + chunk->fresh++ * slab->slot_size);
+    UNPOISON(instance + 1, mapper->entity->size);
     memset(instance, 0, sizeof *instance + mapper->entity->size);
     instance->chunk = chunk;
     instance->mark = WEIR_INSTANCE_MARK ^ (uintptr_t)instance;
@@ -70,6 +99,7 @@ void weir_slab_give(weir_instance *instance)
     weir_slab *slab = &chunk->mapper->slab;
     instance->flags = 0;
     instance->mark = 0;
+    weir_instance_poison(instance);
     instance->link = chunk->free;
     chunk->free = instance;
     if (chunk->used-- == chunk->capacity)
@@ -86,6 +116,7 @@ static void free_chunk(weir_slab *slab, weir_slab_chunk *chunk)
     if (chunk->next)
         chunk->next->previous = chunk->previous;
     slab->count--;
+    UNPOISON(chunk, sizeof *chunk + chunk->capacity * slab->slot_size);
     weir_free(chunk);
 }
 
@@ -106,6 +137,7 @@ void weir_slab_free(weir_slab *slab)
 {
     while (slab->chunks) {
         weir_slab_chunk *next = slab->chunks->next;
+        UNPOISON(slab->chunks, sizeof *next + slab->chunks->capacity * slab->slot_size);
         weir_free(slab->chunks);
         slab->chunks = next;
     }

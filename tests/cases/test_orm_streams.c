@@ -1,5 +1,6 @@
 /* Streams of instances: how many live at a time, who holds them, and how all styles of reading share one stream (cases.md C). */
 #include "support.h"
+#include <stdlib.h>
 #include <string.h>
 
 struct order { int64_t id, tenant_id, amount_cents; const char *state; };
@@ -509,6 +510,48 @@ static void test_two_streams_share_instances(void **state)
     close_session_ok(&session);
 }
 
+/* Where the sanitizer watches, reading `kept` after the next row would stop the program; its state shows the same. */
+static void test_debugging_lifetimes_ends_an_instance_at_the_next_row(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    setenv("WEIR_DEBUG", "lifetimes", 1);
+    weir_session *session = weir_session_open(db->engine);
+    unsetenv("WEIR_DEBUG");
+    weir_result *result = scalars(session, orders(5));
+    struct order *kept = NULL;
+    for (int64_t id = 1; id <= 12; id++) {
+        struct order *order = WEIR_NEXT(order, result);
+        assert_int_equal(order->id, id);
+        assert_string_equal(order->state, "pending");
+        if (id % 5 != 1)
+            assert_int_equal(weir_state_of(kept), WEIR_DETACHED);
+        kept = order;
+    }
+    assert_null(WEIR_NEXT(order, result));
+    close_result_ok(&result);
+    assert_int_equal(weir_session_count(session), 0);
+    close_session_ok(&session);
+}
+
+static void test_statements_beside_the_session_and_refused_connections(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 2);
+    weir_session *session = weir_session_open_with(db->engine, WEIR_SESSION_OPTIONS(.autobegin = WEIR_OFF));
+    weir_result *result = weir_connection_execute(weir_session_connection(session), NULL, NULL);
+    assert_status(weir_result_close(&result), WEIR_RESOURCE_CLOSED);
+    assert_contains(weir_session_error(session)->message, "Autobegin is disabled");
+    assert_status(weir_session_begin(session), WEIR_OK);
+    weir_stmt *stmt = weir_sql("UPDATE orders SET state = 'paid'");
+    result = weir_session_execute(session, stmt);
+    assert_int_equal(weir_result_rowcount(result), 2);
+    close_result_ok(&result);
+    weir_stmt_free(&stmt);
+    assert_int_equal(test_query_int(weir_session_connection(session), "SELECT count(*) FROM orders WHERE state = 'paid'"), 2);
+    close_session_ok(&session);
+}
+
 static void test_the_wrong_entity_is_told(void **state)
 {
     test_database *db = *state;
@@ -561,6 +604,8 @@ int main(void)
         ON_BOTH(test_retained_instances_outlive_batch_session_and_engine),
         ON_BOTH(test_instances_of_a_buffered_result_stay_with_the_session),
         ON_BOTH(test_two_streams_share_instances),
+        ON_BOTH(test_debugging_lifetimes_ends_an_instance_at_the_next_row),
+        ON_BOTH(test_statements_beside_the_session_and_refused_connections),
         ON_BOTH(test_the_wrong_entity_is_told),
         ON_BOTH(test_group_by_without_the_key_cannot_be_streamed_as_an_entity),
     };
