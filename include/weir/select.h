@@ -57,7 +57,15 @@ typedef struct weir_lock_options {
 #define WEIR_LOCK_OPTIONS(...) (&(const weir_lock_options){ .struct_size = sizeof(weir_lock_options), __VA_ARGS__ })
 WEIR_API void weir_with_for_update(weir_stmt *stmt, const weir_lock_options *options);     /* NULL: plain FOR UPDATE */
 
-/* ---- loading of relationships: see weir/session.h for what each does ------------------------------------------------------- */
+/* ---- loading of relationships ------------------------------------------------------------------------------------------------ */
+/* The last option for a path wins, and options win over the mapping. What each loader sends:
+ *  selectinload     one statement per batch (yield_per; else all rows) and 500 distinct keys, for the targets of those keys alone.
+ *  subqueryload     the same rows. Streamed, as selectinload; buffered, one statement for all parents. The statement's own criteria are
+ *                   not repeated in it: the keys of the parents take their place, so that LIMIT cannot change the outcome.
+ *  joinedload       none: a LEFT JOIN. A collection wants weir_result_unique, and no yield_per.
+ *  immediateload    one statement per parent; a to-one whose target is in the session: none.
+ *  lazyload         as immediateload, when weir_load asks. raiseload: weir_load is refused. noload: loaded and empty.
+ * Loads run on the session's connection in the stream's transaction, before the next batch is asked for. */
 /* A path of relationships: WEIR_COL(order, lines) alone, or several for nested loading: weir_selectinload(q, WEIR_COL(order, lines),
  * WEIR_COL(order_line, product)). Each step of the path is loaded that way. */
 WEIR_API void weir_load_option_(weir_stmt *stmt, weir_lazy how, const weir_expr *const *path);
