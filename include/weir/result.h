@@ -31,6 +31,7 @@ WEIR_API const weir_row *weir_result_next(weir_result *result);
 typedef struct weir_partition {
     size_t                 count;
     const weir_row *const *rows;
+    void *const           *instances;   /* of weir_session_scalars over an entity; else NULL */
 } weir_partition;
 /* Up to `rows` rows (0: yield_per, else 1000): NULL at the end or on an error, never an empty one. */
 WEIR_API const weir_partition *weir_result_fetchmany(weir_result *result, size_t rows);

@@ -3,7 +3,12 @@
 #define WEIR_WEIR_H
 #include <weir/base.h>
 #include <weir/engine.h>
+#include <weir/entity.h>
+#include <weir/expression.h>
 #include <weir/result.h>
+#include <weir/schema.h>
+#include <weir/select.h>
+#include <weir/session.h>
 #include <weir/statement.h>
 #include <weir/transfer.h>
 #include <weir/value.h>

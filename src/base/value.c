@@ -113,7 +113,7 @@ bool weir_value_equal(const weir_value *a, const weir_value *b)
                a->as.interval.months == b->as.interval.months;
     case WEIR_T_UUID: return memcmp(a->as.uuid.bytes, b->as.uuid.bytes, sizeof a->as.uuid.bytes) == 0;
     case WEIR_T_ARRAY: return same_array(a->as.array, b->as.array);
-    case WEIR_T_COUNT_: break;
+    case WEIR_T_INSTANCE: return a->as.blob.ptr == b->as.blob.ptr;
     }
     return false;
 }
@@ -166,7 +166,8 @@ static uint64_t mix_value(uint64_t hash, const weir_value *v)
 {
     hash = mix(hash, v->type);
     switch (v->type) {
-    case WEIR_T_NULL: case WEIR_T_COUNT_: return hash;
+    case WEIR_T_NULL: return hash;
+    case WEIR_T_INSTANCE: return mix(hash, (uint64_t)(uintptr_t)v->as.blob.ptr);
     case WEIR_T_BOOL: return mix(hash, v->as.b);
     case WEIR_T_INT16: case WEIR_T_INT32: case WEIR_T_INT64: return mix(hash, (uint64_t)v->as.i);
     case WEIR_T_FLOAT: case WEIR_T_DOUBLE: return mix_double(hash, v->as.d);

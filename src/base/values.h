@@ -6,6 +6,8 @@
 #include "base/buffer.h"
 
 enum { WEIR_REASON_SIZE = 160 };        /* of the `reason` texts */
+/* Not a SQL type: a cell in which the orm keeps an instance, as.blob.ptr. Equal when it is the same one; no getter reads it. */
+#define WEIR_T_INSTANCE WEIR_T_COUNT_
 
 /* Whether the type's values are in as.text. */
 static inline bool weir_type_is_text(weir_type type)

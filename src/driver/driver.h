@@ -97,6 +97,7 @@ struct weir_cursor {
     weir_arena          *arena;                 /* of the result: for what lives as long as the cursor */
     const weir_compiled *statement;             /* lives as long as the cursor */
     weir_mode            mode;                  /* asked for: buffered, portal, declared, stepping */
+    bool                 loads;                 /* other statements run after each batch: fetch does not ask for the next one by itself */
     bool                 hold, parallel_plan, named;        /* WITH HOLD; parallel_plan option; prepared statements may be named */
     bool                 hide_values;           /* the driver's own errors must not show values of parameters */
     /* filled by prepare */

@@ -22,6 +22,7 @@ struct weir_batch {
     weir_ledger ledger;                 /* of the arena; its parent is the result's */
     size_t      usual;                  /* bytes that the values of the fetch before took */
     bool        kept;                   /* the read in progress has handed out rows of it */
+    void       *attached;               /* the result's hooks': from `came` to `gone` */
 };
 
 /* NULL: no memory. */

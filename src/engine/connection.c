@@ -15,6 +15,8 @@ static const weir_connection no_memory = {
 static weir_connection *constant(const weir_connection *object) { return (weir_connection *)(uintptr_t)object; }
 static bool is_constant(const weir_connection *connection) { return connection == &closed || connection == &no_memory; }
 
+weir_connection *weir_connection_closed(void) { return constant(&closed); }
+
 /* ---- errors ------------------------------------------------------------------------------------------------------------------- */
 int weir_connection_report(weir_connection *connection, int status, const weir_error *error)
 {

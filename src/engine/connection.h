@@ -71,6 +71,8 @@ int weir_connection_ready(weir_connection *connection, bool autobegin, weir_erro
 int weir_connection_report(weir_connection *connection, int status, const weir_error *error);
 /* Remembers a failed statement: as report, and weir_engine_begin's close rolls back. */
 void weir_connection_failed(weir_connection *connection, const weir_error *error);
+/* The constant closed connection: every call on it is WEIR_RESOURCE_CLOSED. */
+weir_connection *weir_connection_closed(void);
 /* The link, or NULL. It may go with every operation that fails: look again. */
 static inline weir_link *weir_connection_link(const weir_connection *c) { return c->slot ? c->slot->link : NULL; }
 

@@ -87,6 +87,18 @@ static int warn_unordered(execution *run)
                      "A stream without ORDER BY: its rows come in no defined order, which may differ between two runs");
 }
 
+static int warn_shape(execution *run)
+{
+    const weir_select_shape *shape = run->result->compiled.shape;
+    int status = WEIR_OK;
+    if (shape && shape->cartesian)
+        status = weir_warn(log_of(run), number_of(run), &run->error, "%s", shape->cartesian);
+    if (status == WEIR_OK && shape && shape->subquery_options)
+        status = weir_warn(log_of(run), number_of(run), &run->error,
+                           "Execution options of a subquery have no effect: set them on the whole statement");
+    return status;
+}
+
 static void log_statement(const execution *run)
 {
     const weir_compiled *compiled = &run->result->compiled;
@@ -160,7 +172,8 @@ static int plan_rows(execution *run)
         if (status != WEIR_OK)
             return weir_error_set(&run->error, status, "column '%s' has a type that cannot be read", cursor->columns[i].name);
     }
-    return WEIR_OK;
+    const weir_batch_hooks *hooks = result->hooks;
+    return hooks && hooks->described ? hooks->described(result->hooks_context, result, &run->error) : WEIR_OK;
 }
 
 /* A growing buffer begins with a single row; a fixed one with itself; what is buffered comes whole. */
@@ -189,9 +202,7 @@ static int open_cursor(execution *run)
     /* What only gives rows (SHOW, EXPLAIN, PRAGMA) matches none, whatever the database counts. */
     result->row_count = cursor->returns_rows && result->compiled.facts.kind != WEIR_SQL_DML ? -1 : cursor->row_count;
     result->ended = cursor->ended || !cursor->returns_rows;
-    if (batch)
-        weir_result_batch_came(result, batch);
-    return WEIR_OK;
+    return batch ? weir_result_batch_came(result, batch, &run->error) : WEIR_OK;
 }
 
 /* Under AUTOCOMMIT only a transaction of its own makes a statement read only; settings need none and may refuse one. */
@@ -271,7 +282,11 @@ static int execute(execution *run, const weir_stmt *stmt, const weir_execution_o
     if (status != WEIR_OK || (status = merge_options(run, stmt, options)) != WEIR_OK)
         return status;
     decide_mode(run);
-    if ((status = check_guards(run)) != WEIR_OK || (status = begin(run)) != WEIR_OK || (status = warn_unordered(run)) != WEIR_OK)
+    const weir_batch_hooks *hooks = result->hooks;
+    if (hooks && hooks->compiled && (status = hooks->compiled(result->hooks_context, result, &run->error)) != WEIR_OK)
+        return status;
+    if ((status = check_guards(run)) != WEIR_OK || (status = begin(run)) != WEIR_OK || (status = warn_unordered(run)) != WEIR_OK ||
+        (status = warn_shape(run)) != WEIR_OK)
         return status;
     log_statement(run);
     status = prepare_and_open(run);
@@ -297,7 +312,8 @@ static void keep_failure(execution *run)
     weir_connection_failed(run->connection, &run->error);
 }
 
-weir_result *weir_connection_execute(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options)
+weir_result *weir_connection_execute_hooked(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options,
+                                            const weir_batch_hooks *hooks, void *context)
 {
     execution run = { .connection = connection };
     if (!connection->core) {            /* it only carries an error */
@@ -311,9 +327,16 @@ weir_result *weir_connection_execute(weir_connection *connection, const weir_stm
         weir_connection_failed(connection, &run.error);
         return (weir_result *)(uintptr_t)&weir_result_constant_no_memory;
     }
+    run.result->hooks = hooks;
+    run.result->hooks_context = context;
     if (end_own_transaction(&run, execute(&run, stmt, options)) != WEIR_OK)
         keep_failure(&run);
     return run.result;
+}
+
+weir_result *weir_connection_execute(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options)
+{
+    return weir_connection_execute_hooked(connection, stmt, options, NULL, NULL);
 }
 
 int64_t weir_connection_run(weir_connection *connection, const char *sql)

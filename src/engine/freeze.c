@@ -29,6 +29,12 @@ weir_frozen *weir_result_freeze(weir_result *result)
 {
     if (weir_result_begin_read(result) != WEIR_OK)
         return NULL;
+    if (result->hooks) {
+        weir_error error;
+        weir_error_set(&error, WEIR_NOT_SUPPORTED, "results of a session cannot be frozen: their instances belong to the session");
+        weir_result_fail(result, &error);
+        return NULL;
+    }
     weir_frozen *frozen = weir_alloc_zero(&result->ledger, WEIR_MEMORY_HANDLES, sizeof *frozen);
     if (!frozen) {
         weir_error error;

@@ -6,8 +6,15 @@ enum { GROWTH_FACTOR = 5, SPARE_BATCHES = 2, KEYS_BY_FUNCTION = -2 };
 
 /* ---- batches that come and go --------------------------------------------------------------------------------------------- */
 
+bool weir_result_batch_gone(weir_result *result, weir_batch *batch)
+{
+    return !batch->attached || !result->hooks || !result->hooks->gone || !result->hooks->gone(result->hooks_context, result, batch);
+}
+
 static void recycle(weir_result *result, weir_batch *batch)
 {
+    if (!weir_result_batch_gone(result, batch))
+        return;
     if (result->spare_count >= result->spare_limit) {
         weir_batch_free(batch);
         return;
@@ -85,13 +92,18 @@ weir_batch *weir_result_batch_for(weir_result *result, int64_t rows)
     return batch;
 }
 
-void weir_result_batch_came(weir_result *result, weir_batch *batch)
+int weir_result_batch_came(weir_result *result, weir_batch *batch, weir_error *error)
 {
     if (weir_batch_end(batch) > 0)
         result->batches++;
     result->batch = batch;
+    const weir_batch_hooks *hooks = result->hooks;
+    int status = hooks && hooks->came ? hooks->came(result->hooks_context, result, batch, error) : WEIR_OK;
+    if (status != WEIR_OK)
+        return status;
     if (batch->chunks && batch->chunks->count)
         open_window(result, batch->chunks);
+    return WEIR_OK;
 }
 
 /* ---- fetching --------------------------------------------------------------------------------------------------------------- */
@@ -173,7 +185,13 @@ static int fetch(weir_result *result, int64_t rows)
         weir_batch_free(batch);
         return status;
     }
-    weir_result_batch_came(result, batch);
+    status = weir_result_batch_came(result, batch, &error);
+    if (status != WEIR_OK) {
+        weir_result_fail(result, &error);
+        weir_result_release(result);
+        result->ended = true;
+        return status;
+    }
     if (!result->frozen && rows == result->yield_per)
         weir_result_read_ahead(result);
     return WEIR_OK;
@@ -203,7 +221,7 @@ static weir_row *take_any(weir_result *result, int64_t wanted)
     for (;;) {
         if (result->at != result->end) {
             weir_row *row = hand_out(result);
-            result->limit = result->unique ? result->at : result->end;
+            result->limit = result->unique || result->one_by_one ? result->at : result->end;
             return row;
         }
         if (next_chunk(result))
@@ -254,6 +272,10 @@ weir_row *weir_result_take(weir_result *result, int64_t wanted, int column)
 int weir_result_begin_read(weir_result *result)
 {
     int status = weir_result_check(result);
+    weir_error error = { 0 };
+    const weir_batch_hooks *hooks = result->hooks;
+    if (status == WEIR_OK && hooks && hooks->reading && hooks->reading(result->hooks_context, result, &error) != WEIR_OK)
+        status = weir_result_fail(result, &error);
     if (status == WEIR_OK)
         end_kept_rows(result);
     return status;
@@ -328,11 +350,32 @@ const weir_row *weir_result_next(weir_result *result)
     return result->at != result->limit ? hand_out(result) : next_slowly(result);
 }
 
+static int list_instances(weir_result *result)
+{
+    if (result->instance_capacity < result->list_count) {
+        void *list = weir_resize(&result->ledger, WEIR_MEMORY_BATCH, result->instances, result->list_capacity * sizeof(void *));
+        if (!list) {
+            weir_error error;
+            weir_error_out_of_memory(&error);
+            return weir_result_fail(result, &error);
+        }
+        result->instances = list;
+        result->instance_capacity = result->list_capacity;
+    }
+    const weir_row *const *rows = result->list;
+    for (size_t i = 0; i < result->list_count; i++)
+        result->instances[i] = weir_row_delivers(rows[i], result);
+    return WEIR_OK;
+}
+
 static const weir_partition *read_partition(weir_result *result, size_t count)
 {
     if (weir_result_begin_read(result) != WEIR_OK || weir_result_collect(result, count, WEIR_WHOLE_ROW) != WEIR_OK)
         return NULL;
-    result->partition = (weir_partition){ .count = result->list_count, .rows = result->list };
+    if (result->instance_entity && list_instances(result) != WEIR_OK)
+        return NULL;
+    result->partition = (weir_partition){ .count = result->list_count, .rows = result->list,
+                                          .instances = result->instance_entity ? result->instances : NULL };
     return &result->partition;
 }
 

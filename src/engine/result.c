@@ -180,6 +180,21 @@ void weir_result_unreference(weir_result *result)
         weir_engine_core_release(core);
 }
 
+static void end_batches(weir_result *result)
+{
+    if (result->batch) {
+        result->batch->next = result->kept;
+        result->kept = result->batch;
+    }
+    result->batch = NULL;
+    while (result->kept) {
+        weir_batch *batch = result->kept;
+        result->kept = batch->next;
+        if (weir_result_batch_gone(result, batch))
+            weir_batch_free(batch);
+    }
+}
+
 int weir_result_close(weir_result **handle)
 {
     if (!handle || !*handle)
@@ -190,11 +205,13 @@ int weir_result_close(weir_result **handle)
         return result == as_handle(&weir_result_constant_closed) ? WEIR_OK : result->error.status;
     int status = result->error.status;
     weir_result_hard_close(result);
-    weir_batch_free(result->batch);
-    weir_batch_free_list(&result->kept);
+    end_batches(result);
+    if (result->hooks && result->hooks->closed)
+        result->hooks->closed(result->hooks_context, result);
     weir_batch_free_list(&result->spare);
     weir_seen_free(&result->seen);
     weir_free(result->list);
+    weir_free(result->instances);
     if (result->frozen)
         weir_frozen_unreference(result->frozen);
     weir_result_unreference(result);
@@ -253,6 +270,9 @@ int weir_result_yield_per(weir_result *result, int64_t rows)
         weir_error_set(&error, WEIR_ARGUMENT, "yield_per takes a number of rows, at least 1, not %lld", (long long)rows);
         return weir_result_fail(result, &error);
     }
+    /* Instances were built by other sizes; told, but the rows that are left come all the same. */
+    if (result->hooks && result->taken > 0 && !result->yield_per)
+        return WEIR_INVALID_REQUEST;
     if (result->streaming)
         result->yield_per = result->max_row_buffer = rows;
     return WEIR_OK;

@@ -1,10 +1,27 @@
 /* Results inside: one stream of rows that all ways of reading draw from. */
 #ifndef WEIR_ENGINE_RESULT_H
 #define WEIR_ENGINE_RESULT_H
+#include "base/values.h"
 #include "engine/batch.h"
 #include "engine/connection.h"
 #include "engine/rows.h"
 #include "engine/unique.h"
+
+/* How a session takes part in a result. Each may be NULL; those that return a status may fail the result with *error. */
+typedef struct weir_batch_hooks {
+    /* The statement is compiled and its options are known; no SQL was sent. */
+    int (*compiled)(void *context, weir_result *result, weir_error *error);
+    /* Columns and views are set up; the cursor is not open yet. */
+    int (*described)(void *context, weir_result *result, weir_error *error);
+    /* A batch came: before its rows are handed out, and before the next one is asked for. */
+    int (*came)(void *context, weir_result *result, weir_batch *batch, weir_error *error);
+    /* Before a read that may fetch. */
+    int (*reading)(void *context, weir_result *result, weir_error *error);
+    /* The batch's rows died. True: the hooks keep the batch, with a reference to the result, and free it later. */
+    bool (*gone)(void *context, weir_result *result, weir_batch *batch);
+    /* The result is closed; its batches are gone. */
+    void (*closed)(void *context, weir_result *result);
+} weir_batch_hooks;
 
 struct weir_result {
     weir_open_result open;              /* first: the connection's list */
@@ -24,6 +41,7 @@ struct weir_result {
     bool         ended;                 /* no rows will come but those in `batch` */
     bool         streaming, closed, constant, returns_rows;
     bool         prefetch;
+    bool         one_by_one;            /* each row is looked at before it is handed out: to debug lifetimes */
     int64_t      yield_per, max_row_buffer, growth;
     weir_switch  stream_results;
     /* where rows come from: a cursor or a frozen result */
@@ -48,6 +66,12 @@ struct weir_result {
     weir_mode    mode;
     int64_t      batches, row_count;
     weir_error   error;                 /* the first */
+    const weir_batch_hooks *hooks;      /* NULL: none */
+    void        *hooks_context;
+    const void  *instance_entity;       /* each row has one instance of it, in this cell; NULL: rows of values */
+    size_t       instance_cell, instance_header;        /* the header's size: the cell points to it */
+    void       **instances;             /* of the partition */
+    size_t       instance_capacity;
     weir_engine_core *core;             /* referenced; NULL: a result that only carries an error */
     weir_ledger  ledger;
     weir_arena   arena;
@@ -69,11 +93,23 @@ int weir_result_check(weir_result *result);
 int weir_result_fail(weir_result *result, const weir_error *error);
 /* Makes the next read look at what happened before it hands out a row. */
 static inline void weir_result_stop(weir_result *result) { result->limit = result->at; }
+/* The instance in the instance cell of a row; NULL: none there. */
+static inline void *weir_row_delivers(const weir_row *row, const weir_result *result)
+{
+    const weir_value *cell = &row->cells[result->instance_cell];
+    return cell->type == WEIR_T_INSTANCE ? (char *)(uintptr_t)cell->as.blob.ptr + result->instance_header : NULL;
+}
 /* Gives up the cursor, if there is one: one round trip at most. Errors are logged. */
 void weir_result_release(weir_result *result);
 void weir_result_hard_close(weir_result *result);
 void weir_result_reference(weir_result *result);
 void weir_result_unreference(weir_result *result);
+
+/* ---- execute.c ----------------------------------------------------------------------------------------------------- */
+/* As weir_connection_execute, with hooks (may be NULL). When the result that comes back does not have them (no memory), none was
+ * or will be called. */
+weir_result *weir_connection_execute_hooked(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options,
+                                            const weir_batch_hooks *hooks, void *context);
 
 /* ---- reading.c ------------------------------------------------------------------------------------------------------ */
 /* What each read does first: tells errors, ends the life of rows handed out before. */
@@ -87,7 +123,9 @@ typedef enum weir_single { WEIR_SINGLE_FIRST, WEIR_SINGLE_ONE, WEIR_SINGLE_ONE_O
 weir_row *weir_result_take_single(weir_result *result, weir_single kind, int column);
 /* An empty batch for a fetch of up to `rows` rows (0: all); NULL: no memory. Filled, it becomes the one that is read. */
 weir_batch *weir_result_batch_for(weir_result *result, int64_t rows);
-void weir_result_batch_came(weir_result *result, weir_batch *batch);
+int weir_result_batch_came(weir_result *result, weir_batch *batch, weir_error *error);
+/* The batch's rows are dead: tells the hooks. False: they keep the batch. */
+bool weir_result_batch_gone(weir_result *result, weir_batch *batch);
 /* Has the next batch sent while this one is read, where that is wanted and allowed (RULES W5). */
 void weir_result_read_ahead(weir_result *result);
 

@@ -1,280 +1,131 @@
-/* Compiling a statement for one execution on one dialect: placeholders for names, copies of the values, what the text is. */
+/* Compiling a statement for one execution on one dialect: its text with placeholders, copies of the values, what the text is. */
 #include <stdio.h>
 #include <string.h>
-#include "base/buffer.h"
 #include "base/values.h"
-#include "sql/lexer.h"
-#include "sql/statement.h"
+#include "sql/compile.h"
 
-enum {
-    SHOWN_NAME = 200,                   /* longest part of a name in a message */
-    SHOWN_VALUE = 80                    /* characters of a value in the log */
-};
+enum { SHOWN_VALUE = 80 };              /* characters of a value in the log */
 
-struct compiler {
-    const weir_stmt    *stmt;
-    const weir_dialect *dialect;
-    weir_arena         *arena;
-    weir_compiled      *out;
-    weir_error         *error;
-    size_t             *numbers;        /* by parameter: that of its first placeholder; 0: not in the text of this dialect */
-    size_t              value_count;
-    weir_buffer         text;
-};
-
-/* ---- refusals ---- */
-
-static int refuse(struct compiler *c, const char *message) { return weir_error_set(c->error, WEIR_INVALID_REQUEST, "%s", message); }
-
-static int check_facts(struct compiler *c)
+static int check_facts(const weir_sql_facts *facts, weir_error *error)
 {
-    const weir_sql_facts *facts = &c->out->facts;
+    const char *message = NULL;
     if (facts->kind == WEIR_SQL_EMPTY)
-        return refuse(c, "the SQL text is empty: there is nothing in it but white space and comments");
-    if (facts->multiple)
-        return refuse(c, "the SQL text holds more than one statement; execute them one at a time");
-    if (facts->kind == WEIR_SQL_COPY)
-        return refuse(c, "COPY cannot be executed as a statement: it speaks a protocol of its own; use SELECT to read, INSERT to write");
-    return WEIR_OK;
+        message = "the SQL text is empty: there is nothing in it but white space and comments";
+    else if (facts->multiple)
+        message = "the SQL text holds more than one statement; execute them one at a time";
+    else if (facts->kind == WEIR_SQL_COPY)
+        message = "COPY cannot be executed as a statement: it speaks a protocol of its own; use SELECT to read, INSERT to write";
+    return message ? weir_error_set(error, WEIR_INVALID_REQUEST, "%s", message) : WEIR_OK;
 }
 
-static int refuse_foreign(struct compiler *c, const weir_token *token)
+static int copy_declared(const weir_stmt *stmt, weir_arena *arena, weir_compiled *out, weir_error *error)
 {
-    if (token->kind == WEIR_TOKEN_COLON)
-        return refuse(c, "the SQL text has an escaped colon in front of a name: SQLite would take that for a parameter of its own");
-    return weir_error_set(c->error, WEIR_INVALID_REQUEST,
-                          "the SQL text has the %s parameter '%.*s'; weir's parameters have names: use :name and bind 'name'",
-                          c->dialect->name, (int)(token->length < SHOWN_NAME ? token->length : SHOWN_NAME), token->text);
-}
-
-/* ---- numbers ---- */
-
-/* On SQLite `\:name` would become a parameter again, of the database's own, and silently NULL. */
-static bool makes_parameter(const struct compiler *c, const weir_lexer *behind_colon)
-{
-    return c->dialect->lite_parameters && behind_colon->next < behind_colon->end && weir_is_word_char(*behind_colon->next);
-}
-
-static int number_parameter(struct compiler *c, const weir_token *name)
-{
-    const weir_parameter *parameter = weir_stmt_find(c->stmt, name->text, name->length);
-    if (!parameter || !parameter->bound) {
-        int shown = (int)(name->length < SHOWN_NAME ? name->length : SHOWN_NAME);
-        return weir_error_set(c->error, WEIR_INVALID_REQUEST, "A value is required for bind parameter '%.*s'", shown, name->text);
-    }
-    size_t *number = &c->numbers[parameter - c->stmt->parameters];
-    if (*number == 0) {
-        *number = c->value_count + 1;
-        c->value_count += parameter->count;
-    }
-    return WEIR_OK;
-}
-
-static int number_parameters(struct compiler *c)
-{
-    weir_lexer lexer;
-    weir_token token;
-    size_t size = c->stmt->parameter_count * sizeof *c->numbers;
-    c->numbers = weir_arena_take(c->arena, size);
-    if (!c->numbers)
-        return weir_error_out_of_memory(c->error);
-    memset(c->numbers, 0, size);
-    weir_lexer_init(&lexer, c->dialect, c->stmt->text, c->stmt->length);
-    while ((token = weir_lexer_next(&lexer)).kind != WEIR_TOKEN_END) {
-        int status = WEIR_OK;
-        if (token.kind == WEIR_TOKEN_PARAMETER)
-            status = number_parameter(c, &token);
-        else if (token.kind == WEIR_TOKEN_FOREIGN || (token.kind == WEIR_TOKEN_COLON && makes_parameter(c, &lexer)))
-            status = refuse_foreign(c, &token);
-        if (status != WEIR_OK)
-            return status;
-    }
-    if (c->value_count > c->dialect->maximum_parameters)
-        return weir_error_set(c->error, WEIR_INVALID_REQUEST,
-                              "the statement has %zu parameters, and %s takes at most %zu; split the list, or join with a table",
-                              c->value_count, c->dialect->name, c->dialect->maximum_parameters);
-    return WEIR_OK;
-}
-
-/* ---- text ---- */
-
-/* What was written last: where an empty list may have to take back the IN in front of it. */
-struct trail {
-    weir_token last[3];                 /* significant tokens, the newest first */
-    size_t     places[3];               /* of them in the text written */
-};
-
-static void remember(struct trail *trail, const weir_token *token, size_t place)
-{
-    memmove(&trail->last[1], &trail->last[0], 2 * sizeof *trail->last);
-    memmove(&trail->places[1], &trail->places[0], 2 * sizeof *trail->places);
-    trail->last[0] = *token;
-    trail->places[0] = place;
-}
-
-static bool is_symbol(const weir_token *token, char symbol)
-{
-    return token->kind == WEIR_TOKEN_SYMBOL && token->length == 1 && *token->text == symbol;
-}
-
-static bool is_word(const weir_token *token, const char *word)
-{
-    return token->kind == WEIR_TOKEN_WORD && weir_same_word(token->text, token->length, word);
-}
-
-/* Whether `)` comes next; if so *behind is the lexer behind it. */
-static bool closes_next(const weir_lexer *lexer, weir_lexer *behind)
-{
-    weir_token token;
-    *behind = *lexer;
-    do
-        token = weir_lexer_next(behind);
-    while (token.kind == WEIR_TOKEN_SPACE);
-    return is_symbol(&token, ')');
-}
-
-static void write_empty_list(struct compiler *c, const struct trail *trail, weir_lexer *lexer, bool enclosed, const weir_lexer *behind)
-{
-    size_t in = enclosed ? 1 : 0;
-    bool behind_in = is_word(&trail->last[in], "IN");
-    if (c->dialect->empty_as_array && behind_in) {
-        /* A subquery has a type of its own, which PostgreSQL will not compare with any other; '{}' takes the operand's. OPERATOR()
-         * binds as strongly to its left as IN does, = and <> do not. */
-        bool negated = is_word(&trail->last[in + 1], "NOT");
-        if (!c->text.failed)
-            c->text.length = trail->places[in + negated];
-        weir_buffer_text(&c->text, negated ? "OPERATOR(<>) ALL ('{}')" : "OPERATOR(=) ANY ('{}')");
-        if (enclosed)
-            *lexer = *behind;
-        return;
-    }
-    weir_buffer_text(&c->text, enclosed && behind_in ? "SELECT NULL WHERE 1=0" : "(SELECT NULL WHERE 1=0)");
-}
-
-static void write_placeholder(struct compiler *c, size_t number)
-{
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%c%zu", c->dialect->placeholder, number);
-    weir_buffer_append(&c->text, digits, (size_t)length);
-}
-
-static void write_parameter(struct compiler *c, const weir_token *name, const struct trail *trail, weir_lexer *lexer)
-{
-    const weir_parameter *parameter = weir_stmt_find(c->stmt, name->text, name->length);
-    size_t number = c->numbers[parameter - c->stmt->parameters];
-    if (!c->text.failed && c->text.length && weir_is_word_char(c->text.data[c->text.length - 1]))
-        weir_buffer_byte(&c->text, ' ');        /* IN:ids: the placeholder must not become part of the word */
-    if (!parameter->list) {
-        write_placeholder(c, number);
-        return;
-    }
-    weir_lexer behind;
-    bool enclosed = is_symbol(&trail->last[0], '(') && closes_next(lexer, &behind);     /* IN (:ids) means IN :ids */
-    if (!parameter->count) {
-        write_empty_list(c, trail, lexer, enclosed, &behind);
-        return;
-    }
-    for (size_t i = 0; i < parameter->count && !c->text.failed; i++) {
-        weir_buffer_text(&c->text, i ? ", " : enclosed ? "" : "(");
-        write_placeholder(c, number + i);
-    }
-    weir_buffer_text(&c->text, enclosed ? "" : ")");
-}
-
-static int write_text(struct compiler *c)
-{
-    struct trail trail = { .places = { 0 } };
-    weir_lexer lexer;
-    weir_token token;
-    weir_buffer_init(&c->text, c->arena->ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
-    weir_buffer_reserve(&c->text, c->stmt->length + 1);
-    weir_lexer_init(&lexer, c->dialect, c->stmt->text, c->stmt->length);
-    while ((token = weir_lexer_next(&lexer)).kind != WEIR_TOKEN_END) {
-        size_t place = c->text.length;
-        if (token.kind == WEIR_TOKEN_PARAMETER)
-            write_parameter(c, &token, &trail, &lexer);
-        else if (token.kind == WEIR_TOKEN_COLON)
-            weir_buffer_byte(&c->text, ':');
-        else
-            weir_buffer_append(&c->text, token.text, token.length);
-        if (token.kind != WEIR_TOKEN_SPACE)
-            remember(&trail, &token, place);
-    }
-    const char *text = weir_buffer_cstr(&c->text);
-    char *copy = text ? weir_arena_bytes(c->arena, c->text.length + 1) : NULL;
-    if (copy)
-        memcpy(copy, text, c->text.length + 1);
-    c->out->sql = copy;
-    c->out->sql_length = c->text.length;
-    weir_buffer_free(&c->text);
-    return copy ? WEIR_OK : weir_error_out_of_memory(c->error);
-}
-
-/* ---- values and declared columns ---- */
-
-static const char *copy_name(struct compiler *c, const char *name)
-{
-    size_t size = strlen(name) + 1;
-    char *copy = weir_arena_bytes(c->arena, size);
-    return copy ? memcpy(copy, name, size) : NULL;
-}
-
-static int copy_values(struct compiler *c)
-{
-    weir_value *values = weir_arena_take(c->arena, c->value_count * sizeof *values);
-    const char **names = weir_arena_take(c->arena, c->value_count * sizeof *names);
-    if (!values || !names)
-        return weir_error_out_of_memory(c->error);
-    for (size_t i = 0; i < c->stmt->parameter_count; i++) {
-        const weir_parameter *parameter = &c->stmt->parameters[i];
-        size_t count = c->numbers[i] ? parameter->count : 0, first = c->numbers[i] - 1;
-        const char *name = count ? copy_name(c, parameter->name) : NULL;
-        if (count && !name)
-            return weir_error_out_of_memory(c->error);
-        for (size_t k = 0; k < count; k++) {
-            names[first + k] = name;
-            if (weir_value_copy(c->arena, &parameter->values[k], &values[first + k]) != WEIR_OK)
-                return weir_error_out_of_memory(c->error);
-        }
-    }
-    c->out->values = values;
-    c->out->names = names;
-    c->out->value_count = c->value_count;
-    return WEIR_OK;
-}
-
-static int copy_declared(struct compiler *c)
-{
-    size_t count = c->stmt->declared_count;
-    weir_declared_column *copy = weir_arena_take(c->arena, count * sizeof *copy);
+    weir_declared_column *copy = weir_arena_take(arena, stmt->declared_count * sizeof *copy);
     if (!copy)
-        return weir_error_out_of_memory(c->error);
-    for (size_t i = 0; i < count; i++) {
-        copy[i] = c->stmt->declared[i];
-        if (copy[i].name && !(copy[i].name = copy_name(c, copy[i].name)))
-            return weir_error_out_of_memory(c->error);
+        return weir_error_out_of_memory(error);
+    for (size_t i = 0; i < stmt->declared_count; i++) {
+        copy[i] = stmt->declared[i];
+        if (!copy[i].name)
+            continue;
+        size_t size = strlen(copy[i].name) + 1;
+        char *name = weir_arena_bytes(arena, size);
+        if (!name)
+            return weir_error_out_of_memory(error);
+        copy[i].name = memcpy(name, copy[i].name, size);
     }
-    c->out->declared = copy;
-    c->out->declared_count = count;
+    out->declared = copy;
+    out->declared_count = stmt->declared_count;
     return WEIR_OK;
 }
 
-int weir_stmt_compile(const weir_stmt *stmt, const weir_dialect *dialect, weir_arena *arena, weir_compiled *out, weir_error *error)
+/* The text, behind the WITH that was found on the way. */
+static int finish_text(weir_renderer *r, weir_compiled *out)
 {
-    static int (*const steps[])(struct compiler *) = { check_facts, number_parameters, write_text, copy_values, copy_declared };
-    struct compiler compiler = { .stmt = stmt, .dialect = dialect, .arena = arena, .out = out, .error = error };
+    size_t length = r->text->length + 32;
+    for (const weir_with *with = r->with; with; with = with->next)
+        length += with->length + 2;
+    if (r->text->failed && r->status == WEIR_OK)
+        r->status = weir_error_out_of_memory(r->error);
+    char *sql = r->status == WEIR_OK ? weir_arena_bytes(r->arena, length) : NULL, *end = sql;
+    if (!sql)
+        return r->status == WEIR_OK ? weir_error_out_of_memory(r->error) : r->status;
+    for (const weir_with *with = r->with; with; with = with->next) {
+        const char *before = with != r->with ? ", " : r->recursive ? "WITH RECURSIVE " : "WITH ";
+        end = stpcpy(end, before);
+        memcpy(end, with->text, with->length);
+        end += with->length;
+        if (!with->next)
+            *end++ = ' ';
+    }
+    if (r->text->length)
+        memcpy(end, r->text->data, r->text->length);
+    end += r->text->length;
+    *end = 0;
+    out->sql = sql;
+    out->sql_length = (size_t)(end - sql);
+    return WEIR_OK;
+}
+
+static void read_tree_facts(const weir_renderer *r, const weir_select_tree *tree, weir_compiled *out)
+{
+    weir_sql_facts facts = { .kind = WEIR_SQL_SELECT };
+    if (r->has_text)
+        weir_sql_read_facts(out->sql, out->sql_length, r->dialect, &facts);
+    facts.ordered = tree->text ? facts.ordered : tree->order_by.count > 0 || r->ordered;
+    facts.locks_rows = facts.locks_rows || (tree->lock && r->dialect->row_locks);
+    out->facts = facts;
+}
+
+static int render(weir_renderer *r, const weir_stmt *stmt, weir_compiled *out)
+{
+    weir_scope scope = { .stmt = stmt };
+    r->scope = &scope;
+    if (stmt->tree) {
+        weir_render_select(r, &scope);
+        out->shape = weir_shape_finish(r, &scope, stmt->tree);
+    } else {
+        weir_sql_read_facts(stmt->text, stmt->length, r->dialect, &out->facts);
+        if (check_facts(&out->facts, r->error) != WEIR_OK)
+            return r->error->status;
+        weir_render_text(r, stmt->text, stmt->length, false);
+    }
+    int status = finish_text(r, out);
+    if (status == WEIR_OK && stmt->tree) {
+        read_tree_facts(r, stmt->tree, out);
+        status = check_facts(&out->facts, r->error);
+    }
+    out->values = r->values;
+    out->names = r->names;
+    out->value_count = r->value_count;
+    return status;
+}
+
+int weir_stmt_compile_as(const weir_stmt *stmt, const weir_dialect *dialect, bool literals, weir_arena *arena, weir_compiled *out,
+                         weir_error *error)
+{
+    weir_buffer text;
     int status = weir_stmt_error(stmt)->status;
     *out = (weir_compiled){ .sql = "" };
     if (status != WEIR_OK) {
         *error = *weir_stmt_error(stmt);
     } else {
-        weir_sql_read_facts(stmt->text, stmt->length, dialect, &out->facts);
-        for (size_t i = 0; i < sizeof steps / sizeof *steps && status == WEIR_OK; i++)
-            status = steps[i](&compiler);
+        weir_renderer renderer = { .dialect = dialect, .arena = arena, .error = error, .literals = literals, .text = &text };
+        weir_buffer_init(&text, arena->ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
+        weir_buffer_reserve(&text, stmt->tree ? 512 : stmt->length + 1);
+        renderer.with_end = &renderer.with;
+        status = render(&renderer, stmt, out);
+        weir_buffer_free(&text);
+        if (status == WEIR_OK)
+            status = copy_declared(stmt, arena, out, error);
     }
-    if (status != WEIR_OK && stmt)
+    if (status != WEIR_OK && stmt && stmt->text)
         weir_error_text(error->sql, sizeof error->sql, stmt->text, stmt->length);
     return status;
+}
+
+int weir_stmt_compile(const weir_stmt *stmt, const weir_dialect *dialect, weir_arena *arena, weir_compiled *out, weir_error *error)
+{
+    return weir_stmt_compile_as(stmt, dialect, false, arena, out, error);
 }
 
 /* ---- showing parameters ---- */

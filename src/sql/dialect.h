@@ -15,6 +15,13 @@ typedef struct weir_dialect {
     bool        lite_parameters;        /* ?, ?1, @x, $x, :1 are parameters of the database's own; else only $1 is one */
     bool        trigger_bodies;         /* CREATE TRIGGER … BEGIN …; END; else CREATE FUNCTION … BEGIN ATOMIC …; END */
     bool        empty_as_array;         /* IN of an empty list is written as = ANY ('{}'), to fit operands of any type */
+    bool        typed_parameters;       /* a parameter whose type nothing tells is cast: $1::integer */
+    bool        array_lists;            /* a list of values is one array: = ANY ($1) */
+    bool        rows_as_values;         /* (a, b) IN (VALUES (1, 2), (3, 4)); else IN ((1, 2), (3, 4)) */
+    bool        distinct_on;            /* SELECT DISTINCT ON (…) */
+    bool        ilike;
+    bool        offset_needs_limit;     /* LIMIT -1 OFFSET 3 */
+    bool        members_in_parentheses; /* (SELECT …) UNION (SELECT …); else a member with ORDER BY becomes SELECT * FROM (…) */
     size_t      maximum_parameters;     /* that one statement may have */
     const char *isolation_names[6];     /* by weir_isolation; NULL: unknown here */
     const char *isolation_list;         /* the valid names, for messages */

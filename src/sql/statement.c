@@ -1,8 +1,10 @@
 /* Statements as objects: making, copying and freeing them, binding values, declaring columns, their options. */
 #include "sql/statement.h"
+#include <stdio.h>
 #include <string.h>
 #include "base/values.h"
 #include "sql/lexer.h"
+#include "sql/tree.h"
 
 enum {
     KEPT_STORAGE = 64 * 1024,           /* of a parameter's values, for the next ones */
@@ -21,7 +23,7 @@ static const weir_stmt statement_without_memory = {
 static const weir_stmt *or_closed(const weir_stmt *stmt) { return stmt ? stmt : &closed_statement; }
 
 /* Constant statements always carry an error, so what this lets through may be written to. */
-static bool can_build(const weir_stmt *stmt) { return stmt && stmt->error.status == WEIR_OK; }
+bool weir_stmt_can_build(const weir_stmt *stmt) { return stmt && stmt->error.status == WEIR_OK; }
 
 /* ---- parameters ---- */
 
@@ -65,10 +67,10 @@ static void look_further(struct finder *finder, int which)
     while (finder->found[which].kind != WEIR_TOKEN_PARAMETER && finder->found[which].kind != WEIR_TOKEN_END);
 }
 
-static void find_first(struct finder *finder, const weir_stmt *stmt)
+static void find_first(struct finder *finder, const char *text, size_t length)
 {
-    weir_lexer_init(&finder->lexers[0], &weir_dialect_postgresql, stmt->text, stmt->length);
-    weir_lexer_init(&finder->lexers[1], &weir_dialect_sqlite, stmt->text, stmt->length);
+    weir_lexer_init(&finder->lexers[0], &weir_dialect_postgresql, text, length);
+    weir_lexer_init(&finder->lexers[1], &weir_dialect_sqlite, text, length);
     look_further(finder, 0);
     look_further(finder, 1);
 }
@@ -87,48 +89,73 @@ static bool find_next(struct finder *finder, weir_token *out)
     return true;
 }
 
-static bool add_parameter(weir_stmt *stmt, const weir_token *name)
+static bool add_parameter(weir_stmt *stmt, const char *name, size_t length)
 {
-    uint32_t *slot = find_slot(stmt, name->text, name->length);
+    uint32_t *slot = find_slot(stmt, name, length);
     if (*slot)
         return true;
-    char *copy = weir_arena_bytes(&stmt->arena, name->length + 1);
+    char *copy = weir_arena_bytes(&stmt->arena, length + 1);
     if (!copy)
         return false;
-    memcpy(copy, name->text, name->length);
-    copy[name->length] = 0;
+    memcpy(copy, name, length);
+    copy[length] = 0;
     weir_parameter *parameter = &stmt->parameters[stmt->parameter_count++];
-    *parameter = (weir_parameter){ .name = copy, .length = name->length };
+    *parameter = (weir_parameter){ .name = copy, .length = length };
     weir_arena_init(&parameter->storage, stmt->arena.ledger, WEIR_MEMORY_STATEMENTS, 0);
     *slot = (uint32_t)stmt->parameter_count;
     return true;
 }
 
-static int find_parameters(weir_stmt *stmt)
+/* A parameter's values may point into the parameter itself. */
+static void move_parameters(weir_stmt *stmt, weir_parameter *to)
+{
+    for (size_t i = 0; i < stmt->parameter_count; i++) {
+        to[i] = stmt->parameters[i];
+        if (to[i].bound && !to[i].list)
+            to[i].values = &to[i].single;
+    }
+    stmt->parameters = to;
+}
+
+/* Room for `more` parameters. A text's are counted before, so it takes no more than it needs; a tree's room doubles. */
+static int make_room(weir_stmt *stmt, size_t more)
+{
+    size_t capacity = stmt->parameter_count + more, slots = 4;
+    if (capacity <= stmt->parameter_capacity)
+        return WEIR_OK;
+    if (capacity < stmt->parameter_capacity * 2)
+        capacity = stmt->parameter_capacity * 2;
+    if (capacity >= UINT32_MAX)
+        return weir_error_set(&stmt->error, WEIR_ARGUMENT, "the SQL text has too many parameters");
+    while (slots < capacity * 2)
+        slots *= 2;
+    weir_parameter *parameters = weir_arena_take(&stmt->arena, capacity * sizeof *parameters);
+    uint32_t *table = weir_arena_take(&stmt->arena, slots * sizeof *table);
+    if (!parameters || !table)
+        return weir_error_out_of_memory(&stmt->error);
+    move_parameters(stmt, parameters);
+    memset(table, 0, slots * sizeof *table);
+    stmt->parameter_capacity = capacity;
+    stmt->slots = table;
+    stmt->slot_mask = slots - 1;
+    for (size_t i = 0; i < stmt->parameter_count; i++)
+        *find_slot(stmt, parameters[i].name, parameters[i].length) = (uint32_t)i + 1;
+    return WEIR_OK;
+}
+
+int weir_stmt_add_parameters(weir_stmt *stmt, const char *text, size_t length)
 {
     struct finder finder;
     weir_token name;
-    size_t most = 0, slots = 4;
-    if (!stmt->length || !memchr(stmt->text, ':', stmt->length))
+    size_t most = 0;
+    if (!length || !memchr(text, ':', length))
         return WEIR_OK;
-    for (find_first(&finder, stmt); find_next(&finder, &name);)
+    for (find_first(&finder, text, length); find_next(&finder, &name);)
         most++;
-    if (!most)
-        return WEIR_OK;
-    if (most >= UINT32_MAX)
-        return weir_error_set(&stmt->error, WEIR_ARGUMENT, "the SQL text has too many parameters");
-    while (slots < most * 2)
-        slots *= 2;
-    stmt->parameters = weir_arena_take(&stmt->arena, most * sizeof *stmt->parameters);
-    stmt->slots = weir_arena_take(&stmt->arena, slots * sizeof *stmt->slots);
-    if (!stmt->parameters || !stmt->slots) {
-        stmt->slots = NULL;
-        return weir_error_out_of_memory(&stmt->error);
-    }
-    memset(stmt->slots, 0, slots * sizeof *stmt->slots);
-    stmt->slot_mask = slots - 1;
-    for (find_first(&finder, stmt); find_next(&finder, &name);)
-        if (!add_parameter(stmt, &name))
+    if (make_room(stmt, most) != WEIR_OK)
+        return stmt->error.status;
+    for (find_first(&finder, text, length); find_next(&finder, &name);)
+        if (!add_parameter(stmt, name.text, name.length))
             return weir_error_out_of_memory(&stmt->error);
     return WEIR_OK;
 }
@@ -162,7 +189,7 @@ static int take_text(weir_stmt *stmt, const char *sql, size_t length)
     copy[length] = 0;
     stmt->text = copy;
     stmt->length = length;
-    return find_parameters(stmt);
+    return weir_stmt_add_parameters(stmt, stmt->text, stmt->length);
 }
 
 weir_stmt *weir_sql_n(const char *sql, size_t length)
@@ -176,6 +203,19 @@ weir_stmt *weir_sql_n(const char *sql, size_t length)
 
 weir_stmt *weir_sql(const char *sql) { return weir_sql_n(sql, sql ? strlen(sql) : 0); }
 
+weir_stmt *weir_stmt_new_tree(void)
+{
+    weir_stmt *stmt = new_statement(512);
+    if (!stmt)
+        return (weir_stmt *)&statement_without_memory;
+    stmt->tree = weir_arena_take(&stmt->arena, sizeof *stmt->tree);
+    if (stmt->tree)
+        memset(stmt->tree, 0, sizeof *stmt->tree);
+    else
+        weir_error_out_of_memory(&stmt->error);
+    return stmt;
+}
+
 void weir_stmt_free(weir_stmt **stmt)
 {
     if (!stmt)
@@ -184,6 +224,8 @@ void weir_stmt_free(weir_stmt **stmt)
     *stmt = (weir_stmt *)&closed_statement;
     if (!old || !old->arena.ledger)
         return;
+    if (old->tree)
+        weir_tree_release(old->tree);
     for (size_t i = 0; i < old->parameter_count; i++)
         weir_arena_free(&old->parameters[i].storage);
     weir_arena_free(&old->declared_storage);
@@ -203,8 +245,7 @@ const char *weir_stmt_parameter_name(const weir_stmt *stmt, size_t index)
 
 /* ---- values ---- */
 
-/* A NULL pointer is SQL NULL, whatever type stands beside it. */
-static weir_value normal_value(const weir_value *value)
+weir_value weir_stmt_normal_value(const weir_value *value)
 {
     bool text = value->type == WEIR_T_NUMERIC || value->type == WEIR_T_TEXT || value->type == WEIR_T_JSON ||
                 value->type == WEIR_T_INET || value->type == WEIR_T_ENUM || value->type == WEIR_T_OTHER;
@@ -213,16 +254,24 @@ static weir_value normal_value(const weir_value *value)
     return null ? weir_value_null() : *value;
 }
 
-static int check_value(const char *name, const weir_value *value, weir_error *error)
+static int refuse_value(weir_error *error, const char *name, const char *what)
 {
-    if ((unsigned)value->type >= WEIR_T_COUNT_)
-        return weir_error_set(error, WEIR_ARGUMENT, "the value of parameter '%.*s' has the unknown type %d", SHOWN_NAME, name,
-                              (int)value->type);
+    if (!name)
+        return weir_error_set(error, WEIR_ARGUMENT, "a value of an expression %s", what);
+    return weir_error_set(error, WEIR_ARGUMENT, "the value of parameter '%.*s' %s", SHOWN_NAME, name, what);
+}
+
+int weir_stmt_check_value(const char *name, const weir_value *value, weir_error *error)
+{
+    char what[160];
+    if ((unsigned)value->type >= WEIR_T_COUNT_) {
+        snprintf(what, sizeof what, "has the unknown type %d", (int)value->type);
+        return refuse_value(error, name, what);
+    }
     if (value->type == WEIR_T_NUMERIC && value->as.text.ptr && !weir_numeric_valid(value->as.text)) {
         int shown = value->as.text.len < 60 ? (int)value->as.text.len : 60;
-        return weir_error_set(error, WEIR_ARGUMENT,
-                              "the value of parameter '%.*s' is no numeric: '%.*s' (plain decimal digits, NaN or Infinity)",
-                              SHOWN_NAME, name, shown, value->as.text.ptr);
+        snprintf(what, sizeof what, "is no numeric: '%.*s' (plain decimal digits, NaN or Infinity)", shown, value->as.text.ptr);
+        return refuse_value(error, name, what);
     }
     const weir_array *array = value->type == WEIR_T_ARRAY ? value->as.array : NULL;
     if (array && (array->dimensions < 0 || (array->count && !array->items) || (array->dimensions > 1 && !array->lengths)))
@@ -230,9 +279,8 @@ static int check_value(const char *name, const weir_value *value, weir_error *er
                               array->count && !array->items ? "items" : "lengths");
     for (size_t i = 0; array && i < array->count; i++) {
         if (array->items[i].type == WEIR_T_ARRAY)
-            return weir_error_set(error, WEIR_ARGUMENT, "the value of parameter '%.*s' is an array of arrays; give it dimensions",
-                                  SHOWN_NAME, name);
-        if (check_value(name, &array->items[i], error) != WEIR_OK)
+            return refuse_value(error, name, "is an array of arrays; give it dimensions");
+        if (weir_stmt_check_value(name, &array->items[i], error) != WEIR_OK)
             return error->status;
     }
     return WEIR_OK;
@@ -244,7 +292,7 @@ static bool store_list(weir_parameter *parameter, const weir_value *values, size
         return false;
     size_t size = count * sizeof *values + _Alignof(max_align_t);
     for (size_t i = 0; i < count; i++) {
-        weir_value value = normal_value(&values[i]);
+        weir_value value = weir_stmt_normal_value(&values[i]);
         size += weir_value_extent(&value);
     }
     if (!parameter->storage.blocks)
@@ -253,7 +301,7 @@ static bool store_list(weir_parameter *parameter, const weir_value *values, size
     if (count && !parameter->values)
         return false;
     for (size_t i = 0; i < count; i++) {
-        weir_value value = normal_value(&values[i]);
+        weir_value value = weir_stmt_normal_value(&values[i]);
         if (weir_value_copy(&parameter->storage, &value, &parameter->values[i]) != WEIR_OK)
             return false;
     }
@@ -262,7 +310,7 @@ static bool store_list(weir_parameter *parameter, const weir_value *values, size
 
 static bool store_single(weir_parameter *parameter, const weir_value *from)
 {
-    weir_value value = normal_value(from);
+    weir_value value = weir_stmt_normal_value(from);
     if (!parameter->storage.blocks)
         parameter->storage.first_size = weir_value_extent(&value) + _Alignof(max_align_t);
     parameter->values = &parameter->single;
@@ -281,6 +329,17 @@ static int store(weir_parameter *parameter, const weir_value *values, size_t cou
     return WEIR_OK;
 }
 
+/* Names of subqueries are the outer statement's too: a value goes to each that has it. */
+static int store_everywhere(weir_stmt *stmt, const char *name, size_t length, const weir_value *values, size_t count, bool list,
+                            weir_error *error)
+{
+    weir_parameter *parameter = weir_stmt_find(stmt, name, length);
+    int status = parameter ? store(parameter, values, count, list, error) : WEIR_OK;
+    for (size_t i = 0; parameter && stmt->tree && i < stmt->tree->owned_count && status == WEIR_OK; i++)
+        status = store_everywhere(stmt->tree->owned[i], name, length, values, count, list, error);
+    return status;
+}
+
 static int unknown_parameter(const char *name, weir_error *error)
 {
     int status = weir_error_set(error, WEIR_ARGUMENT, "This text() construct doesn't define a bound parameter named '%.*s'",
@@ -293,21 +352,20 @@ static int unknown_parameter(const char *name, weir_error *error)
 
 static void bind_values(weir_stmt *stmt, const char *name, const weir_value *values, size_t count, bool list)
 {
-    if (!can_build(stmt))
+    if (!weir_stmt_can_build(stmt))
         return;
     if (!name || (!values && count)) {
         weir_error_set(&stmt->error, WEIR_ARGUMENT, "a parameter is bound without its %s", name ? "values" : "name");
         return;
     }
-    weir_parameter *parameter = weir_stmt_find(stmt, name, strlen(name));
-    if (!parameter) {
+    if (!weir_stmt_find(stmt, name, strlen(name))) {
         unknown_parameter(name, &stmt->error);
         return;
     }
     for (size_t i = 0; i < count; i++)
-        if (check_value(name, &values[i], &stmt->error) != WEIR_OK)
+        if (weir_stmt_check_value(name, &values[i], &stmt->error) != WEIR_OK)
             return;
-    store(parameter, values, count, list, &stmt->error);
+    store_everywhere(stmt, name, strlen(name), values, count, list, &stmt->error);
 }
 
 void weir_bind(weir_stmt *stmt, const char *name, weir_value value) { bind_values(stmt, name, &value, 1, false); }
@@ -352,7 +410,7 @@ static int declare(weir_stmt *stmt, const weir_declared_column *columns, size_t 
 
 void weir_sql_columns(weir_stmt *stmt, const weir_declared_column *columns, size_t count)
 {
-    if (!can_build(stmt))
+    if (!weir_stmt_can_build(stmt))
         return;
     if (!columns && count) {
         weir_error_set(&stmt->error, WEIR_ARGUMENT, "columns are declared, but the list is NULL");
@@ -372,7 +430,7 @@ void weir_sql_columns(weir_stmt *stmt, const weir_declared_column *columns, size
 void weir_stmt_options(weir_stmt *stmt, const weir_execution_options *options)
 {
     weir_execution_options checked;
-    if (can_build(stmt) && weir_options_check(options, false, &checked, &stmt->error) == WEIR_OK)
+    if (weir_stmt_can_build(stmt) && weir_options_check(options, false, &checked, &stmt->error) == WEIR_OK)
         weir_options_merge(&stmt->options, &checked);
 }
 
@@ -382,43 +440,84 @@ void weir_stmt_get_options(const weir_stmt *stmt, weir_execution_options *out) {
 void weir_yield_per(weir_stmt *stmt, int64_t rows)
 {
     weir_execution_options checked;
-    if (can_build(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.yield_per = rows), false, &checked, &stmt->error) == WEIR_OK)
+    if (weir_stmt_can_build(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.yield_per = rows), false, &checked, &stmt->error) == WEIR_OK)
         stmt->options.yield_per = rows;
 }
 
 void weir_stream_results(weir_stmt *stmt, weir_switch on)
 {
     weir_execution_options checked;
-    if (can_build(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.stream_results = on), false, &checked, &stmt->error) == WEIR_OK)
+    if (weir_stmt_can_build(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.stream_results = on), false, &checked, &stmt->error) == WEIR_OK)
         stmt->options.stream_results = on;
 }
 
 void weir_max_row_buffer(weir_stmt *stmt, int64_t rows)
 {
     weir_execution_options checked;
-    if (can_build(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.max_row_buffer = rows), false, &checked, &stmt->error) == WEIR_OK)
+    if (weir_stmt_can_build(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.max_row_buffer = rows), false, &checked, &stmt->error) == WEIR_OK)
         stmt->options.max_row_buffer = rows;
 }
 
 /* ---- copying ---- */
+
+static int copy_parameters(weir_stmt *copy, const weir_stmt *from)
+{
+    for (size_t i = 0; i < from->parameter_count; i++) {
+        const weir_parameter *parameter = &from->parameters[i];
+        weir_parameter *to = weir_stmt_find(copy, parameter->name, parameter->length);
+        if (parameter->bound && to &&
+            store(to, parameter->values, parameter->count, parameter->list, &copy->error) != WEIR_OK)
+            break;
+    }
+    return copy->error.status;
+}
 
 weir_stmt *weir_stmt_copy(const weir_stmt *stmt)
 {
     stmt = or_closed(stmt);
     if (!stmt->arena.ledger)
         return (weir_stmt *)stmt;
-    weir_stmt *copy = weir_sql_n(stmt->text, stmt->length);
-    if (!can_build(copy))
+    weir_stmt *copy = stmt->tree ? weir_stmt_new_tree() : weir_sql_n(stmt->text, stmt->length);
+    if (!weir_stmt_can_build(copy))
         return copy;
-    for (size_t i = 0; i < stmt->parameter_count; i++) {
-        const weir_parameter *from = &stmt->parameters[i];
-        weir_parameter *to = &copy->parameters[i];          /* the same text has the same parameters */
-        if (from->bound && store(to, from->values, from->count, from->list, &copy->error) != WEIR_OK)
-            return copy;
-    }
+    bool whole = stmt->error.status == WEIR_OK;         /* a mistake may have left half a tree behind */
+    if (stmt->tree && whole && weir_tree_copy(copy, stmt->tree) != WEIR_OK)
+        return copy;
+    if (copy_parameters(copy, stmt) != WEIR_OK)
+        return copy;
     if (stmt->declared_count && declare(copy, stmt->declared, stmt->declared_count) != WEIR_OK)
         return copy;
     copy->options = stmt->options;
     copy->error = stmt->error;
     return copy;
+}
+
+/* Names of the part become the owner's; a value that the owner has for one goes to the part. */
+static int share_parameters(weir_stmt *owner, weir_stmt *part)
+{
+    if (make_room(owner, part->parameter_count) != WEIR_OK)
+        return owner->error.status;
+    for (size_t i = 0; i < part->parameter_count; i++) {
+        const weir_parameter *parameter = &part->parameters[i];
+        if (!add_parameter(owner, parameter->name, parameter->length))
+            return weir_error_out_of_memory(&owner->error);
+        const weir_parameter *outer = weir_stmt_find(owner, parameter->name, parameter->length);
+        if (!parameter->bound && outer->bound)
+            store_everywhere(part, outer->name, outer->length, outer->values, outer->count, outer->list, &owner->error);
+    }
+    return owner->error.status;
+}
+
+weir_stmt *weir_stmt_own(weir_stmt *owner, const weir_stmt *given)
+{
+    weir_select_tree *tree = owner->tree;
+    weir_stmt **owned = weir_tree_room(owner, tree->owned, tree->owned_count, sizeof *owned);
+    if (!owned)
+        return NULL;
+    weir_stmt *part = weir_stmt_copy(given);
+    tree->owned = owned;
+    tree->owned[tree->owned_count++] = part;
+    if (weir_error_keep(&owner->error, &part->error) != WEIR_OK || share_parameters(owner, part) != WEIR_OK)
+        return NULL;
+    return part;
 }

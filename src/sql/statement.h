@@ -1,6 +1,7 @@
-/* Textual statements as compile sees them: the text, its parameters, and the values that they have. */
+/* Statements as compile sees them: a text or a tree, its parameters, and the values that they have. */
 #ifndef WEIR_SQL_STATEMENT_H
 #define WEIR_SQL_STATEMENT_H
+#include "sql/select.h"
 #include "sql/text.h"
 
 typedef struct weir_parameter {
@@ -18,7 +19,7 @@ struct weir_stmt {
     const char *text;
     size_t      length;
     weir_parameter *parameters;         /* in order of first appearance */
-    size_t      parameter_count;
+    size_t      parameter_count, parameter_capacity;
     uint32_t   *slots;                  /* open addressing by name: index + 1, 0 is free */
     size_t      slot_mask;
     weir_arena  declared_storage;
@@ -26,8 +27,24 @@ struct weir_stmt {
     size_t      declared_count;
     weir_execution_options options;
     weir_error  error;
+    weir_select_tree *tree;             /* of a select; NULL: textual */
 };
 
-/* The parameter of that name, or NULL. */
+/* The parameter of that name, or NULL. A select's own parameters are those of its fragments, and by name those of its subqueries,
+ * which weir_bind on the outer one reaches too. */
 weir_parameter *weir_stmt_find(const weir_stmt *stmt, const char *name, size_t length);
+
+/* ---- for the builders of trees ---- */
+/* A select with an empty tree, or a constant statement without memory. */
+weir_stmt *weir_stmt_new_tree(void);
+/* Whether the statement may be changed: it is not closed and has no mistake yet. */
+bool weir_stmt_can_build(const weir_stmt *stmt);
+/* Adds the parameters of a text to those that there are. An error is the statement's too. */
+int weir_stmt_add_parameters(weir_stmt *stmt, const char *text, size_t length);
+/* Copies `given` as a part of `owner`, which frees it. NULL: an error, kept by `owner`. */
+weir_stmt *weir_stmt_own(weir_stmt *owner, const weir_stmt *given);
+/* Whether a value can be sent; `name`: of its parameter, NULL for one of an expression. */
+int weir_stmt_check_value(const char *name, const weir_value *value, weir_error *error);
+/* A NULL pointer is SQL NULL, whatever type stands beside it. */
+weir_value weir_stmt_normal_value(const weir_value *value);
 #endif

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "sql/dialect.h"
+#include "sql/select.h"
 
 typedef enum weir_sql_kind {
     WEIR_SQL_EMPTY = 0,         /* nothing but white space and comments */
@@ -37,6 +38,7 @@ typedef struct weir_compiled {
     weir_sql_facts    facts;
     const weir_declared_column *declared;
     size_t            declared_count;
+    const weir_select_shape *shape;     /* of a select; NULL: textual */
 } weir_compiled;
 
 /* Errors: the statement's kept one; WEIR_INVALID_REQUEST "A value is required for bind parameter 'x'", empty text, more

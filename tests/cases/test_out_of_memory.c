@@ -88,19 +88,46 @@ static int run_program(const char *url)
     return first;
 }
 
-static void test_each_allocation_that_fails_is_told_and_leaves_nothing_behind(void **state)
+/* ---- another: makes tables, looks whether they fit, drops them ----------------------------------------------------------- */
+
+struct left;
+struct right { int64_t id; weir_opt_int64 left_id; WEIR_MANY(struct left) lefts; };
+struct left { int64_t id; weir_opt_int64 right_id; const char *name; };
+WEIR_ENTITY_DECLARE(left);
+WEIR_ENTITY(right, "rights", WEIR_COLUMN(right, id, .primary_key = true), WEIR_COLUMN(right, left_id, .foreign_key = "lefts.id"),
+    WEIR_MANY_TO_MANY(right, lefts, left, "left_rights", "right_id", "left_id"));
+WEIR_ENTITY(left, "lefts", WEIR_COLUMN(left, id, .primary_key = true), WEIR_COLUMN(left, right_id, .foreign_key = "rights.id"),
+    WEIR_COLUMN(left, name, .indexed = true));
+
+static int run_schema(const char *url)
 {
-    test_database *db = *state;
+    const weir_entity *const entities[] = { &left_entity, &right_entity, NULL };
+    weir_engine *engine;
+    weir_error error;
+    int first = weir_engine_open(&engine, url, NULL);
+    first = keep(first, weir_create_all(engine, entities, &error));
+    int64_t differences = first == WEIR_OK ? weir_schema_check(engine, entities, NULL, NULL, &error) : 0;
+    assert_true(differences <= 0);      /* never a difference that is none */
+    first = keep(first, (int)differences);
+    first = keep(first, weir_drop_all(engine, entities, &error));
+    weir_engine_close(&engine);
+    return first;
+}
+
+/* ---- the tests ------------------------------------------------------------------------------------------------------------ */
+
+static void fail_each(test_database *db, int (*program)(const char *url))
+{
     long live = memory.live;
     memory.calls = 0;
-    assert_int_equal(run_program(db->url), WEIR_OK);
+    assert_int_equal(program(db->url), WEIR_OK);
     long calls = memory.calls, told = 0;
     assert_true(calls > 40);
     for (long at = 1; at <= calls; at++) {
         memory.calls = 0;
         memory.failed = false;
         memory.fail_at = at;
-        int status = run_program(db->url);
+        int status = program(db->url);
         memory.fail_at = 0;
         if (memory.live != live || (status != WEIR_OUT_OF_MEMORY && status != WEIR_OK))
             fail_msg("allocation %ld: status %d, %ld blocks stay", at, status, memory.live - live);
@@ -111,11 +138,17 @@ static void test_each_allocation_that_fails_is_told_and_leaves_nothing_behind(vo
     assert_true(told >= calls * 3 / 4);
 }
 
+static void test_each_allocation_that_fails_is_told_and_leaves_nothing_behind(void **state) { fail_each(*state, run_program); }
+static void test_each_allocation_that_fails_while_tables_are_made_is_told(void **state) { fail_each(*state, run_schema); }
+
 int main(void)
 {
     static const weir_allocator allocator = { allocate, resize, release, NULL };
     if (weir_set_allocator(&allocator) != WEIR_OK)
         return EXIT_FAILURE;
-    const struct CMUnitTest tests[] = { ON_BOTH(test_each_allocation_that_fails_is_told_and_leaves_nothing_behind) };
+    const struct CMUnitTest tests[] = {
+        ON_BOTH(test_each_allocation_that_fails_is_told_and_leaves_nothing_behind),
+        ON_BOTH(test_each_allocation_that_fails_while_tables_are_made_is_told),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

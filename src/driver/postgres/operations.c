@@ -469,7 +469,7 @@ int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         weir_pg_expect(link, WEIR_PG_PART_ROWS);
         expect_batch(link, cursor, ahead);
         cursor->ahead_rows = 0;
-        if (cursor->settings_epoch != link->settings_epoch || index != 0 || link->group_count > 1 || aborted(link))
+        if (base_cursor->loads || cursor->settings_epoch != link->settings_epoch || index != 0 || link->group_count > 1 || aborted(link))
             return WEIR_OK;
         return send_ahead(link, cursor, ahead); /* so that the server goes on while this batch is read */
     }

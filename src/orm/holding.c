@@ -1,0 +1,152 @@
+/* Batches as holders: what each delivered, the results of its loaders, and the values that outlive its rows. */
+#include "orm/inside.h"
+
+enum { FIRST_ITEMS = 64, SETTLE_SHARE = 4 };
+
+weir_holding *weir_holding_new(weir_reading *reading, weir_batch *batch)
+{
+    weir_holding *holding = weir_alloc_zero(&reading->store->ledger, WEIR_MEMORY_BATCH, sizeof *holding);
+    if (!holding)
+        return NULL;
+    holding->reading = reading;
+    holding->batch = batch;
+    return holding;
+}
+
+static int make_room(weir_ledger *ledger, void **list, size_t count, size_t *capacity)
+{
+    if (count < *capacity)
+        return WEIR_OK;
+    size_t grown = *capacity ? *capacity * 2 : FIRST_ITEMS;
+    void *bigger = weir_resize(ledger, WEIR_MEMORY_BATCH, *list, grown * sizeof(void *));
+    if (!bigger)
+        return WEIR_OUT_OF_MEMORY;
+    *list = bigger;
+    *capacity = grown;
+    return WEIR_OK;
+}
+
+int weir_holding_add(weir_holding *holding, weir_instance *instance)
+{
+    if (holding->count == holding->capacity) {
+        void *items = holding->items;
+        if (make_room(&holding->reading->store->ledger, &items, holding->count, &holding->capacity) != WEIR_OK)
+            return WEIR_OUT_OF_MEMORY;
+        holding->items = items;
+    }
+    holding->items[holding->count++] = instance;
+    instance->holds++;
+    return WEIR_OK;
+}
+
+int weir_holding_adopt(weir_holding *holding, weir_result *result)
+{
+    void *loads = holding->loads;
+    if (make_room(&holding->reading->store->ledger, &loads, holding->load_count, &holding->load_capacity) != WEIR_OK)
+        return WEIR_OUT_OF_MEMORY;
+    holding->loads = loads;
+    holding->loads[holding->load_count++] = result;
+    return WEIR_OK;
+}
+
+/* ---- values that outlive the rows --------------------------------------------------------------------------------------------------- */
+
+void weir_holding_take(weir_instance *instance, weir_holding *holding)
+{
+    if (instance->home == holding)
+        return;
+    weir_holding_leave(instance);
+    instance->home = holding;
+    holding->users++;
+}
+
+static void free_holding(weir_holding *holding)
+{
+    weir_free(holding->items);
+    weir_free(holding->loads);
+    weir_free(holding);
+}
+
+void weir_holding_leave(weir_instance *instance)
+{
+    weir_holding *holding = instance->home;
+    if (!holding)
+        return;
+    instance->home = NULL;
+    if (--holding->users || !holding->ended)
+        return;
+    weir_batch_free(holding->batch);
+    weir_result_unreference(holding->result);
+    free_holding(holding);
+}
+
+/* ---- the end of a batch ---------------------------------------------------------------------------------------------------------------- */
+
+static void close_loads(weir_holding *holding)
+{
+    for (size_t i = 0; i < holding->load_count; i++)
+        weir_result_drop(&holding->loads[i]);    /* what went wrong was told when it was read */
+    holding->load_count = 0;
+}
+
+/* Lets go of all; what may live on stays in the list. */
+static void let_go_of_all(weir_holding *holding)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < holding->count; i++) {
+        weir_instance *instance = holding->items[i];
+        instance->holds--;
+        weir_instance_let_go(instance);
+        if (weir_instance_state(instance))
+            holding->items[kept++] = instance;
+    }
+    holding->count = kept;
+}
+
+/* The rest of the batch is kept for values that are many, or that nothing can be allocated for. */
+static void keep_batch(weir_holding *holding)
+{
+    weir_batch *batch = holding->batch;
+    holding->ended = true;
+    holding->result = holding->reading->result;
+    weir_result_reference(holding->result);
+    while (batch->chunks) {
+        weir_chunk *chunk = batch->chunks;
+        batch->chunks = chunk->next;
+        weir_free(chunk);
+    }
+    batch->attached = NULL;
+    weir_free(holding->items);
+    holding->items = NULL;
+    holding->count = 0;
+}
+
+static void settle_survivors(weir_holding *holding)
+{
+    size_t delivered = holding->users;
+    for (size_t i = 0; i < holding->count && holding->users && delivered; i++) {
+        weir_instance *instance = holding->items[i];
+        if (weir_instance_state(instance) && instance->home == holding && weir_instance_settle(instance) != WEIR_OK)
+            return;
+    }
+}
+
+bool weir_holding_end(weir_holding *holding)
+{
+    weir_store *store = holding->reading->store;
+    size_t delivered = holding->count;
+    store->busy++;
+    let_go_of_all(holding);
+    close_loads(holding);
+    store->busy--;
+    weir_store_look_only(store);
+    if (holding->users && (holding->reading->streaming || holding->users < delivered / SETTLE_SHARE))
+        settle_survivors(holding);
+    bool kept = holding->users > 0;
+    if (kept)
+        keep_batch(holding);
+    else
+        free_holding(holding);
+    weir_store_look(store, false);
+    return kept;
+}

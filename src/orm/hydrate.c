@@ -1,0 +1,153 @@
+/* Hydrating: from the cells of a batch's rows to instances, each entity's key looked up in the identity map first. */
+#include "orm/inside.h"
+#include <string.h>
+
+static int fail_member(weir_error *error, const weir_mapper *mapper, const weir_member *member, int64_t row, const char *reason)
+{
+    weir_error_set(error, WEIR_DATA, "%s.%s in row %lld: %s", mapper->entity->name, member->name, (long long)row, reason);
+    weir_error_text(error->column, sizeof error->column, weir_member_column(member), strlen(weir_member_column(member)));
+    error->row = row;
+    return WEIR_DATA;
+}
+
+static int fill(const weir_item_plan *plan, void *object, const weir_row *row, int64_t number, weir_error *error)
+{
+    const weir_mapper *mapper = plan->mapper;
+    char reason[WEIR_REASON_SIZE];
+    for (size_t i = 0; i < mapper->column_count; i++)
+        if (weir_member_store(mapper->columns[i], object, &row->cells[plan->cells[i]], reason) != WEIR_OK)
+            return fail_member(error, mapper, mapper->columns[i], number, reason);
+    return WEIR_OK;
+}
+
+static bool has_key(const weir_item_plan *plan, const weir_row *row)
+{
+    for (size_t i = 0; i < plan->mapper->key_count; i++)
+        if (row->cells[plan->key_cells[i]].type != WEIR_T_NULL)
+            return true;
+    return false;
+}
+
+/* The key in the cells: an integer, or the hash of members that are stored in the mapper's scratch struct. */
+static int read_key(const weir_item_plan *plan, const weir_row *row, int64_t number, uint64_t *key, weir_error *error)
+{
+    const weir_mapper *mapper = plan->mapper;
+    const weir_value *first = &row->cells[plan->key_cells[0]];
+    if (mapper->integer_key && first->type >= WEIR_T_INT16 && first->type <= WEIR_T_INT64) {
+        *key = (uint64_t)first->as.i;
+        return WEIR_OK;
+    }
+    char reason[WEIR_REASON_SIZE];
+    for (size_t i = 0; i < mapper->key_count; i++)
+        if (weir_member_store(mapper->keys[i], mapper->scratch, &row->cells[plan->key_cells[i]], reason) != WEIR_OK)
+            return fail_member(error, mapper, mapper->keys[i], number, reason);
+    *key = weir_identity_key(mapper, mapper->scratch);
+    return WEIR_OK;
+}
+
+static weir_instance *make(const weir_item_plan *plan, weir_holding *holding, uint64_t key, const weir_row *row, int64_t number,
+                           weir_error *error)
+{
+    weir_mapper *mapper = plan->mapper;
+    weir_instance *instance = weir_slab_take(mapper);
+    if (!instance) {
+        weir_error_out_of_memory(error);
+        return NULL;
+    }
+    instance->key = key;
+    if (fill(plan, weir_instance_struct(instance), row, number, error) != WEIR_OK) {
+        weir_slab_give(instance);
+        return NULL;
+    }
+    if (weir_identity_add(mapper, instance) != WEIR_OK) {
+        weir_slab_give(instance);
+        weir_error_out_of_memory(error);
+        return NULL;
+    }
+    instance->flags = WEIR_PERSISTENT;
+    if (mapper->has_pointers)
+        weir_holding_take(instance, holding);
+    return instance;
+}
+
+static int fill_unchanged(const weir_item_plan *plan, weir_instance *instance, const weir_row *row, int64_t number, weir_error *error)
+{
+    const weir_mapper *mapper = plan->mapper;
+    char reason[WEIR_REASON_SIZE];
+    for (size_t i = 0; i < mapper->column_count; i++)
+        if (!weir_before_changed(instance, i) &&
+            weir_member_store(mapper->columns[i], weir_instance_struct(instance), &row->cells[plan->cells[i]], reason) != WEIR_OK)
+            return fail_member(error, mapper, mapper->columns[i], number, reason);
+    return WEIR_OK;
+}
+
+/* Overwrites a member that is in the session already: it is expired, or the statement populates existing ones. What was changed
+ * after it expired stays. */
+static int fill_again(const weir_item_plan *plan, weir_holding *holding, weir_instance *instance, const weir_row *row, int64_t number,
+                      weir_error *error)
+{
+    bool expired = instance->flags & WEIR_INSTANCE_EXPIRED;
+    bool overwrite = holding->reading->populate_existing;
+    if (!overwrite && !expired)
+        return WEIR_OK;
+    weir_mapper *mapper = plan->mapper;
+    int status;
+    instance->flags &= ~(uint32_t)WEIR_INSTANCE_EXPIRED;
+    if (!overwrite && (instance->flags & WEIR_INSTANCE_MODIFIED))
+        status = fill_unchanged(plan, instance, row, number, error);
+    else if ((status = fill(plan, weir_instance_struct(instance), row, number, error)) == WEIR_OK)
+        weir_instance_clean(instance);
+    weir_before_drop(instance);
+    if (status != WEIR_OK)
+        return status;
+    if (mapper->has_pointers)
+        weir_holding_take(instance, holding);
+    return WEIR_OK;
+}
+
+static int hydrate_item(const weir_item_plan *plan, weir_holding *holding, weir_row *row, int64_t number, weir_error *error)
+{
+    weir_instance *instance = NULL;
+    weir_value *cell = &row->cells[plan->first];
+    if (!has_key(plan, row)) {
+        *cell = (weir_value){ .type = WEIR_T_NULL };
+        return WEIR_OK;
+    }
+    uint64_t key = 0;
+    int status = read_key(plan, row, number, &key, error);
+    if (status != WEIR_OK)
+        return status;
+    instance = weir_identity_find(plan->mapper, key, plan->mapper->scratch);
+    if (!instance && !(instance = make(plan, holding, key, row, number, error)))
+        return error->status;
+    if (weir_holding_add(holding, instance) != WEIR_OK) {
+        weir_instance_let_go(instance);
+        return weir_error_out_of_memory(error);
+    }
+    if (instance->flags & WEIR_INSTANCE_EXPIRED || holding->reading->populate_existing)
+        if ((status = fill_again(plan, holding, instance, row, number, error)) != WEIR_OK)
+            return status;
+    if (holding->reading->session_holds)
+        instance->flags |= WEIR_INSTANCE_SESSION_HOLDS;
+    *cell = (weir_value){ .type = WEIR_T_INSTANCE, .as.blob = { instance, 0 } };
+    return WEIR_OK;
+}
+
+int weir_hydrate(weir_reading *reading, weir_holding *holding, weir_error *error)
+{
+    const weir_result *result = reading->result;
+    size_t stride = result->stride;
+    for (weir_chunk *chunk = holding->batch->chunks; chunk; chunk = chunk->next) {
+        char *end = chunk->places + chunk->count * stride;
+        for (char *at = chunk->places; at != end; at += stride) {
+            weir_row *row = (weir_row *)(void *)at;
+            reading->rows++;
+            for (size_t i = 0; i < reading->entity_count; i++) {
+                int status = hydrate_item(reading->entities[i], holding, row, reading->rows, error);
+                if (status != WEIR_OK)
+                    return status;
+            }
+        }
+    }
+    return WEIR_OK;
+}

@@ -1,0 +1,45 @@
+/* What the orm's core shares among its own files, and loaders do not need. */
+#ifndef WEIR_ORM_INSIDE_H
+#define WEIR_ORM_INSIDE_H
+#include "orm/orm.h"
+
+void weir_slab_trim(weir_slab *slab);
+void weir_slab_free(weir_slab *slab);
+void weir_identity_trim(weir_mapper *mapper);
+/* Its values lie in no batch any more; a batch that only waited for it is freed. */
+void weir_holding_leave(weir_instance *instance);
+void weir_holding_take(weir_instance *instance, weir_holding *holding);     /* they lie in this batch now */
+void weir_instance_drop_values(weir_instance *instance);
+void weir_instance_clean(weir_instance *instance);          /* no longer modified */
+/* Calls `act` for each live instance; the store must be looked at afterwards. */
+void weir_store_each(weir_store *store, void (*act)(weir_instance *instance, void *context), void *context);
+/* The look alone: no memory is given back, so that pointers to dead slots may still be read. */
+void weir_store_look_only(weir_store *store);
+/* The number of the innermost open savepoint of the session; 0: none. */
+int weir_session_savepoint(const weir_session *session);
+/* Hydrates the rows of a batch; those made so far are held by the holding when it fails. */
+int weir_hydrate(weir_reading *reading, weir_holding *holding, weir_error *error);
+/* The batch's end as a holder. True: instances still have their values in it. */
+bool weir_holding_end(weir_holding *holding);
+weir_holding *weir_holding_new(weir_reading *reading, weir_batch *batch);
+/* The hooks of a session's results, and a new reading for one. */
+extern const weir_batch_hooks weir_reading_hooks;
+weir_result *weir_session_read(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options, bool is_load,
+                               bool populate_existing);
+/* ---- expire.c: an expired instance keeps its values until it is reloaded; what is changed meanwhile survives the reload ---- */
+void weir_instance_expire(weir_instance *instance);
+void weir_before_note(weir_instance *instance);     /* notes which members were changed since */
+void weir_before_moved(weir_instance *instance);    /* its values moved: they are what they were */
+bool weir_before_changed(const weir_instance *instance, size_t column);
+void weir_before_drop(weir_instance *instance);
+/* Makes what reads a dead instance notice: filled, and poisoned where a sanitizer watches. */
+void weir_instance_poison(weir_instance *instance);
+/* The guards that a statement's shape alone decides, under yield_per. */
+int weir_reading_check_shape(const weir_select_shape *shape, weir_error *error);
+/* All instances leave the session; the store must be looked at afterwards. */
+void weir_session_forget_instances(weir_session *session);
+/* Takes no session: *error says why not. */
+int weir_session_usable(const weir_session *session, weir_error *error);
+/* Writes what waits: at commit, when it must not get lost. */
+int weir_session_write(weir_session *session, weir_error *error);
+#endif

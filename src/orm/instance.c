@@ -1,0 +1,226 @@
+/* Instances: their states, holders, values of their own, and the relationships that are attached to them. */
+#include "orm/inside.h"
+#include <string.h>
+
+/* ---- values of its own ---------------------------------------------------------------------------------------------------------
+ * One block: an arena whose room lies behind it, so that one allocation holds all. */
+
+typedef struct own_values { weir_arena arena; _Alignas(max_align_t) char room[]; } own_values;
+typedef struct collection { void **items; size_t count; } collection;
+
+static collection *collection_of(weir_instance *instance, const weir_mapped_relationship *relationship)
+{
+    return (collection *)(void *)((char *)weir_instance_struct(instance) + relationship->member->offset);
+}
+
+static bool has_collection(const weir_instance *instance, const weir_mapped_relationship *relationship)
+{
+    return relationship->pairs.to_many && (instance->loaded >> (relationship->bit + WEIR_REACHES) & 1);
+}
+
+static size_t extent_of(weir_instance *instance, const weir_mapper *mapper)
+{
+    size_t extent = 0;
+    for (size_t i = 0; mapper->has_pointers && i < mapper->column_count; i++) {
+        weir_value value;
+        weir_member_value(mapper->columns[i], weir_instance_struct(instance), &value);
+        extent += weir_value_extent(&value);
+    }
+    for (size_t i = 0; i < mapper->relationship_count; i++)
+        if (has_collection(instance, &mapper->relationships[i]))
+            extent += collection_of(instance, &mapper->relationships[i])->count * sizeof(void *) + _Alignof(max_align_t);
+    return extent;
+}
+
+static int copy_columns(const weir_mapper *mapper, weir_arena *arena, const void *from, void *to)
+{
+    char reason[WEIR_REASON_SIZE];
+    for (size_t i = 0; mapper->has_pointers && i < mapper->column_count; i++) {
+        const weir_member *member = mapper->columns[i];
+        if (member->type < WEIR_M_CSTR || member->type > WEIR_M_ARRAY)
+            continue;
+        weir_value value, copy;
+        weir_member_value(member, from, &value);
+        if (value.type == WEIR_T_NULL)
+            continue;
+        if (weir_value_copy(arena, &value, &copy) != WEIR_OK)
+            return WEIR_OUT_OF_MEMORY;
+        /* A numeric and such need no check: it was one before. */
+        if (member->type == WEIR_M_CSTR)
+            memcpy((char *)to + member->offset, &copy.as.text.ptr, sizeof copy.as.text.ptr);
+        else if (member->type == WEIR_M_ARRAY)
+            (void)weir_member_store(member, to, &copy, reason);
+        else
+            memcpy((char *)to + member->offset, &copy.as, member->size);
+    }
+    return WEIR_OK;
+}
+
+static int copy_collections(weir_instance *instance, const weir_mapper *mapper, weir_arena *arena, void *to)
+{
+    for (size_t i = 0; i < mapper->relationship_count; i++) {
+        const weir_mapped_relationship *relationship = &mapper->relationships[i];
+        if (!has_collection(instance, relationship))
+            continue;
+        const collection *from = collection_of(instance, relationship);
+        void **items = weir_arena_take(arena, (from->count + 1) * sizeof *items);
+        if (!items)
+            return WEIR_OUT_OF_MEMORY;
+        if (from->count)
+            memcpy(items, from->items, from->count * sizeof *items);
+        *(collection *)(void *)((char *)to + relationship->member->offset) = (collection){ items, from->count };
+    }
+    return WEIR_OK;
+}
+
+static void free_own(void *own)
+{
+    own_values *values = own;
+    if (values)
+        weir_arena_free(&values->arena);
+    weir_free(values);
+}
+
+int weir_instance_settle(weir_instance *instance)
+{
+    const weir_mapper *mapper = weir_mapper_of(instance);
+    size_t extent = extent_of(instance, mapper);
+    void *object = weir_instance_struct(instance);
+    own_values *values = NULL;
+    weir_before_note(instance);
+    if (extent) {
+        extent += sizeof(void *) * (mapper->relationship_count + 1);
+        values = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, sizeof *values + extent + mapper->entity->size);
+        if (!values)
+            return WEIR_OUT_OF_MEMORY;
+        weir_arena_init(&values->arena, &mapper->store->ledger, WEIR_MEMORY_BATCH, 64);
+        values->arena.next = values->room + mapper->entity->size;
+        values->arena.end = values->arena.next + extent;
+        /* The struct is put together beside itself first, so that a failure leaves it as it was. */
+        memcpy(values->room, object, mapper->entity->size);
+        if (copy_columns(mapper, &values->arena, object, values->room) != WEIR_OK ||
+            copy_collections(instance, mapper, &values->arena, values->room) != WEIR_OK) {
+            free_own(values);
+            return WEIR_OUT_OF_MEMORY;
+        }
+        memcpy(object, values->room, mapper->entity->size);
+    }
+    free_own(instance->own);
+    instance->own = values;
+    weir_before_moved(instance);
+    weir_holding_leave(instance);
+    return WEIR_OK;
+}
+
+void weir_instance_drop_values(weir_instance *instance)
+{
+    free_own(instance->own);
+    instance->own = NULL;
+    weir_before_drop(instance);
+    weir_holding_leave(instance);
+}
+
+/* ---- membership ------------------------------------------------------------------------------------------------------------------ */
+
+static void set_state(weir_instance *instance, weir_state state)
+{
+    instance->flags = (instance->flags & ~(uint32_t)WEIR_INSTANCE_STATE) | (uint32_t)state;
+}
+
+void weir_instance_clean(weir_instance *instance)
+{
+    if (!(instance->flags & WEIR_INSTANCE_MODIFIED))
+        return;
+    instance->flags &= ~(uint32_t)WEIR_INSTANCE_MODIFIED & ((1u << WEIR_INSTANCE_CHANGED_IN) - 1);
+    if (weir_instance_state(instance) == WEIR_PERSISTENT)
+        weir_mapper_of(instance)->store->dirty--;
+}
+
+void weir_instance_detach(weir_instance *instance)
+{
+    if (weir_instance_state(instance) == WEIR_PERSISTENT) {
+        weir_identity_remove(weir_mapper_of(instance), instance);
+        if (instance->flags & WEIR_INSTANCE_MODIFIED)
+            weir_mapper_of(instance)->store->dirty--;
+    }
+    set_state(instance, WEIR_DETACHED);
+    instance->flags &= ~(uint32_t)WEIR_INSTANCE_SESSION_HOLDS;
+}
+
+int weir_state_of(const void *object)
+{
+    const weir_instance *instance = weir_instance_of(object);
+    return instance ? (int)(instance->flags & (WEIR_INSTANCE_STATE | WEIR_INSTANCE_EXPIRED | WEIR_INSTANCE_MODIFIED)) : 0;
+}
+
+/* ---- changes and holders ------------------------------------------------------------------------------------------------------------ */
+
+void weir_changed(void *object)
+{
+    weir_instance *instance = weir_instance_of(object);
+    if (!instance)
+        return;
+    weir_mapper *mapper = weir_mapper_of(instance);
+    weir_store *store = mapper->store;
+    weir_before_note(instance);
+    /* Values that were just written may point anywhere, and what the batch brought goes with it: both are copied now. */
+    if (mapper->has_pointers && weir_instance_settle(instance) != WEIR_OK) {
+        weir_error error;
+        weir_error_out_of_memory(&error);
+        if (store->session)
+            weir_error_keep(&store->session->unreported, &error);
+    }
+    if (!(instance->flags & WEIR_INSTANCE_MODIFIED) && weir_instance_state(instance) == WEIR_PERSISTENT)
+        store->dirty++;
+    uint32_t changed_in = store->session ? (uint32_t)weir_session_savepoint(store->session) : 0;
+    instance->flags &= (1u << WEIR_INSTANCE_CHANGED_IN) - 1;
+    instance->flags |= WEIR_INSTANCE_MODIFIED | (changed_in < 0xFFFF ? changed_in : 0xFFFF) << WEIR_INSTANCE_CHANGED_IN;
+}
+
+void *weir_retain(void *object)
+{
+    weir_instance *instance = weir_instance_of(object);
+    if (!instance || ((instance->home || !instance->own) && weir_instance_settle(instance) != WEIR_OK))
+        return NULL;
+    instance->retains++;
+    return object;
+}
+
+void weir_release(void *object)
+{
+    weir_instance *instance = weir_instance_of(object);
+    if (!instance || !instance->retains)
+        return;
+    weir_store *store = weir_mapper_of(instance)->store;
+    instance->retains--;
+    weir_instance_let_go(instance);
+    weir_store_look(store, false);
+}
+
+/* ---- relationships ---------------------------------------------------------------------------------------------------------------------- */
+
+static void mark_loaded(weir_instance *parent, const weir_mapped_relationship *relationship, bool reaches)
+{
+    parent->loaded |= UINT64_C(1) << relationship->bit;
+    uint64_t reach = UINT64_C(1) << (relationship->bit + WEIR_REACHES);
+    parent->loaded = reaches ? parent->loaded | reach : parent->loaded & ~reach;
+    weir_mapper_of(parent)->store->loosened++;
+}
+
+void weir_attach_one(weir_instance *parent, const weir_mapped_relationship *relationship, weir_instance *target)
+{
+    void *object = target ? weir_instance_struct(target) : NULL;
+    memcpy((char *)weir_instance_struct(parent) + relationship->member->offset, &object, sizeof object);
+    if (target)
+        target->flags |= WEIR_INSTANCE_TARGET;
+    mark_loaded(parent, relationship, target != NULL);
+}
+
+void weir_attach_many(weir_instance *parent, const weir_mapped_relationship *relationship, void **items, size_t count)
+{
+    static void *const none[1] = { NULL };
+    *collection_of(parent, relationship) = (collection){ items ? items : (void **)(uintptr_t)none, count };
+    for (size_t i = 0; i < count; i++)
+        ((weir_instance *)items[i] - 1)->flags |= WEIR_INSTANCE_TARGET;
+    mark_loaded(parent, relationship, true);
+}

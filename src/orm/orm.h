@@ -1,0 +1,241 @@
+/* The orm inside: what a session knows of entities, instances and their holders, and where loaders take part. */
+#ifndef WEIR_ORM_ORM_H
+#define WEIR_ORM_ORM_H
+#include <weir/session.h>
+#include "base/values.h"
+#include "engine/result.h"
+#include "sql/select.h"
+
+typedef struct weir_store weir_store;
+typedef struct weir_mapper weir_mapper;
+typedef struct weir_instance weir_instance;
+typedef struct weir_slab_chunk weir_slab_chunk;
+typedef struct weir_holding weir_holding;
+typedef struct weir_reading weir_reading;
+
+/* ---- instances ------------------------------------------------------------------------------------------------------------------
+ * The header lies in front of the struct, in a slot of its entity's slab; the address is stable for its life. */
+enum {                                      /* weir_instance.flags; the low four bits are the weir_state, 0 for a free slot */
+    WEIR_INSTANCE_STATE = 0xf,
+    WEIR_INSTANCE_EXPIRED = WEIR_STATE_EXPIRED, WEIR_INSTANCE_MODIFIED = WEIR_STATE_MODIFIED,
+    WEIR_INSTANCE_SESSION_HOLDS = 0x40,     /* from a buffered result or a get: until it is expunged */
+    WEIR_INSTANCE_TARGET = 0x80,            /* some relationship points or pointed to it */
+    WEIR_INSTANCE_LINGERS = 0x100,          /* in the store's list of those that only relationships hold */
+    WEIR_INSTANCE_CHANGED_IN = 16,          /* shift: the savepoint inside which it was changed last; 0: none */
+};
+struct weir_instance {
+    weir_slab_chunk *chunk;                 /* its mapper: weir_mapper_of */
+    uint64_t         key;                   /* one integer key: itself; else the hash of its key values */
+    weir_holding    *home;                  /* the batch in whose arena its values lie; NULL: in `own`, or none */
+    void            *own;                   /* a block of its own with its values and collections */
+    weir_instance   *link;                  /* free slots, lingering ones, work lists */
+    weir_instance   *mark_link;
+    void            *before;                /* expired: what its members were then, and which were changed since */
+    uint64_t         overrides;             /* a bit for each relationship whose lazy='raise' a statement turned round (load.h) */
+    uint64_t         loaded;                /* a bit for each relationship that is loaded (the low half); one for each that has
+                                               pointers to follow, which stay when it expires (the high half) */
+    uint32_t         holds, retains;        /* by batches; by weir_retain */
+    uint32_t         visit, flags;
+    uint64_t         mark;                  /* directly in front of the struct; checked by weir_instance_of */
+};
+enum { WEIR_REACHES = 32, WEIR_RELATIONSHIPS_MAX = 32 };    /* shift to the high half of `loaded` */
+#define WEIR_INSTANCE_MARK UINT64_C(0x77656972216f726d)
+static inline void *weir_instance_struct(weir_instance *i) { return i + 1; }
+/* NULL: not an instance. */
+static inline weir_instance *weir_instance_of(const void *object)
+{
+    weir_instance *i = object ? (weir_instance *)(uintptr_t)object - 1 : NULL;
+    return i && i->mark == (WEIR_INSTANCE_MARK ^ (uintptr_t)i) ? i : NULL;
+}
+static inline weir_state weir_instance_state(const weir_instance *i) { return (weir_state)(i->flags & WEIR_INSTANCE_STATE); }
+
+/* ---- mappers: an entity as a store knows it --------------------------------------------------------------------------------------- */
+_Static_assert(sizeof(weir_instance) % _Alignof(max_align_t) == 0, "the struct lies behind its header");
+
+typedef struct weir_mapped_relationship {
+    weir_relationship pairs;                /* resolved */
+    const weir_member *member;
+    unsigned          bit;                  /* in weir_instance.loaded */
+    weir_mapper      *target;               /* NULL until weir_mapper_target asks for it */
+    const weir_entity *association;         /* of the table between, made by the first load through it */
+} weir_mapped_relationship;
+typedef struct weir_identity_entry { uint64_t key; weir_instance *instance; } weir_identity_entry;
+typedef struct weir_identity_map { weir_identity_entry *entries; size_t mask, count, peak, peak_before; int shift; } weir_identity_map;
+struct weir_slab_chunk {
+    weir_mapper     *mapper;
+    weir_slab_chunk *next, *previous;       /* of all chunks of the slab */
+    weir_slab_chunk *room_next, *room_previous;     /* of those with room */
+    weir_instance   *free;
+    size_t           used, fresh, capacity; /* slots in use; slots ever used; slots */
+    _Alignas(max_align_t) char slots[];
+};
+typedef struct weir_slab { weir_slab_chunk *chunks, *room; size_t slot_size, count, used, peak, peak_before; } weir_slab;
+struct weir_mapper {
+    const weir_entity *entity;
+    weir_store        *store;
+    weir_mapper       *next;
+    const weir_member **columns; size_t column_count;       /* in table order */
+    const weir_member **keys;    size_t key_count;
+    weir_mapped_relationship *relationships; size_t relationship_count;
+    bool               integer_key;         /* exactly one key, an integer */
+    bool               has_pointers;        /* texts, blobs, arrays */
+    void              *scratch;             /* a struct to build keys in */
+    weir_identity_map  map;
+    weir_slab          slab;
+};
+static inline weir_mapper *weir_mapper_of(const weir_instance *i) { return i->chunk->mapper; }
+/* The session's mapper of the entity, made at first use; NULL with *error (WEIR_MAPPING and its like). */
+weir_mapper *weir_store_mapper(weir_store *store, const weir_entity *entity, weir_error *error);
+/* The relationship at that offset or of that member; NULL: none. */
+weir_mapped_relationship *weir_mapper_relationship(weir_mapper *mapper, size_t offset);
+weir_mapper *weir_mapper_target(weir_mapped_relationship *relationship, weir_mapper *parent, weir_error *error);
+
+/* ---- members as values ------------------------------------------------------------------------------------------------------------ */
+/* Reads a column member as a value; texts are borrowed from the struct. */
+void weir_member_value(const weir_member *member, const void *object, weir_value *out);
+/* Stores a cell's value into the member; pointers are borrowed from the cell. WEIR_DATA with `reason` (WEIR_REASON_SIZE bytes). */
+int weir_member_store(const weir_member *member, void *object, const weir_value *cell, char *reason);
+/* "order 7" or "order (7, 3)": for messages. */
+void weir_instance_name(const weir_instance *instance, char *out, size_t size);
+
+/* ---- the store: slabs, maps and who lives; outlives its session while somebody holds an instance ---------------------------------- */
+struct weir_store {
+    weir_session     *session;              /* NULL: closed */
+    weir_engine_core *core;                 /* referenced */
+    weir_ledger       ledger;
+    weir_arena        arena;                /* of mappers */
+    weir_mapper      *mappers;
+    size_t            live;                 /* slots in use */
+    size_t            dirty;                /* modified persistent instances */
+    size_t            readings;             /* open results */
+    weir_instance    *lingering;            /* only relationships hold them; looked at again when holders end */
+    size_t            lingering_count;
+    uint32_t          visit;
+    size_t            lingering_kept, loosened; /* after the last look; ends of holders since */
+    int               busy;                 /* no look now: a batch is ending */
+    uint64_t          generation;           /* + 1 with each expunge_all */
+    bool              poison;               /* WEIR_DEBUG=lifetimes: an instance ends at the next row */
+};
+weir_instance *weir_identity_find(const weir_mapper *mapper, uint64_t key, const void *key_object);
+int weir_identity_add(weir_mapper *mapper, weir_instance *instance);
+void weir_identity_remove(weir_mapper *mapper, weir_instance *instance);
+/* The key of a struct's key members: itself, or their hash. */
+uint64_t weir_identity_key(const weir_mapper *mapper, const void *object);
+/* By values in key order, without SQL; NULL: not in the session, or a value that does not fit. */
+weir_instance *weir_identity_look_up(weir_mapper *mapper, const weir_value *keys, size_t count);
+weir_instance *weir_slab_take(weir_mapper *mapper);     /* NULL: no memory. Struct zeroed, state 0 */
+void weir_slab_give(weir_instance *instance);
+/* Values and collections move into a block of the instance's own. WEIR_OK or WEIR_OUT_OF_MEMORY (nothing changed). */
+int weir_instance_settle(weir_instance *instance);
+/* Ends membership: persistent becomes detached. It lives on while somebody holds it. */
+void weir_instance_detach(weir_instance *instance);
+/* A holder of it ended (holds or retains went down, or membership ended): drops it, now or later, if it was the last one. */
+void weir_instance_let_go(weir_instance *instance);
+/* Looks at those that linger, drops what nobody reaches, gives unused memory back. Frees a store that nobody needs: it is gone. */
+void weir_store_look(weir_store *store, bool thorough);
+static inline bool weir_instance_held(const weir_instance *i)
+{
+    return i->holds || i->retains || (i->flags & WEIR_INSTANCE_SESSION_HOLDS) ||
+           ((i->flags & WEIR_INSTANCE_MODIFIED) && weir_instance_state(i) == WEIR_PERSISTENT) || weir_instance_state(i) == WEIR_PENDING ||
+           weir_instance_state(i) == WEIR_DELETED;
+}
+
+/* ---- batches as holders --------------------------------------------------------------------------------------------------------------
+ * Each batch of a session's result holds the instances that it delivered, and the results of its loaders. */
+struct weir_holding {
+    weir_reading   *reading;
+    weir_batch     *batch;                  /* whose arena the values lie in */
+    weir_instance **items; size_t count, capacity;
+    weir_result   **loads; size_t load_count, load_capacity;    /* closed when the batch is gone */
+    size_t          users;                  /* instances that have their values in it */
+    bool            ended;                  /* the batch's rows are gone; it waits for its users, with a reference to the result */
+    weir_result    *result;
+    weir_holding   *next;
+};
+/* The batch holds the instance once more (it is let go when the batch is gone). */
+int weir_holding_add(weir_holding *holding, weir_instance *instance);
+/* The batch keeps the loader's result, and so what that holds, until it is gone itself. */
+int weir_holding_adopt(weir_holding *holding, weir_result *result);
+
+/* ---- a session's result ----------------------------------------------------------------------------------------------------------- */
+typedef struct weir_item_plan {
+    const weir_select_item *item;
+    weir_mapper *mapper;                    /* NULL: a value */
+    size_t       first;                     /* its first cell: after hydrating a value of WEIR_T_INSTANCE, or NULL */
+    const int   *cells;                     /* of its columns, in the order of mapper->columns */
+    const int   *key_cells;                 /* of its keys */
+} weir_item_plan;
+struct weir_reading {
+    weir_store     *store;
+    weir_result    *result;
+    const weir_select_shape *shape;
+    weir_item_plan *plans;                  /* of all items of the shape, hidden ones too */
+    weir_item_plan **entities; size_t entity_count;     /* those that are entities */
+    int64_t         rows;                   /* that came so far */
+    bool            populate_existing;
+    weir_holding   *spare;                  /* to be used again */
+    bool            session_holds;          /* a buffered result of the program's, not a loader's */
+    bool            is_load;                /* of a loader */
+    bool            streaming, allowed;     /* allowed: the first read found nothing against it */
+    bool            loads;                  /* set by weir_loaders_plan: the next batch is not asked for before loads are done */
+    weir_instance  *shown;                  /* WEIR_DEBUG=lifetimes: the last row's */
+    void           *loaders;                /* what the loaders keep for this result, in the result's arena or their own */
+    weir_holding   *holdings;               /* of open batches */
+    weir_reading   *next, *previous;        /* of the session */
+};
+/* The instance of an item in a row of this result; NULL: none in this row. */
+static inline weir_instance *weir_row_instance(const weir_row *row, const weir_item_plan *plan)
+{
+    const weir_value *cell = &row->cells[plan->first];
+    return cell->type == WEIR_T_INSTANCE ? (weir_instance *)(uintptr_t)cell->as.blob.ptr : NULL;
+}
+/* Executes a select for a loader: buffered, its instances are held by its batches alone. Options of the mapping and of the statement
+ * apply to it in turn. Never NULL; read with weir_result_next and weir_row_instance(row, &weir_result_reading(result)->plans[0]);
+ * then weir_holding_adopt, or weir_result_close once the instances are attached. Counted as a statement. */
+weir_result *weir_session_load_rows(weir_session *session, const weir_stmt *stmt, bool populate_existing);
+weir_reading *weir_result_reading(const weir_result *result);
+/* Closes a result whose error is told already. */
+static inline void weir_result_drop(weir_result **result)
+{
+    int told = weir_result_close(result);
+    (void)told;
+}
+
+/* ---- attaching, for loaders ------------------------------------------------------------------------------------------------------ */
+/* Sets a to-one relationship (target NULL: none) and marks it loaded. */
+void weir_attach_one(weir_instance *parent, const weir_mapped_relationship *relationship, weir_instance *target);
+/* Sets a collection and marks it loaded. items: count struct pointers in memory that lives as long as the parent's home batch; or in
+ * any memory when weir_instance_settle(parent) follows at once. items may be NULL when count is 0. */
+void weir_attach_many(weir_instance *parent, const weir_mapped_relationship *relationship, void **items, size_t count);
+static inline bool weir_is_loaded(const weir_instance *i, const weir_mapped_relationship *r) { return i->loaded >> r->bit & 1; }
+/* Reloads an expired instance by its key: WEIR_OK, WEIR_OBJECT_DELETED, or an error of the statement. */
+int weir_instance_reload(weir_instance *instance, weir_error *error);
+
+/* ---- what loaders do (load_*.c) -------------------------------------------------------------------------------------------------- */
+/* After the compile, before any SQL: reads shape->loads, sets reading->loads. */
+int weir_loaders_plan(weir_reading *reading, weir_error *error);
+/* A batch came and its rows are hydrated: attaches hidden items (joined loads), sends the loads. Rows may be taken out of the
+ * batch's chunks (count, and the rows behind moved down). */
+int weir_loaders_came(weir_reading *reading, weir_holding *holding, weir_error *error);
+/* The stream ended or is closed; no more batches. */
+void weir_loaders_closed(weir_reading *reading);
+
+/* ---- sessions ---------------------------------------------------------------------------------------------------------------------- */
+struct weir_session {
+    weir_engine     *engine;                /* a handle of its own with the session's options */
+    weir_store      *store;                 /* NULL: it only carries an error */
+    weir_connection *connection;            /* NULL: none checked out */
+    weir_error       error, unreported;
+    weir_switch      autoflush, expire_on_commit, autobegin, autocommit;
+    weir_execution_options options;
+    bool             begun;                 /* by weir_session_begin */
+    int64_t          statements;
+    weir_reading    *readings;
+};
+/* Keeps the error for weir_session_error; its status. */
+int weir_session_report(weir_session *session, const weir_error *error);
+/* The connection, ready for a statement; NULL with *error. */
+weir_connection *weir_session_ready(weir_session *session, weir_error *error);
+/* Writes what waits to be written (issue of writing): called before selects when autoflush is on. */
+int weir_session_autoflush(weir_session *session, weir_error *error);
+#endif

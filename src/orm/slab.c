@@ -1,0 +1,144 @@
+/* Slabs: slots of one entity's instances, at stable addresses, used again one by one. */
+#include "orm/inside.h"
+#include <string.h>
+
+enum { CHUNK_BYTES = 64 * 1024, SLOTS_AT_LEAST = 8 };
+
+/* ---- dead slots ------------------------------------------------------------------------------------------------------------------
+ * The structs of dead slots are poisoned where the address sanitizer watches; their headers are still read. */
+
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define POISON(address, size) __asan_poison_memory_region((address), (size))
+#define UNPOISON(address, size) __asan_unpoison_memory_region((address), (size))
+#else
+#define POISON(address, size) ((void)(address), (void)(size))
+#define UNPOISON(address, size) ((void)(address), (void)(size))
+#endif
+
+enum { DEAD = 0xDB };
+
+void weir_instance_poison(weir_instance *instance)
+{
+    size_t size = weir_mapper_of(instance)->entity->size;
+    UNPOISON(instance + 1, size);
+    if (weir_mapper_of(instance)->store->poison)
+        memset(instance + 1, DEAD, size);
+    POISON(instance + 1, size);
+}
+
+/* ---- chunks ------------------------------------------------------------------------------------------------------------------------ */
+
+static void enter_room(weir_slab *slab, weir_slab_chunk *chunk)
+{
+    chunk->room_previous = NULL;
+    chunk->room_next = slab->room;
+    if (slab->room)
+        slab->room->room_previous = chunk;
+    slab->room = chunk;
+}
+
+static void leave_room(weir_slab *slab, weir_slab_chunk *chunk)
+{
+    *(chunk->room_previous ? &chunk->room_previous->room_next : &slab->room) = chunk->room_next;
+    if (chunk->room_next)
+        chunk->room_next->room_previous = chunk->room_previous;
+}
+
+static weir_slab_chunk *add_chunk(weir_mapper *mapper)
+{
+    weir_slab *slab = &mapper->slab;
+    if (!slab->slot_size) {
+        size_t alignment = _Alignof(max_align_t);
+        slab->slot_size = (sizeof(weir_instance) + mapper->entity->size + alignment - 1) / alignment * alignment;
+    }
+    size_t capacity = CHUNK_BYTES / slab->slot_size;
+    if (capacity < SLOTS_AT_LEAST)
+        capacity = SLOTS_AT_LEAST;
+    weir_slab_chunk *chunk = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, sizeof *chunk + capacity * slab->slot_size);
+    if (!chunk)
+        return NULL;
+    *chunk = (weir_slab_chunk){ .mapper = mapper, .capacity = capacity, .next = slab->chunks };
+    if (slab->chunks)
+        slab->chunks->previous = chunk;
+    slab->chunks = chunk;
+    slab->count++;
+    enter_room(slab, chunk);
+    return chunk;
+}
+
+weir_instance *weir_slab_take(weir_mapper *mapper)
+{
+    weir_slab *slab = &mapper->slab;
+    weir_slab_chunk *chunk = slab->room ? slab->room : add_chunk(mapper);
+    if (!chunk)
+        return NULL;
+    weir_instance *instance = chunk->free;
+    if (instance)
+        chunk->free = instance->link;
+    else
+        instance = (weir_instance *)(void *)(chunk->slots + chunk->fresh++ * slab->slot_size);
+    UNPOISON(instance + 1, mapper->entity->size);
+    memset(instance, 0, sizeof *instance + mapper->entity->size);
+    instance->chunk = chunk;
+    instance->mark = WEIR_INSTANCE_MARK ^ (uintptr_t)instance;
+    if (++chunk->used == chunk->capacity)
+        leave_room(slab, chunk);
+    if (chunk->used == 1 && ++slab->used > slab->peak)
+        slab->peak = slab->used;
+    mapper->store->live++;
+    return instance;
+}
+
+void weir_slab_give(weir_instance *instance)
+{
+    weir_slab_chunk *chunk = instance->chunk;
+    weir_slab *slab = &chunk->mapper->slab;
+    instance->flags = 0;
+    instance->mark = 0;
+    weir_instance_poison(instance);
+    instance->link = chunk->free;
+    chunk->free = instance;
+    if (chunk->used-- == chunk->capacity)
+        enter_room(slab, chunk);
+    if (chunk->used == 0)
+        slab->used--;
+    chunk->mapper->store->live--;
+}
+
+static void free_chunk(weir_slab *slab, weir_slab_chunk *chunk)
+{
+    leave_room(slab, chunk);
+    *(chunk->previous ? &chunk->previous->next : &slab->chunks) = chunk->next;
+    if (chunk->next)
+        chunk->next->previous = chunk->previous;
+    slab->count--;
+    UNPOISON(chunk, sizeof *chunk + chunk->capacity * slab->slot_size);
+    weir_free(chunk);
+}
+
+/* As many chunks stay as the last two rounds needed, so that a steady stream allocates nothing. */
+void weir_slab_trim(weir_slab *slab)
+{
+    size_t needed = slab->peak > slab->peak_before ? slab->peak : slab->peak_before;
+    slab->peak_before = slab->peak;
+    slab->peak = slab->used;
+    for (weir_slab_chunk *chunk = slab->room, *next; chunk && slab->count > needed; chunk = next) {
+        next = chunk->room_next;
+        if (chunk->used == 0)
+            free_chunk(slab, chunk);
+    }
+}
+
+void weir_slab_free(weir_slab *slab)
+{
+    while (slab->chunks) {
+        weir_slab_chunk *next = slab->chunks->next;
+        UNPOISON(slab->chunks, sizeof *next + slab->chunks->capacity * slab->slot_size);
+        weir_free(slab->chunks);
+        slab->chunks = next;
+    }
+}

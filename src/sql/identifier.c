@@ -1,0 +1,71 @@
+/* Identifiers in SQL text: quoted where either database would read them as anything else. */
+#include "sql/identifier.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Reserved in PostgreSQL or SQLite; in order. */
+static const char *const reserved[] = {
+    "add", "all", "alter", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "autoincrement",
+    "between", "binary", "both", "case", "cast", "check", "collate", "collation", "column", "commit", "concurrently", "constraint",
+    "create", "cross", "current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp",
+    "current_user", "default", "deferrable", "delete", "desc", "distinct", "do", "drop", "else", "end", "escape", "except", "exists",
+    "false", "fetch", "for", "foreign", "freeze", "from", "full", "grant", "group", "having", "ilike", "in", "index", "initially",
+    "inner", "insert", "intersect", "into", "is", "isnull", "join", "lateral", "leading", "left", "like", "limit", "localtime",
+    "localtimestamp", "natural", "not", "nothing", "notnull", "null", "offset", "on", "only", "or", "order", "outer", "overlaps",
+    "placing", "primary", "references", "returning", "right", "select", "session_user", "set", "similar", "some", "symmetric",
+    "system_user", "table", "tablesample", "then", "to", "trailing", "transaction", "true", "union", "unique", "update", "user",
+    "using", "values", "variadic", "verbose", "when", "where", "window", "with",
+};
+
+static int compare_words(const void *word, const void *entry)
+{
+    return strcmp(word, *(const char *const *)entry);
+}
+
+static bool is_plain(const char *name, size_t length)
+{
+    char word[32];
+    if (!length || (*name >= '0' && *name <= '9'))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!((name[i] >= 'a' && name[i] <= 'z') || name[i] == '_' || (name[i] >= '0' && name[i] <= '9')))
+            return false;
+    if (length >= sizeof word)
+        return true;                    /* longer than any reserved word */
+    memcpy(word, name, length);
+    word[length] = 0;
+    return !bsearch(word, reserved, sizeof reserved / sizeof *reserved, sizeof *reserved, compare_words);
+}
+
+void weir_identifier_append_n(weir_buffer *text, const char *name, size_t length)
+{
+    if (is_plain(name, length)) {
+        weir_buffer_append(text, name, length);
+        return;
+    }
+    weir_buffer_byte(text, '"');
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] == '"')
+            weir_buffer_byte(text, '"');
+        weir_buffer_byte(text, name[i]);
+    }
+    weir_buffer_byte(text, '"');
+}
+
+void weir_identifier_append(weir_buffer *text, const char *name) { weir_identifier_append_n(text, name, strlen(name)); }
+
+const char *weir_table_without_schema(const char *table)
+{
+    const char *point = strchr(table, '.');
+    return point && point != table && point[1] ? point + 1 : table;
+}
+
+void weir_table_append(weir_buffer *text, const char *table)
+{
+    const char *name = weir_table_without_schema(table);
+    if (name != table) {
+        weir_identifier_append_n(text, table, (size_t)(name - table) - 1);
+        weir_buffer_byte(text, '.');
+    }
+    weir_identifier_append(text, name);
+}
