@@ -286,6 +286,70 @@ static void test_subqueryload_of_many_parents_stays_one_statement(void **state)
     close_session_ok(&session);
 }
 
+static void test_a_chunk_larger_than_the_database_takes(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 33000);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = ORDERS(0);
+    weir_selectinload(stmt, WEIR_COL(order, lines));
+    weir_selectin_chunk(stmt, 1000000);
+    weir_result *result = scalars(session, &stmt);
+    assert_orders_with_lines(result, 33000);
+    close_result_ok(&result);
+    assert_statements(db, db->postgresql ? 2 : 3);
+    close_session_ok(&session);
+}
+
+static void test_contiguous_joins_with_a_limit_limit_parents(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = ORDERS(4);
+    weir_limit(stmt, 5);
+    weir_joinedload_contiguous(stmt, WEIR_COL(order, lines));
+    weir_result *result = scalars(session, &stmt);
+    assert_orders_with_lines(result, 5);
+    close_result_ok(&result);
+    assert_statements(db, 1);
+    close_session_ok(&session);
+}
+
+static void test_an_alias_is_loaded_like_its_entity(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_source *other = weir_alias(&order_entity, "other");
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = weir_select_columns(WEIR_ALIAS_OF(other, order));
+    weir_order_by(stmt, WEIR_SCOL(other, order, id));
+    weir_yield_per(stmt, 5);
+    weir_selectinload(stmt, WEIR_SCOL(other, order, lines), WEIR_COL(order_line, order));
+    weir_result *result = scalars(session, &stmt);
+    weir_source_free(&other);
+    assert_orders_with_lines(result, 12);
+    close_result_ok(&result);
+    assert_statements(db, 7);
+    close_session_ok(&session);
+}
+
+static void test_a_refused_warning_fails_the_stream(void **state)
+{
+    test_database *db = *state;
+    test_side_run(db, "CREATE TABLE persons(id bigint PRIMARY KEY); CREATE TABLE passports(id bigint PRIMARY KEY, person_id bigint NOT NULL);"
+                      "INSERT INTO persons VALUES (1); INSERT INTO passports VALUES (10, 1), (11, 1);");
+    weir_engine *engine = test_engine(db, &(weir_engine_options){ .struct_size = sizeof(weir_engine_options), .warnings_as_errors = WEIR_ON });
+    weir_session *session = weir_session_open(engine);
+    weir_stmt *stmt = select_by_id(&person_entity, WEIR_COL(person, id), 5);
+    weir_selectinload(stmt, WEIR_COL(person, passport));
+    weir_result *result = scalars(session, &stmt);
+    assert_null(WEIR_NEXT(person, result));
+    assert_status(weir_result_close(&result), WEIR_WARNING);
+    close_session_ok(&session);
+    weir_engine_close(&engine);
+}
+
 static void test_expunge_all_between_partitions_with_loads(void **state)
 {
     test_database *db = *state;
@@ -453,6 +517,10 @@ int main(void)
         ON_BOTH(test_a_lazy_load_that_matches_several_rows_warns),
         ON_BOTH(test_an_expired_instance_is_reloaded_by_weir_load),
         ON_BOTH(test_subqueryload_of_many_parents_stays_one_statement),
+        ON_BOTH(test_a_chunk_larger_than_the_database_takes),
+        ON_BOTH(test_contiguous_joins_with_a_limit_limit_parents),
+        ON_BOTH(test_an_alias_is_loaded_like_its_entity),
+        ON_BOTH(test_a_refused_warning_fails_the_stream),
         ON_BOTH(test_expunge_all_between_partitions_with_loads),
         ON_BOTH(test_a_lazy_load_of_a_stream_with_the_batch_in_flight),
         ON_BOTH(test_contiguous_joins_for_every_batch_size),
