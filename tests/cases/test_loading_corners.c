@@ -501,6 +501,95 @@ static void test_contiguous_joins_want_the_parents_order(void **state)
     close_session_ok(&session);
 }
 
+static void test_a_session_that_closes_in_mid_stream_drops_what_is_carried(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    for (int way = 0; way < 2; way++) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = ORDERS(5);
+        if (way == 0)
+            weir_joinedload_contiguous(stmt, WEIR_COL(order, lines));
+        else
+            weir_selectinload(stmt, WEIR_COL(order, lines), WEIR_COL(order_line, order));
+        weir_result *result = scalars(session, &stmt);
+        struct order *order = weir_retain(WEIR_NEXT(order, result));
+        assert_non_null(order);
+        if (way == 0)
+            assert_status(weir_session_rollback(session), WEIR_OK);
+        close_session_ok(&session);
+        assert_null(WEIR_NEXT(order, result));
+        assert_status(weir_result_close(&result), WEIR_RESOURCE_CLOSED);
+        assert_int_equal(order->lines.count, 3);
+        assert_int_equal(order->lines.items[2]->id, 13);
+        assert_status(weir_load(order, by_quantity), WEIR_DETACHED_INSTANCE);
+        weir_release(order);
+    }
+}
+
+/* The peak after the first tenth of the stream, and at its end. */
+static void assert_flat(test_database *db, weir_stmt *stmt, bool lazily)
+{
+    weir_memory_figures early = { 0 }, late;
+    weir_session *session = weir_session_open(db->engine);
+    weir_result *result = scalars(session, &stmt);
+    struct order *order;
+    while ((order = WEIR_NEXT(order, result)) != NULL) {
+        if (lazily)
+            assert_status(weir_load(order, lines), WEIR_OK);
+        assert_int_equal(order->lines.count, 3);
+        if (order->id == 300)
+            weir_engine_memory(db->engine, &early);
+    }
+    weir_engine_memory(db->engine, &late);
+    close_result_ok(&result);
+    close_session_ok(&session);
+    assert_in_range(late.peak_bytes, 0, early.peak_bytes + early.peak_bytes / 20);
+}
+
+static void test_contiguous_and_lazy_streams_are_flat(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3000);
+    weir_stmt *stmt = ORDERS(50);
+    weir_joinedload_contiguous(stmt, WEIR_COL(order, lines));
+    assert_flat(db, stmt, false);
+    assert_flat(db, ORDERS(50), true);
+    stmt = ORDERS(50);
+    weir_immediateload(stmt, WEIR_COL(order, lines));
+    assert_flat(db, stmt, false);
+}
+
+/* The retained one costs itself and what it reaches, not the batches that it came in. */
+static void test_one_retained_of_each_batch_keeps_no_batch(void **state)
+{
+    test_database *db = *state;
+    weir_memory_figures before, after;
+    struct order *kept[30];
+    size_t count = 0;
+    test_fixture(db, 3000);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = ORDERS(100);
+    weir_selectinload(stmt, WEIR_COL(order, lines));
+    weir_engine_memory(db->engine, &before);
+    weir_result *result = scalars(session, &stmt);
+    struct order *order;
+    while ((order = WEIR_NEXT(order, result)) != NULL)
+        if (order->id % 100 == 50)
+            kept[count++] = weir_retain(order);
+    close_result_ok(&result);
+    weir_engine_memory(db->engine, &after);
+    assert_int_equal(count, 30);
+    assert_int_equal(weir_session_count(session), 30 * 4);
+    for (size_t i = 0; i < count; i++) {
+        assert_three_lines(kept[i]);
+        weir_release(kept[i]);
+    }
+    assert_in_range(after.bytes, 0, before.bytes + 600 * 1024);
+    assert_int_equal(weir_session_count(session), 0);
+    close_session_ok(&session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +610,9 @@ int main(void)
         ON_BOTH(test_contiguous_joins_with_a_limit_limit_parents),
         ON_BOTH(test_an_alias_is_loaded_like_its_entity),
         ON_BOTH(test_a_refused_warning_fails_the_stream),
+        ON_BOTH(test_a_session_that_closes_in_mid_stream_drops_what_is_carried),
+        ON_BOTH(test_contiguous_and_lazy_streams_are_flat),
+        ON_BOTH(test_one_retained_of_each_batch_keeps_no_batch),
         ON_BOTH(test_expunge_all_between_partitions_with_loads),
         ON_BOTH(test_a_lazy_load_of_a_stream_with_the_batch_in_flight),
         ON_BOTH(test_contiguous_joins_for_every_batch_size),
