@@ -5,8 +5,7 @@
 #include "orm/orm.h"
 
 enum {
-    WEIR_LOAD_GROUP = 500,              /* keys per statement, unless an option says otherwise */
-    WEIR_LOAD_WHOLE_GROUP = 30000       /* values per statement of a subquery load that is one statement: below SQLite's 32766 */
+    WEIR_LOAD_GROUP = 500               /* keys per statement, unless an option says otherwise */
 };
 
 typedef struct weir_load_node weir_load_node;
@@ -94,7 +93,7 @@ int weir_load_keep_result(weir_load_work *work, weir_result *result);
 void weir_load_work_end(weir_load_work *work);
 
 /* ---- load_selectin.c ------------------------------------------------------------------------------------------------------------ */
-/* Loads the relationship of the step for all parents, by statements of at most `group` keys. */
+/* Loads the relationship of the step for all parents, by statements of at most `group` keys, and no more than the database takes. */
 int weir_load_by_keys(weir_load_work *work, const weir_load_node *node, const weir_load_step *step, weir_instances parents, int64_t group);
 /* Sets a collection: the pointers are copied to where the parent's values lie. */
 int weir_load_attach_many(weir_load_work *work, weir_instance *parent, const weir_mapped_relationship *relationship, void **items,
@@ -109,7 +108,7 @@ weir_stmt *weir_load_statement(weir_load_work *work, const weir_load_node *node,
                                const weir_value *keys, size_t count);
 
 /* ---- load_subquery.c ------------------------------------------------------------------------------------------------------------- */
-int64_t weir_load_subquery_group(const weir_load_work *work, const weir_mapped_relationship *relationship);
+int64_t weir_load_subquery_group(const weir_load_work *work);
 
 /* ---- load_joined.c ---------------------------------------------------------------------------------------------------------------- */
 /* Attaches what the batch's rows carry in hidden items: all of it, or the to-ones alone. */

@@ -70,7 +70,7 @@ static int do_step(weir_load_work *work, const weir_load_node *node, const weir_
         set_raising(step, instances);
     switch (step->how) {
     case WEIR_LAZY_SELECTIN: return weir_load_by_keys(work, node, step, instances, step->chunk);
-    case WEIR_LAZY_SUBQUERY: return weir_load_by_keys(work, node, step, instances, weir_load_subquery_group(work, step->relationship));
+    case WEIR_LAZY_SUBQUERY: return weir_load_by_keys(work, node, step, instances, weir_load_subquery_group(work));
     case WEIR_LAZY_IMMEDIATE: return load_immediately(work, node, step, instances);
     case WEIR_LAZY_NOLOAD: return leave_empty(work, step->relationship, instances);
     default: return WEIR_OK;

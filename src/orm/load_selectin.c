@@ -248,13 +248,23 @@ static int attach(job *j)
     return WEIR_OK;
 }
 
+/* A database without arrays takes each value as a parameter of its own. */
+static size_t largest_group(const job *j, int64_t group)
+{
+    const weir_dialect *dialect = j->work->session->engine->core->driver->dialect;
+    size_t most = dialect->array_lists ? j->keys.count : dialect->maximum_parameters / j->keys.width;
+    return (uint64_t)group < most ? (size_t)group : most ? most : 1;
+}
+
 int weir_load_by_keys(weir_load_work *work, const weir_load_node *node, const weir_load_step *step, weir_instances parents, int64_t group)
 {
     job j = { .work = work, .node = node, .relationship = step->relationship, .parents = parents };
     int status = collect_keys(&j);
-    for (size_t first = 0; first < j.keys.count && status == WEIR_OK; first += (size_t)group) {
-        size_t left = j.keys.count - first;
-        status = load_group(&j, first, left < (size_t)group ? left : (size_t)group);
+    for (size_t first = 0, count; first < j.keys.count && status == WEIR_OK; first += count) {
+        count = largest_group(&j, group);
+        if (count > j.keys.count - first)
+            count = j.keys.count - first;
+        status = load_group(&j, first, count);
     }
     if (status == WEIR_OK)
         status = attach(&j);

@@ -4,7 +4,4 @@
  * in groups as select-in; of a buffered result one for all parents, as long as the database takes that many parameters. */
 #include "orm/load.h"
 
-int64_t weir_load_subquery_group(const weir_load_work *work, const weir_mapped_relationship *relationship)
-{
-    return work->whole ? (int64_t)(WEIR_LOAD_WHOLE_GROUP / relationship->pairs.pair_count) : WEIR_LOAD_GROUP;
-}
+int64_t weir_load_subquery_group(const weir_load_work *work) { return work->whole ? INT64_MAX : WEIR_LOAD_GROUP; }

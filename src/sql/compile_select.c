@@ -24,7 +24,8 @@ void weir_render_group(weir_renderer *r, const weir_expr *e)
         for (size_t i = 0; i < e->entity->member_count; i++) {
             if (e->entity->members[i].kind != WEIR_MEMBER_COLUMN)
                 continue;
-            weir_expr column = { .op = WEIR_OP_COLUMN, .entity = e->entity, .offset = e->entity->members[i].offset, .source = e->source };
+            weir_expr column = { .op = WEIR_OP_COLUMN, .entity = e->entity, .source = e->source,
+                                 .offset = e->entity->members[i].offset };
             weir_buffer_text(r->text, written++ ? ", " : "");
             weir_render_column(r, &column);
         }
@@ -36,7 +37,8 @@ void weir_render_group(weir_renderer *r, const weir_expr *e)
 void weir_render_order(weir_renderer *r, const weir_expr *e)
 {
     static const struct direction { weir_op op; const char *text; } directions[] = {
-        { WEIR_OP_ASC, " ASC" }, { WEIR_OP_DESC, " DESC" }, { WEIR_OP_NULLS_FIRST, " NULLS FIRST" }, { WEIR_OP_NULLS_LAST, " NULLS LAST" },
+        { WEIR_OP_ASC, " ASC" }, { WEIR_OP_DESC, " DESC" },
+        { WEIR_OP_NULLS_FIRST, " NULLS FIRST" }, { WEIR_OP_NULLS_LAST, " NULLS LAST" },
     };
     if (e->op >= WEIR_OP_ASC && e->op <= WEIR_OP_NULLS_LAST && e->args && e->args[0]) {
         weir_render_order(r, e->args[0]);
@@ -48,7 +50,8 @@ void weir_render_order(weir_renderer *r, const weir_expr *e)
     }
 }
 
-static void write_list(weir_renderer *r, const char *before, const weir_expr_list *list, void (*write)(weir_renderer *, const weir_expr *))
+static void write_list(weir_renderer *r, const char *before, const weir_expr_list *list,
+                       void (*write)(weir_renderer *, const weir_expr *))
 {
     for (size_t i = 0; i < list->count && r->status == WEIR_OK; i++) {
         weir_buffer_text(r->text, i ? ", " : before);
@@ -138,7 +141,8 @@ static void write_lock(weir_renderer *r, const weir_scope *scope, const weir_loc
         weir_render_fail(r, WEIR_ARGUMENT, "with_for_update takes nowait or skip_locked, not both");
         return;
     }
-    weir_buffer_text(r->text, lock->read ? lock->key_share ? " FOR KEY SHARE" : " FOR SHARE" : lock->key_share ? " FOR NO KEY UPDATE" : " FOR UPDATE");
+    static const char *const words[2][2] = { { " FOR UPDATE", " FOR NO KEY UPDATE" }, { " FOR SHARE", " FOR KEY SHARE" } };
+    weir_buffer_text(r->text, words[lock->read][lock->key_share]);
     write_locked_names(r, scope, lock);
     weir_buffer_text(r->text, lock->nowait ? " NOWAIT" : lock->skip_locked ? " SKIP LOCKED" : "");
 }
@@ -196,7 +200,8 @@ static bool stands_alone(const weir_stmt *stmt, weir_set_operation within, bool 
     const weir_select_tree *tree = stmt->tree;
     if (!tree)
         return true;
-    return !tree->order_by.count && !tree->has_limit && !tree->has_offset && !tree->lock && (!tree->set || (left && tree->set == within));
+    bool ended = tree->order_by.count || tree->has_limit || tree->has_offset || tree->lock;
+    return !ended && (!tree->set || (left && tree->set == within));
 }
 
 static void write_member(weir_renderer *r, const weir_stmt *stmt, weir_scope *inner, bool alone)
@@ -213,7 +218,9 @@ static void write_member(weir_renderer *r, const weir_stmt *stmt, weir_scope *in
 
 static void write_set(weir_renderer *r, weir_scope *scope, const weir_select_tree *tree)
 {
-    static const char *const words[] = { [WEIR_UNION] = " UNION ", [WEIR_UNION_ALL] = " UNION ALL ", [WEIR_INTERSECT] = " INTERSECT ", [WEIR_EXCEPT] = " EXCEPT " };
+    static const char *const words[] = {
+        [WEIR_UNION] = " UNION ", [WEIR_UNION_ALL] = " UNION ALL ", [WEIR_INTERSECT] = " INTERSECT ", [WEIR_EXCEPT] = " EXCEPT ",
+    };
     weir_scope left = { .outer = scope, .stmt = tree->left, .correlates = scope->correlates };
     weir_scope right = { .outer = scope, .stmt = tree->right, .correlates = scope->correlates };
     if (!tree->left || !tree->right || (unsigned)tree->set > WEIR_EXCEPT) {
@@ -277,7 +284,8 @@ void weir_render_select(weir_renderer *r, weir_scope *scope)
 
 static bool has_options(const weir_execution_options *o)
 {
-    return o->stream_results || o->max_row_buffer || o->yield_per || o->prefetch || o->parallel_plan || o->cursor_mode || o->prepared;
+    return o->stream_results || o->max_row_buffer || o->yield_per || o->prefetch || o->parallel_plan || o->cursor_mode ||
+           o->prepared;
 }
 
 void weir_render_statement(weir_renderer *r, const weir_stmt *stmt, bool correlates)

@@ -42,8 +42,8 @@ static bool is_joined(const weir_select_tree *tree, const path *at, const weir_s
     return at->member->lazy == WEIR_LAZY_JOINED && !is_on_path(at, at->member->target);
 }
 
-static void plan_entity(weir_renderer *r, weir_scope *scope, const weir_select_tree *tree, size_t item, const path *up, const weir_source *root,
-                        size_t root_from);
+static void plan_entity(weir_renderer *r, weir_scope *scope, const weir_select_tree *tree, size_t item, const path *up,
+                        const weir_source *root, size_t root_from);
 
 static void plan_relationship(weir_renderer *r, weir_scope *scope, const weir_select_tree *tree, size_t parent, const path *at,
                               const weir_source *root, size_t root_from)
@@ -62,15 +62,17 @@ static void plan_relationship(weir_renderer *r, weir_scope *scope, const weir_se
     if (relationship->through_association)
         eager.linked.association = weir_render_name(r, weir_table_without_schema(at->member->association));
     *alias = (weir_source){ .kind = WEIR_SOURCE_ALIAS, .entity = at->member->target };
-    scope->items[scope->item_count] = (weir_select_item){ .kind = WEIR_ITEM_ENTITY, .entity = at->member->target, .hidden = true,
-                                                          .name = weir_source_name(r, alias), .parent_item = parent, .relationship = at->member };
+    scope->items[scope->item_count] = (weir_select_item){
+        .kind = WEIR_ITEM_ENTITY, .entity = at->member->target, .name = weir_source_name(r, alias),
+        .hidden = true, .parent_item = parent, .relationship = at->member,
+    };
     scope->item_sources[scope->item_count++] = alias;
     scope->eager[scope->eager_count++] = eager;
     plan_entity(r, scope, tree, eager.item, at, root, root_from);
 }
 
-static void plan_entity(weir_renderer *r, weir_scope *scope, const weir_select_tree *tree, size_t item, const path *up, const weir_source *root,
-                        size_t root_from)
+static void plan_entity(weir_renderer *r, weir_scope *scope, const weir_select_tree *tree, size_t item, const path *up,
+                        const weir_source *root, size_t root_from)
 {
     const weir_entity *entity = scope->items[item].entity;
     if (!weir_render_deeper(r))
@@ -117,7 +119,8 @@ static bool key_leads(const weir_expr_list *orders, const weir_entity *entity, c
         const weir_expr *e = i < orders->count ? orders->items[i] : NULL;
         while (e && e->op >= WEIR_OP_ASC && e->op <= WEIR_OP_NULLS_LAST && e->args)
             e = e->args[0];
-        const weir_member *member = e && e->op == WEIR_OP_COLUMN && e->entity == entity ? weir_entity_member(entity, e->offset) : NULL;
+        bool column = e && e->op == WEIR_OP_COLUMN && e->entity == entity;
+        const weir_member *member = column ? weir_entity_member(entity, e->offset) : NULL;
         for (size_t k = 0; member && k < keys; k++)
             if (weir_entity_key(entity, k) == member && weir_source_identity(e->source) == weir_source_identity(source))
                 seen |= (uint64_t)1 << k;
@@ -131,7 +134,8 @@ static void order_by_key(weir_renderer *r, weir_scope *scope, const weir_entity 
     const weir_expr **items = weir_render_take(r, keys * sizeof *items);
     weir_expr *columns = weir_render_take(r, keys * sizeof *columns);
     for (size_t i = 0; items && columns && i < keys; i++) {
-        columns[i] = (weir_expr){ .op = WEIR_OP_COLUMN, .entity = entity, .offset = weir_entity_key(entity, i)->offset, .source = source };
+        columns[i] = (weir_expr){ .op = WEIR_OP_COLUMN, .entity = entity, .source = source };
+        columns[i].offset = weir_entity_key(entity, i)->offset;
         items[i] = &columns[i];
     }
     if (r->status != WEIR_OK)
@@ -151,7 +155,8 @@ void weir_eager_order_keys(weir_renderer *r, weir_scope *scope, const weir_selec
             order_by_key(r, scope, parent->entity, parent->source);
         else if (!key_leads(&scope->orders, parent->entity, parent->source))
             weir_render_fail(r, WEIR_INVALID_REQUEST,
-                             "weir_joinedload_contiguous streams one %s after the other: the statement must be ordered by its primary key first",
+                             "weir_joinedload_contiguous streams one %s after the other: the statement must be ordered by its primary key "
+                             "first",
                              parent->entity->name);
     }
 }
@@ -340,7 +345,8 @@ void weir_eager_wrap(weir_renderer *r, weir_scope *scope, size_t start)
     const char *inner = weir_render_copy(r, r->text->data + start, length);
     for (size_t i = 0; i < scope->selected_count; i++)
         if (!scope->labels[i].name)
-            weir_render_fail(r, WEIR_COMPILE, "a limited select with a joined collection cannot have SQL text in its select list: label it");
+            weir_render_fail(r, WEIR_COMPILE,
+                             "a limited select with a joined collection cannot have SQL text in its select list: label it");
     if (!inner || r->status != WEIR_OK)
         return;
     r->text->length = start;

@@ -38,7 +38,9 @@ bool weir_expr_equal(const weir_expr *a, const weir_expr *b)
     for (size_t i = 0; i < a->count; i++)
         if (!weir_value_equal(&a->values[i], &b->values[i]))
             return false;
-    return (a->op != WEIR_OP_VALUE || weir_value_equal(&a->value, &b->value)) && same_window(a->window, b->window) && same_list(a->args, b->args);
+    if (a->op == WEIR_OP_VALUE && !weir_value_equal(&a->value, &b->value))
+        return false;
+    return same_window(a->window, b->window) && same_list(a->args, b->args);
 }
 
 size_t weir_label_of(const weir_scope *scope, const weir_expr *e)

@@ -27,7 +27,8 @@ static size_t add(weir_renderer *r, weir_scope *scope, const weir_entity *entity
     if (!weir_render_grow(r, &scope->froms, scope->from_count, &scope->from_capacity, sizeof *scope->froms))
         return SIZE_MAX;
     size_t index = scope->from_count++;
-    scope->froms[index] = (weir_element){ .entity = source && source->entity ? source->entity : entity, .source = source, .root = index, .group = index };
+    scope->froms[index] = (weir_element){ .source = source, .root = index, .group = index };
+    scope->froms[index].entity = source && source->entity ? source->entity : entity;
     return index;
 }
 
@@ -76,7 +77,9 @@ static void add_target(weir_renderer *r, weir_scope *scope, weir_linked *linked)
     const weir_join *join = linked->join;
     const weir_expr *target = join->target;
     const weir_entity *entity = target ? target->entity : NULL;
-    const weir_source *source = join->source ? join->source : join->as ? join->as : target && target->op == WEIR_OP_ENTITY ? target->source : NULL;
+    const weir_source *source = join->source ? join->source : join->as;
+    if (!source && target && target->op == WEIR_OP_ENTITY)
+        source = target->source;
     if (target && target->op == WEIR_OP_COLUMN) {
         const weir_member *member = weir_entity_member(entity, target->offset);
         if (!member || member->kind == WEIR_MEMBER_COLUMN) {
@@ -268,7 +271,8 @@ static void link_conditions(struct links *links, const weir_expr *e)
 
 static void append_name(weir_renderer *r, weir_buffer *text, const weir_element *from)
 {
-    weir_buffer_printf(text, "\"%s\"", from->source ? weir_source_name(r, from->source) : from->entity->table ? from->entity->table : "");
+    const char *name = from->source ? weir_source_name(r, from->source) : from->entity->table;
+    weir_buffer_printf(text, "\"%s\"", name ? name : "");
 }
 
 static void tell_cartesian(weir_renderer *r, const weir_scope *scope, size_t last)

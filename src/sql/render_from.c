@@ -137,7 +137,9 @@ static void write_target(weir_renderer *r, const weir_linked *linked, const weir
 
 static void write_join(weir_renderer *r, const weir_scope *scope, const weir_linked *linked)
 {
-    static const char *const words[] = { [WEIR_JOIN_INNER] = " JOIN ", [WEIR_JOIN_LEFT] = " LEFT OUTER JOIN ", [WEIR_JOIN_FULL] = " FULL OUTER JOIN " };
+    static const char *const words[] = {
+        [WEIR_JOIN_INNER] = " JOIN ", [WEIR_JOIN_LEFT] = " LEFT OUTER JOIN ", [WEIR_JOIN_FULL] = " FULL OUTER JOIN ",
+    };
     const weir_element *target = &scope->froms[linked->target];
     const weir_expr *on = linked->join->on;
     if ((unsigned)linked->join->kind > WEIR_JOIN_FULL) {

@@ -88,7 +88,8 @@ static void write_mapped(weir_renderer *r, weir_scope *scope, const weir_entity 
     label->source = source;
 }
 
-static void write_entity_columns(weir_renderer *r, weir_scope *scope, const weir_entity *entity, const weir_source *source, bool first)
+static void write_entity_columns(weir_renderer *r, weir_scope *scope, const weir_entity *entity, const weir_source *source,
+                                 bool first)
 {
     for (size_t i = 0; i < entity->member_count && r->status == WEIR_OK; i++) {
         if (entity->members[i].kind != WEIR_MEMBER_COLUMN)
@@ -216,7 +217,8 @@ static const weir_expr *copy_step(weir_renderer *r, const weir_expr *step)
         return NULL;
     *copy = (weir_expr){ .op = step->op, .entity = step->entity, .offset = step->offset, .source = source };
     if (source)
-        *source = (weir_source){ .kind = step->source->kind, .entity = step->source->entity, .identity = weir_source_identity(step->source) };
+        *source = (weir_source){ .kind = step->source->kind, .entity = step->source->entity,
+                                 .identity = weir_source_identity(step->source) };
     return copy;
 }
 

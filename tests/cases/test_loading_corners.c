@@ -286,6 +286,70 @@ static void test_subqueryload_of_many_parents_stays_one_statement(void **state)
     close_session_ok(&session);
 }
 
+static void test_a_chunk_larger_than_the_database_takes(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 33000);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = ORDERS(0);
+    weir_selectinload(stmt, WEIR_COL(order, lines));
+    weir_selectin_chunk(stmt, 1000000);
+    weir_result *result = scalars(session, &stmt);
+    assert_orders_with_lines(result, 33000);
+    close_result_ok(&result);
+    assert_statements(db, db->postgresql ? 2 : 3);
+    close_session_ok(&session);
+}
+
+static void test_contiguous_joins_with_a_limit_limit_parents(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = ORDERS(4);
+    weir_limit(stmt, 5);
+    weir_joinedload_contiguous(stmt, WEIR_COL(order, lines));
+    weir_result *result = scalars(session, &stmt);
+    assert_orders_with_lines(result, 5);
+    close_result_ok(&result);
+    assert_statements(db, 1);
+    close_session_ok(&session);
+}
+
+static void test_an_alias_is_loaded_like_its_entity(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_source *other = weir_alias(&order_entity, "other");
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = weir_select_columns(WEIR_ALIAS_OF(other, order));
+    weir_order_by(stmt, WEIR_SCOL(other, order, id));
+    weir_yield_per(stmt, 5);
+    weir_selectinload(stmt, WEIR_SCOL(other, order, lines), WEIR_COL(order_line, order));
+    weir_result *result = scalars(session, &stmt);
+    weir_source_free(&other);
+    assert_orders_with_lines(result, 12);
+    close_result_ok(&result);
+    assert_statements(db, 7);
+    close_session_ok(&session);
+}
+
+static void test_a_refused_warning_fails_the_stream(void **state)
+{
+    test_database *db = *state;
+    test_side_run(db, "CREATE TABLE persons(id bigint PRIMARY KEY); CREATE TABLE passports(id bigint PRIMARY KEY, person_id bigint NOT NULL);"
+                      "INSERT INTO persons VALUES (1); INSERT INTO passports VALUES (10, 1), (11, 1);");
+    weir_engine *engine = test_engine(db, &(weir_engine_options){ .struct_size = sizeof(weir_engine_options), .warnings_as_errors = WEIR_ON });
+    weir_session *session = weir_session_open(engine);
+    weir_stmt *stmt = select_by_id(&person_entity, WEIR_COL(person, id), 5);
+    weir_selectinload(stmt, WEIR_COL(person, passport));
+    weir_result *result = scalars(session, &stmt);
+    assert_null(WEIR_NEXT(person, result));
+    assert_status(weir_result_close(&result), WEIR_WARNING);
+    close_session_ok(&session);
+    weir_engine_close(&engine);
+}
+
 static void test_expunge_all_between_partitions_with_loads(void **state)
 {
     test_database *db = *state;
@@ -437,6 +501,95 @@ static void test_contiguous_joins_want_the_parents_order(void **state)
     close_session_ok(&session);
 }
 
+static void test_a_session_that_closes_in_mid_stream_drops_what_is_carried(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    for (int way = 0; way < 2; way++) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = ORDERS(5);
+        if (way == 0)
+            weir_joinedload_contiguous(stmt, WEIR_COL(order, lines));
+        else
+            weir_selectinload(stmt, WEIR_COL(order, lines), WEIR_COL(order_line, order));
+        weir_result *result = scalars(session, &stmt);
+        struct order *order = weir_retain(WEIR_NEXT(order, result));
+        assert_non_null(order);
+        if (way == 0)
+            assert_status(weir_session_rollback(session), WEIR_OK);
+        close_session_ok(&session);
+        assert_null(WEIR_NEXT(order, result));
+        assert_status(weir_result_close(&result), WEIR_RESOURCE_CLOSED);
+        assert_int_equal(order->lines.count, 3);
+        assert_int_equal(order->lines.items[2]->id, 13);
+        assert_status(weir_load(order, by_quantity), WEIR_DETACHED_INSTANCE);
+        weir_release(order);
+    }
+}
+
+/* The peak after the first tenth of the stream, and at its end. */
+static void assert_flat(test_database *db, weir_stmt *stmt, bool lazily)
+{
+    weir_memory_figures early = { 0 }, late;
+    weir_session *session = weir_session_open(db->engine);
+    weir_result *result = scalars(session, &stmt);
+    struct order *order;
+    while ((order = WEIR_NEXT(order, result)) != NULL) {
+        if (lazily)
+            assert_status(weir_load(order, lines), WEIR_OK);
+        assert_int_equal(order->lines.count, 3);
+        if (order->id == 300)
+            weir_engine_memory(db->engine, &early);
+    }
+    weir_engine_memory(db->engine, &late);
+    close_result_ok(&result);
+    close_session_ok(&session);
+    assert_in_range(late.peak_bytes, 0, early.peak_bytes + early.peak_bytes / 20);
+}
+
+static void test_contiguous_and_lazy_streams_are_flat(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3000);
+    weir_stmt *stmt = ORDERS(50);
+    weir_joinedload_contiguous(stmt, WEIR_COL(order, lines));
+    assert_flat(db, stmt, false);
+    assert_flat(db, ORDERS(50), true);
+    stmt = ORDERS(50);
+    weir_immediateload(stmt, WEIR_COL(order, lines));
+    assert_flat(db, stmt, false);
+}
+
+/* The retained one costs itself and what it reaches, not the batches that it came in. */
+static void test_one_retained_of_each_batch_keeps_no_batch(void **state)
+{
+    test_database *db = *state;
+    weir_memory_figures before, after;
+    struct order *kept[30];
+    size_t count = 0;
+    test_fixture(db, 3000);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = ORDERS(100);
+    weir_selectinload(stmt, WEIR_COL(order, lines));
+    weir_engine_memory(db->engine, &before);
+    weir_result *result = scalars(session, &stmt);
+    struct order *order;
+    while ((order = WEIR_NEXT(order, result)) != NULL)
+        if (order->id % 100 == 50)
+            kept[count++] = weir_retain(order);
+    close_result_ok(&result);
+    weir_engine_memory(db->engine, &after);
+    assert_int_equal(count, 30);
+    assert_int_equal(weir_session_count(session), 30 * 4);
+    for (size_t i = 0; i < count; i++) {
+        assert_three_lines(kept[i]);
+        weir_release(kept[i]);
+    }
+    assert_in_range(after.bytes, 0, before.bytes + 600 * 1024);
+    assert_int_equal(weir_session_count(session), 0);
+    close_session_ok(&session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,6 +606,13 @@ int main(void)
         ON_BOTH(test_a_lazy_load_that_matches_several_rows_warns),
         ON_BOTH(test_an_expired_instance_is_reloaded_by_weir_load),
         ON_BOTH(test_subqueryload_of_many_parents_stays_one_statement),
+        ON_BOTH(test_a_chunk_larger_than_the_database_takes),
+        ON_BOTH(test_contiguous_joins_with_a_limit_limit_parents),
+        ON_BOTH(test_an_alias_is_loaded_like_its_entity),
+        ON_BOTH(test_a_refused_warning_fails_the_stream),
+        ON_BOTH(test_a_session_that_closes_in_mid_stream_drops_what_is_carried),
+        ON_BOTH(test_contiguous_and_lazy_streams_are_flat),
+        ON_BOTH(test_one_retained_of_each_batch_keeps_no_batch),
         ON_BOTH(test_expunge_all_between_partitions_with_loads),
         ON_BOTH(test_a_lazy_load_of_a_stream_with_the_batch_in_flight),
         ON_BOTH(test_contiguous_joins_for_every_batch_size),
