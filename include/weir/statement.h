@@ -79,6 +79,7 @@ typedef struct weir_execution_options {
     weir_switch      parallel_plan;     /* PostgreSQL: let the plan use parallel workers: one unlimited, buffered Execute */
     weir_cursor_mode cursor_mode;
     weir_switch      prepared;          /* PostgreSQL: off leaves no named statements behind, for transaction poolers; default on */
+    weir_switch      strict_loading;    /* subqueryload with yield_per is WEIR_INVALID_REQUEST, as in SQLAlchemy; default off */
     /* of connections and engines only; WEIR_ARGUMENT on a statement or a call */
     weir_isolation   isolation_level;
     const char      *isolation_level_name;  /* the same by name, "REPEATABLE READ", "repeatable_read"; unknown: WEIR_ARGUMENT */

@@ -53,6 +53,7 @@ static void decide_mode(execution *run)
         return;
     result->yield_per = options->yield_per;
     result->stream_results = options->stream_results;
+    result->strict_loading = options->strict_loading == WEIR_ON;
     result->max_row_buffer = options->max_row_buffer == 0 ? DEFAULT_ROW_BUFFER
                            : options->max_row_buffer < 0 ? INT64_MAX : options->max_row_buffer;
     result->growth = FIRST_GROWTH;

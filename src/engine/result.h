@@ -44,6 +44,7 @@ struct weir_result {
     bool         one_by_one;            /* each row is looked at before it is handed out: to debug lifetimes */
     int64_t      yield_per, max_row_buffer, growth;
     weir_switch  stream_results;
+    bool         strict_loading;        /* for the orm */
     /* where rows come from: a cursor or a frozen result */
     weir_cursor *cursor;
     weir_frozen *frozen;

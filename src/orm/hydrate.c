@@ -92,17 +92,21 @@ static int fill_again(const weir_item_plan *plan, weir_holding *holding, weir_in
         return WEIR_OK;
     weir_mapper *mapper = plan->mapper;
     int status;
+    /* What is not overwritten, collections for one, must not stay behind in a batch that ends before this one. */
+    if (instance->home && instance->home != holding && weir_instance_settle(instance) != WEIR_OK)
+        return weir_error_out_of_memory(error);
+    if (mapper->has_pointers)
+        weir_holding_take(instance, holding);
     instance->flags &= ~(uint32_t)WEIR_INSTANCE_EXPIRED;
     if (!overwrite && (instance->flags & WEIR_INSTANCE_MODIFIED))
         status = fill_unchanged(plan, instance, row, number, error);
     else if ((status = fill(plan, weir_instance_struct(instance), row, number, error)) == WEIR_OK)
         weir_instance_clean(instance);
-    weir_before_drop(instance);
-    if (status != WEIR_OK)
-        return status;
-    if (mapper->has_pointers)
-        weir_holding_take(instance, holding);
-    return WEIR_OK;
+    if (status == WEIR_OK)
+        weir_before_drop(instance);
+    else
+        instance->flags |= expired ? WEIR_INSTANCE_EXPIRED : 0;
+    return status;
 }
 
 static int hydrate_item(const weir_item_plan *plan, weir_holding *holding, weir_row *row, int64_t number, weir_error *error)

@@ -116,10 +116,10 @@ void weir_identity_remove(weir_mapper *mapper, weir_instance *instance)
 }
 
 /* What two rounds did not need goes, so that one large result does not leave a large table. */
-void weir_identity_trim(weir_mapper *mapper)
+void weir_identity_trim(weir_mapper *mapper, bool all)
 {
     weir_identity_map *map = &mapper->map;
-    size_t needed = map->peak > map->peak_before ? map->peak : map->peak_before;
+    size_t needed = all ? map->count : map->peak > map->peak_before ? map->peak : map->peak_before;
     map->peak_before = map->peak;
     map->peak = map->count;
     if (!map->entries || map->mask + 1 <= FIRST_CAPACITY || map->mask / 16 < needed)

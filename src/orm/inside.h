@@ -3,9 +3,10 @@
 #define WEIR_ORM_INSIDE_H
 #include "orm/orm.h"
 
-void weir_slab_trim(weir_slab *slab);
+/* Give back what was not needed lately; with `all`, what is not needed now. */
+void weir_slab_trim(weir_slab *slab, bool all);
 void weir_slab_free(weir_slab *slab);
-void weir_identity_trim(weir_mapper *mapper);
+void weir_identity_trim(weir_mapper *mapper, bool all);
 /* Its values lie in no batch any more; a batch that only waited for it is freed. */
 void weir_holding_leave(weir_instance *instance);
 void weir_holding_take(weir_instance *instance, weir_holding *holding);     /* they lie in this batch now */

@@ -167,8 +167,8 @@ void weir_store_look(weir_store *store, bool thorough)
         return;
     }
     for (weir_mapper *mapper = store->mappers; mapper; mapper = mapper->next) {
-        weir_slab_trim(&mapper->slab);
-        weir_identity_trim(mapper);
+        weir_slab_trim(&mapper->slab, thorough);
+        weir_identity_trim(mapper, thorough);
     }
 }
 

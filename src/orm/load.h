@@ -109,6 +109,8 @@ weir_stmt *weir_load_statement(weir_load_work *work, const weir_load_node *node,
 
 /* ---- load_subquery.c ------------------------------------------------------------------------------------------------------------- */
 int64_t weir_load_subquery_group(const weir_load_work *work);
+/* For those who want SQLAlchemy's refusal: WEIR_INVALID_REQUEST when the plan has a subquery load. */
+int weir_load_subquery_refuse(const weir_load_node *node, weir_error *error);
 
 /* ---- load_joined.c ---------------------------------------------------------------------------------------------------------------- */
 /* Attaches what the batch's rows carry in hidden items: all of it, or the to-ones alone. */

@@ -154,6 +154,8 @@ static int plan_items(weir_reading *reading, weir_loaders *loaders, weir_error *
         if (!loaders->nodes[i])
             return error->status;
         reading->loads = reading->loads || loaders->nodes[i]->busy;
+        if (reading->result->strict_loading && reading->result->yield_per && weir_load_subquery_refuse(loaders->nodes[i], error) != WEIR_OK)
+            return error->status;
     }
     for (size_t i = 0; i < shape->load_count && !shape->disable_eagerloads; i++)
         loaders->contiguous = loaders->contiguous || shape->loads[i].contiguous;

@@ -121,9 +121,9 @@ static void free_chunk(weir_slab *slab, weir_slab_chunk *chunk)
 }
 
 /* As many chunks stay as the last two rounds needed, so that a steady stream allocates nothing. */
-void weir_slab_trim(weir_slab *slab)
+void weir_slab_trim(weir_slab *slab, bool all)
 {
-    size_t needed = slab->peak > slab->peak_before ? slab->peak : slab->peak_before;
+    size_t needed = all ? slab->used : slab->peak > slab->peak_before ? slab->peak : slab->peak_before;
     slab->peak_before = slab->peak;
     slab->peak = slab->used;
     for (weir_slab_chunk *chunk = slab->room, *next; chunk && slab->count > needed; chunk = next) {

@@ -86,6 +86,7 @@ static int check_members(const weir_execution_options *o, weir_error *error)
         { "stream_results", (int)o->stream_results, WEIR_OFF }, { "prefetch", (int)o->prefetch, WEIR_OFF },
         { "parallel_plan", (int)o->parallel_plan, WEIR_OFF },   { "prepared", (int)o->prepared, WEIR_OFF },
         { "read_only", (int)o->read_only, WEIR_OFF },           { "cursor_mode", (int)o->cursor_mode, WEIR_CURSOR_HOLD },
+        { "strict_loading", (int)o->strict_loading, WEIR_OFF },
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (check_range(ranges[i].name, ranges[i].value, ranges[i].last, error) != WEIR_OK)
@@ -132,6 +133,7 @@ void weir_options_merge(weir_execution_options *base, const weir_execution_optio
     TAKE(prepared);
     TAKE(isolation_level);
     TAKE(read_only);
+    TAKE(strict_loading);
 #undef TAKE
 }
 

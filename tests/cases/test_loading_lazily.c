@@ -17,6 +17,28 @@ static void test_case_061_subqueryload_streams_by_batch(void **state)
     close_session_ok(&session);
 }
 
+static void test_case_061_subqueryload_is_refused_when_strict(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = ORDERS(5);
+    weir_subqueryload(stmt, WEIR_COL(order, lines));
+    weir_result *result = weir_session_scalars_with(session, stmt, WEIR_EXECUTION_OPTIONS(.strict_loading = WEIR_ON));
+    assert_error(weir_result_error(result), WEIR_INVALID_REQUEST);
+    assert_contains(weir_result_error(result)->message, "Can't use yield_per with eager loaders that require uniquing or row buffering");
+    assert_status(weir_result_close(&result), WEIR_INVALID_REQUEST);
+    assert_statements(db, 0);
+    weir_stmt_free(&stmt);
+    stmt = ORDERS(0);
+    weir_subqueryload(stmt, WEIR_COL(order, lines));
+    result = weir_session_scalars_with(session, stmt, WEIR_EXECUTION_OPTIONS(.strict_loading = WEIR_ON));
+    assert_orders_with_lines(result, 12);
+    weir_stmt_free(&stmt);
+    close_result_ok(&result);
+    close_session_ok(&session);
+}
+
 static void test_subqueryload_of_a_limited_select_is_one_more_statement(void **state)
 {
     test_database *db = *state;
@@ -271,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_case_061_subqueryload_streams_by_batch),
+        ON_BOTH(test_case_061_subqueryload_is_refused_when_strict),
         ON_BOTH(test_subqueryload_of_a_limited_select_is_one_more_statement),
         ON_BOTH(test_case_063_lazy_loads_one_by_one),
         ON_BOTH(test_case_063_immediate_loads_one_by_one_without_asking),

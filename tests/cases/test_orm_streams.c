@@ -564,6 +564,36 @@ static void test_the_wrong_entity_is_told(void **state)
     close_session_ok(&session);
 }
 
+static void test_a_cartesian_product_is_warned_of(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 2);
+    weir_session *session = weir_session_open(db->engine);
+    int64_t before = weir_engine_warnings(db->engine);
+    weir_result *result = rows(session, weir_select_columns(WEIR_ENTITY_OF(order), WEIR_ENTITY_OF(invoice)));
+    const weir_partition *all = weir_result_all(result);
+    assert_int_equal(all->count, 4);
+    assert_int_equal(WEIR_ROW(invoice, all->rows[3])->total_cents, 10 * WEIR_ROW(invoice, all->rows[3])->id);
+    close_result_ok(&result);
+    assert_int_equal(weir_engine_warnings(db->engine), before + 1);
+    close_session_ok(&session);
+}
+
+static void test_a_key_of_null_is_told_where_only_instances_are_read(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 2);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = weir_select_columns(WEIR_ENTITY_OF(order_line), WEIR_COL(order, id));
+    weir_from(stmt, WEIR_ENTITY_OF(order));
+    weir_outer_join_on(stmt, WEIR_ENTITY_OF(order_line), WEIR_EQ(WEIR_COL(order_line, order_id), -1));
+    weir_result *result = scalars(session, stmt);
+    assert_null(WEIR_NEXT(order_line, result));
+    assert_contains(weir_result_error(result)->message, "row 1 has no instance");
+    assert_status(weir_result_close(&result), WEIR_INVALID_REQUEST);
+    close_session_ok(&session);
+}
+
 static void test_group_by_without_the_key_cannot_be_streamed_as_an_entity(void **state)
 {
     test_database *db = *state;
@@ -607,6 +637,8 @@ int main(void)
         ON_BOTH(test_debugging_lifetimes_ends_an_instance_at_the_next_row),
         ON_BOTH(test_statements_beside_the_session_and_refused_connections),
         ON_BOTH(test_the_wrong_entity_is_told),
+        ON_BOTH(test_a_cartesian_product_is_warned_of),
+        ON_BOTH(test_a_key_of_null_is_told_where_only_instances_are_read),
         ON_BOTH(test_group_by_without_the_key_cannot_be_streamed_as_an_entity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
