@@ -88,6 +88,11 @@ static inline void peer_hash(int64_t id, int64_t tenant_id, int64_t total_cents,
   for (size_t i = 0; i < len; i++) w = w << 8 | (unsigned char)status[i];
   peer_sum = peer_sum * 31 + peer_mix(h, w);
 }
+/* An order's lines come in no promised order, so their mixes are added up; after peer_hash of the order. */
+static inline uint64_t peer_line(int64_t id, int64_t order_id, int64_t product_id, int64_t quantity) {
+  return peer_mix(peer_mix(peer_mix(peer_mix(1, (uint64_t)id), (uint64_t)order_id), (uint64_t)product_id), (uint64_t)quantity);
+}
+static inline void peer_hash_lines(uint64_t lines) { peer_sum = peer_sum * 31 + lines; }
 static double peer_rss_connected;
 static inline void peer_connected(void) { peer_rss_connected = peer_hwm_mb(); }
 
