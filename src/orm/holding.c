@@ -1,13 +1,17 @@
 /* Batches as holders: what each delivered, the results of its loaders, and the values that outlive its rows. */
 #include "orm/inside.h"
 
-enum { FIRST_ITEMS = 64, SETTLE_SHARE = 4 };
+/* Fewer than FEW survivors are cheaper in blocks of their own than with the result that brought them. */
+enum { FIRST_ITEMS = 64, SETTLE_SHARE = 4, FEW = 32 };
 
 weir_holding *weir_holding_new(weir_reading *reading, weir_batch *batch)
 {
-    weir_holding *holding = weir_alloc_zero(&reading->store->ledger, WEIR_MEMORY_BATCH, sizeof *holding);
+    weir_holding *holding = reading->spare;
+    if (!holding)
+        holding = weir_alloc_zero(&reading->store->ledger, WEIR_MEMORY_BATCH, sizeof *holding);
     if (!holding)
         return NULL;
+    reading->spare = NULL;
     holding->reading = reading;
     holding->batch = batch;
     return holding;
@@ -65,6 +69,25 @@ static void free_holding(weir_holding *holding)
     weir_free(holding->items);
     weir_free(holding->loads);
     weir_free(holding);
+}
+
+/* The lists of one batch are as long as those of the next. */
+static void put_aside(weir_holding *holding)
+{
+    weir_reading *reading = holding->reading;
+    if (reading->spare) {
+        free_holding(holding);
+        return;
+    }
+    holding->count = 0;
+    reading->spare = holding;
+}
+
+void weir_holding_drop_spare(weir_reading *reading)
+{
+    if (reading->spare)
+        free_holding(reading->spare);
+    reading->spare = NULL;
 }
 
 void weir_holding_leave(weir_instance *instance)
@@ -140,13 +163,13 @@ bool weir_holding_end(weir_holding *holding)
     close_loads(holding);
     store->busy--;
     weir_store_look_only(store);
-    if (holding->users && (holding->reading->streaming || holding->users < delivered / SETTLE_SHARE))
+    if (holding->users && (holding->reading->streaming || holding->users < FEW || holding->users < delivered / SETTLE_SHARE))
         settle_survivors(holding);
     bool kept = holding->users > 0;
     if (kept)
         keep_batch(holding);
     else
-        free_holding(holding);
+        put_aside(holding);
     weir_store_look(store, false);
     return kept;
 }

@@ -157,6 +157,13 @@ static int described(void *context, weir_result *result, weir_error *error)
 
 /* ---- reading ---------------------------------------------------------------------------------------------------------------------------- */
 
+/* Only what is delivered: a batch that fails leaves nothing with the session. */
+static void let_session_hold(const weir_holding *holding)
+{
+    for (size_t i = 0; i < holding->count; i++)
+        holding->items[i]->flags |= WEIR_INSTANCE_SESSION_HOLDS;
+}
+
 static int came(void *context, weir_result *result, weir_batch *batch, weir_error *error)
 {
     weir_reading *reading = context;
@@ -171,6 +178,8 @@ static int came(void *context, weir_result *result, weir_batch *batch, weir_erro
     int status = weir_hydrate(reading, holding, error);
     if (status == WEIR_OK)
         status = weir_loaders_came(reading, holding, error);
+    if (status == WEIR_OK && reading->session_holds)
+        let_session_hold(holding);
     reading->store->busy--;
     return status;
 }
@@ -218,6 +227,7 @@ static void closed(void *context, weir_result *result)
     weir_store *store = reading->store;
     (void)result;
     weir_loaders_closed(reading);
+    weir_holding_drop_spare(reading);
     if (store->session) {
         *(reading->previous ? &reading->previous->next : &store->session->readings) = reading->next;
         if (reading->next)

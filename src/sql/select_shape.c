@@ -60,6 +60,27 @@ static void write_as(weir_renderer *r, const char *name)
 
 /* ---- items ---- */
 
+static bool is_shown(const weir_scope *scope, const char *name)
+{
+    for (size_t i = 0; i < scope->item_count; i++)
+        if (scope->items[i].name && !strcmp(scope->items[i].name, name))
+            return true;
+    return false;
+}
+
+/* What rows of a session call a column: the columns inside entities take no names from it. */
+static const char *shown_name(weir_renderer *r, const weir_scope *scope, const char *column)
+{
+    char name[160];
+    if (!is_shown(scope, column))
+        return column;
+    for (size_t number = 1;; number++) {
+        snprintf(name, sizeof name, "%.120s_%zu", column, number);
+        if (!is_shown(scope, name))
+            return weir_render_copy(r, name, strlen(name));
+    }
+}
+
 static size_t add_item(weir_renderer *r, weir_scope *scope, const weir_select_item *item, const weir_source *source)
 {
     if (!weir_render_grow(r, &scope->items, scope->item_count, &scope->item_capacity, sizeof *scope->items) ||
@@ -162,7 +183,8 @@ static void write_item(weir_renderer *r, weir_scope *scope, const weir_expr *col
         write_mapped(r, scope, e->entity, e->source, member, name);
         if (r->status != WEIR_OK)
             return;
-        weir_select_item item = { .kind = WEIR_ITEM_VALUE, .name = scope->labels[scope->label_count - 1].name, .entity = e->entity,
+        weir_select_item item = { .kind = WEIR_ITEM_VALUE, .entity = e->entity,
+                                  .name = name ? name : shown_name(r, scope, weir_member_column(member)),
                                   .member = member, .first_column = scope->label_count - 1, .column_count = 1 };
         add_item(r, scope, &item, e->source);
     } else {
