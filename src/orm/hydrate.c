@@ -131,8 +131,6 @@ static int hydrate_item(const weir_item_plan *plan, weir_holding *holding, weir_
     if (instance->flags & WEIR_INSTANCE_EXPIRED || holding->reading->populate_existing)
         if ((status = fill_again(plan, holding, instance, row, number, error)) != WEIR_OK)
             return status;
-    if (holding->reading->session_holds)
-        instance->flags |= WEIR_INSTANCE_SESSION_HOLDS;
     *cell = (weir_value){ .type = WEIR_T_INSTANCE, .as.blob = { instance, 0 } };
     return WEIR_OK;
 }

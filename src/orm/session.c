@@ -301,7 +301,9 @@ weir_result *weir_session_read(weir_session *session, const weir_stmt *stmt, con
     session->store->readings++;         /* so that closing the reading does not look at a store that is being used */
     weir_result *result = weir_connection_execute_hooked(connection, stmt, options, &weir_reading_hooks, reading);
     session->store->readings--;
-    if (result->hooks != &weir_reading_hooks)
+    if (result->hooks == &weir_reading_hooks)
+        reading->result = result;       /* also where nothing was compiled: closing the session closes it */
+    else
         weir_reading_hooks.closed(reading, result);
     if (result->cursor)
         session->statements++;
