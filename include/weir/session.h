@@ -132,10 +132,10 @@ WEIR_API void weir_release(void *instance);
  * WEIR_INVALID_REQUEST "'order.lines' is not available due to lazy='raise'"; a detached instance: WEIR_DETACHED_INSTANCE; the row is
  * gone: WEIR_OBJECT_DELETED. Pointers of the relationship live as long as the instance. */
 WEIR_API int weir_load_(void *instance, size_t offset);
-#define weir_load(instance, member) weir_load_((instance), (size_t)((const char *)&(instance)->member - (const char *)(instance)))
+#define weir_load(instance, member) weir_load_((instance), offsetof(__typeof__(*(instance)), member))
 /* Whether a relationship is loaded: also "loaded and empty", "loaded and none". */
 WEIR_API bool weir_loaded_(const void *instance, size_t offset);
-#define weir_loaded(instance, member) weir_loaded_((instance), (size_t)((const char *)&(instance)->member - (const char *)(instance)))
+#define weir_loaded(instance, member) weir_loaded_((instance), offsetof(__typeof__(*(instance)), member))
 
 #ifdef __cplusplus
 }

@@ -264,8 +264,10 @@ static int jsonl_begin(weir_sheet *sheet)
         weir_buffer_append(&sheet->prefixes, sheet->scratch.data, sheet->scratch.length);
         weir_buffer_text(&sheet->prefixes, "\":");
         sheet->prefix_ends[i] = sheet->prefixes.length;
+        if (sheet->prefixes.failed)     /* the next key is compared with those written */
+            return weir_error_out_of_memory(sheet->error);
     }
-    return sheet->prefixes.failed ? weir_error_out_of_memory(sheet->error) : WEIR_OK;
+    return WEIR_OK;
 }
 
 const weir_format weir_format_jsonl = { "jsonl", { ".jsonl", ".ndjson", ".json" }, NULL, jsonl_begin, jsonl_row };
