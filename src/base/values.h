@@ -1,6 +1,7 @@
 /* Inside help for values: copying, hashing, formatting into buffers, the calendar, decimals, UTF-8. */
 #ifndef WEIR_BASE_VALUES_H
 #define WEIR_BASE_VALUES_H
+#include <string.h>
 #include <weir/value.h>
 #include "base/arena.h"
 #include "base/buffer.h"
@@ -66,4 +67,17 @@ bool weir_parse_double(weir_text text, double *out);
 
 /* The length of the valid UTF-8 at the beginning of text: text.len when all is valid. An embedded NUL is valid. */
 size_t weir_utf8_valid_length(weir_text text);
+/* What most texts are; nothing else is asked where that is enough. */
+static inline bool weir_text_is_ascii(weir_text text)
+{
+    const char *p = text.ptr, *end = p + text.len;
+    uint64_t bits = 0, word;
+    for (; end - p >= 8; p += 8) {
+        memcpy(&word, p, 8);
+        bits |= word;
+    }
+    for (; p < end; p++)
+        bits |= (uint64_t)(unsigned char)*p;
+    return !(bits & UINT64_C(0x8080808080808080));
+}
 #endif

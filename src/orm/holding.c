@@ -1,5 +1,6 @@
 /* Batches as holders: what each delivered, the results of its loaders, and the values that outlive its rows. */
 #include "orm/inside.h"
+#include <string.h>
 
 /* Fewer than FEW survivors are cheaper in blocks of their own than with the result that brought them. */
 enum { FIRST_ITEMS = 64, SETTLE_SHARE = 4, FEW = 32 };
@@ -112,18 +113,21 @@ static void close_loads(weir_holding *holding)
     holding->load_count = 0;
 }
 
-/* Lets go of all; what may live on stays in the list. */
+/* Lets go of all; what may live on stays in the list. The last comes first, so that keys that follow each other leave the identity
+ * map with no entry behind them to be moved, and their slots are taken again in order. */
 static void let_go_of_all(weir_holding *holding)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < holding->count; i++) {
+    size_t kept = holding->count;
+    for (size_t i = holding->count; i-- > 0;) {
         weir_instance *instance = holding->items[i];
         instance->holds--;
         weir_instance_let_go(instance);
         if (weir_instance_state(instance))
-            holding->items[kept++] = instance;
+            holding->items[--kept] = instance;
     }
-    holding->count = kept;
+    holding->count -= kept;
+    if (holding->count)
+        memmove(holding->items, holding->items + kept, holding->count * sizeof *holding->items);
 }
 
 /* The rest of the batch is kept for values that are many, or that nothing can be allocated for. */

@@ -10,12 +10,27 @@ static int fail_member(weir_error *error, const weir_mapper *mapper, const weir_
     return WEIR_DATA;
 }
 
+/* As weir_member_store, but what nearly every row is made of is stored here. */
+static inline int store(const weir_member *member, void *object, const weir_value *cell, char *reason)
+{
+    void *place = (char *)object + member->offset;
+    if (member->type == WEIR_M_INT64 && cell->type == WEIR_T_INT64) {
+        memcpy(place, &cell->as.i, sizeof cell->as.i);
+        return WEIR_OK;
+    }
+    if (member->type == WEIR_M_TEXT && cell->type == WEIR_T_TEXT && weir_text_is_ascii(cell->as.text)) {
+        memcpy(place, &cell->as.text, sizeof cell->as.text);
+        return WEIR_OK;
+    }
+    return weir_member_store(member, object, cell, reason);
+}
+
 static int fill(const weir_item_plan *plan, void *object, const weir_row *row, int64_t number, weir_error *error)
 {
     const weir_mapper *mapper = plan->mapper;
     char reason[WEIR_REASON_SIZE];
     for (size_t i = 0; i < mapper->column_count; i++)
-        if (weir_member_store(mapper->columns[i], object, &row->cells[plan->cells[i]], reason) != WEIR_OK)
+        if (store(mapper->columns[i], object, &row->cells[plan->cells[i]], reason) != WEIR_OK)
             return fail_member(error, mapper, mapper->columns[i], number, reason);
     return WEIR_OK;
 }
@@ -28,15 +43,17 @@ static bool has_key(const weir_item_plan *plan, const weir_row *row)
     return false;
 }
 
-/* The key in the cells: an integer, or the hash of members that are stored in the mapper's scratch struct. */
+static inline bool read_integer_key(const weir_item_plan *plan, const weir_row *row, uint64_t *key)
+{
+    const weir_value *first = &row->cells[plan->key_cells[0]];
+    *key = (uint64_t)first->as.i;
+    return plan->mapper->integer_key && first->type >= WEIR_T_INT16 && first->type <= WEIR_T_INT64;
+}
+
+/* The key that the members make which are stored in the mapper's scratch struct. */
 static int read_key(const weir_item_plan *plan, const weir_row *row, int64_t number, uint64_t *key, weir_error *error)
 {
     const weir_mapper *mapper = plan->mapper;
-    const weir_value *first = &row->cells[plan->key_cells[0]];
-    if (mapper->integer_key && first->type >= WEIR_T_INT16 && first->type <= WEIR_T_INT64) {
-        *key = (uint64_t)first->as.i;
-        return WEIR_OK;
-    }
     char reason[WEIR_REASON_SIZE];
     for (size_t i = 0; i < mapper->key_count; i++)
         if (weir_member_store(mapper->keys[i], mapper->scratch, &row->cells[plan->key_cells[i]], reason) != WEIR_OK)
@@ -45,8 +62,8 @@ static int read_key(const weir_item_plan *plan, const weir_row *row, int64_t num
     return WEIR_OK;
 }
 
-static weir_instance *make(const weir_item_plan *plan, weir_holding *holding, uint64_t key, const weir_row *row, int64_t number,
-                           weir_error *error)
+static weir_instance *make(const weir_item_plan *plan, weir_holding *holding, weir_identity_entry *entry, uint64_t key,
+                           const weir_row *row, int64_t number, weir_error *error)
 {
     weir_mapper *mapper = plan->mapper;
     weir_instance *instance = weir_slab_take(mapper);
@@ -59,11 +76,7 @@ static weir_instance *make(const weir_item_plan *plan, weir_holding *holding, ui
         weir_slab_give(instance);
         return NULL;
     }
-    if (weir_identity_add(mapper, instance) != WEIR_OK) {
-        weir_slab_give(instance);
-        weir_error_out_of_memory(error);
-        return NULL;
-    }
+    weir_identity_put(mapper, entry, instance);
     instance->flags = WEIR_PERSISTENT;
     if (mapper->has_pointers)
         weir_holding_take(instance, holding);
@@ -111,18 +124,22 @@ static int fill_again(const weir_item_plan *plan, weir_holding *holding, weir_in
 
 static int hydrate_item(const weir_item_plan *plan, weir_holding *holding, weir_row *row, int64_t number, weir_error *error)
 {
-    weir_instance *instance = NULL;
     weir_value *cell = &row->cells[plan->first];
-    if (!has_key(plan, row)) {
-        *cell = (weir_value){ .type = WEIR_T_NULL };
-        return WEIR_OK;
+    uint64_t key;
+    int status;
+    if (!read_integer_key(plan, row, &key)) {
+        if (!has_key(plan, row)) {
+            *cell = (weir_value){ .type = WEIR_T_NULL };
+            return WEIR_OK;
+        }
+        if ((status = read_key(plan, row, number, &key, error)) != WEIR_OK)
+            return status;
     }
-    uint64_t key = 0;
-    int status = read_key(plan, row, number, &key, error);
-    if (status != WEIR_OK)
-        return status;
-    instance = weir_identity_find(plan->mapper, key, plan->mapper->scratch);
-    if (!instance && !(instance = make(plan, holding, key, row, number, error)))
+    weir_identity_entry *entry = weir_identity_entry_of(plan->mapper, key, plan->mapper->scratch);
+    if (!entry)
+        return weir_error_out_of_memory(error);
+    weir_instance *instance = entry->instance;
+    if (!instance && !(instance = make(plan, holding, entry, key, row, number, error)))
         return error->status;
     if (weir_holding_add(holding, instance) != WEIR_OK) {
         weir_instance_let_go(instance);

@@ -46,21 +46,20 @@ static bool same_key(const weir_mapper *mapper, const void *one, const void *oth
     return true;
 }
 
-weir_instance *weir_identity_find(const weir_mapper *mapper, uint64_t key, const void *key_object)
+/* The entry of the key, or the free one where it belongs. There is a free one. */
+static inline weir_identity_entry *probe(const weir_mapper *mapper, uint64_t key, const void *key_object)
 {
     const weir_identity_map *map = &mapper->map;
-    if (!map->count)
-        return NULL;
     for (size_t i = place_of(map, key);; i = (i + 1) & map->mask) {
-        const weir_identity_entry *entry = &map->entries[i];
+        weir_identity_entry *entry = &map->entries[i];
         if (!entry->instance)
-            return NULL;
+            return entry;
         if (entry->key == key && (mapper->integer_key || same_key(mapper, weir_instance_struct(entry->instance), key_object)))
-            return entry->instance;
+            return entry;
     }
 }
 
-static void put(weir_identity_map *map, uint64_t key, weir_instance *instance)
+static void enter(weir_identity_map *map, uint64_t key, weir_instance *instance)
 {
     size_t i = place_of(map, key);
     while (map->entries[i].instance)
@@ -81,21 +80,26 @@ static int resize(weir_mapper *mapper, size_t capacity)
         map->shift--;
     for (size_t i = 0; old.entries && i <= old.mask; i++)
         if (old.entries[i].instance)
-            put(map, old.entries[i].key, old.entries[i].instance);
+            enter(map, old.entries[i].key, old.entries[i].instance);
     weir_free(old.entries);
     return WEIR_OK;
 }
 
-int weir_identity_add(weir_mapper *mapper, weir_instance *instance)
+weir_identity_entry *weir_identity_entry_of(weir_mapper *mapper, uint64_t key, const void *key_object)
 {
     weir_identity_map *map = &mapper->map;
     size_t capacity = map->entries ? map->mask + 1 : 0;
     if (map->count >= capacity / 2 && resize(mapper, capacity ? capacity * 2 : FIRST_CAPACITY) != WEIR_OK)
-        return WEIR_OUT_OF_MEMORY;
-    put(map, instance->key, instance);
+        return NULL;
+    return probe(mapper, key, key_object);
+}
+
+void weir_identity_put(weir_mapper *mapper, weir_identity_entry *entry, weir_instance *instance)
+{
+    weir_identity_map *map = &mapper->map;
+    *entry = (weir_identity_entry){ instance->key, instance };
     if (++map->count > map->peak)
         map->peak = map->count;
-    return WEIR_OK;
 }
 
 void weir_identity_remove(weir_mapper *mapper, weir_instance *instance)
@@ -134,11 +138,13 @@ weir_instance *weir_identity_look_up(weir_mapper *mapper, const weir_value *keys
 {
     if (count != mapper->key_count)
         return NULL;
+    if (!mapper->map.count)
+        return NULL;
     if (mapper->integer_key && keys[0].type >= WEIR_T_INT16 && keys[0].type <= WEIR_T_INT64)
-        return weir_identity_find(mapper, (uint64_t)keys[0].as.i, NULL);
+        return probe(mapper, (uint64_t)keys[0].as.i, NULL)->instance;
     char reason[WEIR_REASON_SIZE];
     for (size_t i = 0; i < count; i++)
         if (weir_member_store(mapper->keys[i], mapper->scratch, &keys[i], reason) != WEIR_OK)
             return NULL;
-    return weir_identity_find(mapper, weir_identity_key(mapper, mapper->scratch), mapper->scratch);
+    return probe(mapper, weir_identity_key(mapper, mapper->scratch), mapper->scratch)->instance;
 }

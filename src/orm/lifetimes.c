@@ -12,8 +12,10 @@ static void drop(weir_instance *instance)
     weir_mapper *mapper = weir_mapper_of(instance);
     if (weir_instance_state(instance) == WEIR_PERSISTENT)
         weir_identity_remove(mapper, instance);
-    if (instance->own || instance->home || instance->before)
+    if (instance->own || instance->before)
         weir_instance_drop_values(instance);
+    else if (instance->home)
+        weir_holding_leave(instance);
     if (instance->loaded >> WEIR_REACHES)
         mapper->store->loosened++;
     weir_slab_give(instance);

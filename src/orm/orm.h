@@ -116,8 +116,10 @@ struct weir_store {
     uint64_t          generation;           /* + 1 with each expunge_all */
     bool              poison;               /* WEIR_DEBUG=lifetimes: an instance ends at the next row */
 };
-weir_instance *weir_identity_find(const weir_mapper *mapper, uint64_t key, const void *key_object);
-int weir_identity_add(weir_mapper *mapper, weir_instance *instance);
+/* The entry of the key, or the free one where it belongs: to be given to weir_identity_put before anything else is. key_object: a
+ * struct with the key's members, when it is not an integer. NULL: no memory. */
+weir_identity_entry *weir_identity_entry_of(weir_mapper *mapper, uint64_t key, const void *key_object);
+void weir_identity_put(weir_mapper *mapper, weir_identity_entry *entry, weir_instance *instance);
 void weir_identity_remove(weir_mapper *mapper, weir_instance *instance);
 /* The key of a struct's key members: itself, or their hash. */
 uint64_t weir_identity_key(const weir_mapper *mapper, const void *object);

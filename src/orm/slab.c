@@ -14,9 +14,11 @@ enum { CHUNK_BYTES = 64 * 1024, SLOTS_AT_LEAST = 8 };
 #include <sanitizer/asan_interface.h>
 #define POISON(address, size) __asan_poison_memory_region((address), (size))
 #define UNPOISON(address, size) __asan_unpoison_memory_region((address), (size))
+enum { POISONING = true };
 #else
 #define POISON(address, size) ((void)(address), (void)(size))
 #define UNPOISON(address, size) ((void)(address), (void)(size))
+enum { POISONING = false };
 #endif
 
 enum { DEAD = 0xDB };
@@ -99,7 +101,8 @@ void weir_slab_give(weir_instance *instance)
     weir_slab *slab = &chunk->mapper->slab;
     instance->flags = 0;
     instance->mark = 0;
-    weir_instance_poison(instance);
+    if (POISONING || chunk->mapper->store->poison)
+        weir_instance_poison(instance);
     instance->link = chunk->free;
     chunk->free = instance;
     if (chunk->used-- == chunk->capacity)
