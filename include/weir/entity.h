@@ -7,9 +7,10 @@
  *         WEIR_COLUMN(invoice, total_cents),
  *         WEIR_COLUMN(invoice, status));
  *
- * The member's C type is the column's type; what cannot be mapped does not compile. Other mistakes (no primary key, a relationship
- * without column pairs) are WEIR_MAPPING or WEIR_NO_FOREIGN_KEYS at the entity's first use. The macros are C only; C++ gets
- * entities from a C file. Entities are constants: any thread. */
+ * The member's C type is the column's type; what cannot be mapped does not compile. Other mistakes are an error at the entity's first
+ * use (weir_entity_check says which). The macros are C only: C++ declares `extern "C" const weir_entity invoice_entity;` and gets it
+ * from a C file. Entities and all that they point to are constants with static storage, never copied or freed: any thread.
+ * docs/how-to/map-tables.md shows every kind of member. */
 #ifndef WEIR_ENTITY_H
 #define WEIR_ENTITY_H
 #include <weir/value.h>
@@ -28,8 +29,8 @@ typedef enum weir_member_type {
     WEIR_M_DATE, WEIR_M_TIME, WEIR_M_TIMETZ, WEIR_M_TIMESTAMP, WEIR_M_TIMESTAMPTZ, WEIR_M_INTERVAL, WEIR_M_UUID,
     WEIR_M_OPT_BOOL, WEIR_M_OPT_INT32, WEIR_M_OPT_INT64, WEIR_M_OPT_DOUBLE, WEIR_M_OPT_DATE, WEIR_M_OPT_TIME, WEIR_M_OPT_TIMETZ,
     WEIR_M_OPT_TIMESTAMP, WEIR_M_OPT_TIMESTAMPTZ, WEIR_M_OPT_INTERVAL, WEIR_M_OPT_UUID,
-    WEIR_M_CHARS,                       /* char[n]: ended by NUL; a longer text is WEIR_DATA, NULL too */
-    WEIR_M_ENUM,                        /* a C enum, whose numbers index the names table */
+    WEIR_M_CHARS,                       /* char[n], n > 1: ended by NUL; a longer text is WEIR_DATA, NULL too */
+    WEIR_M_ENUM,                        /* a C enum, whose numbers index the names table; another label, or NULL, is WEIR_DATA */
     WEIR_M_COUNT_
 } weir_member_type;
 
@@ -39,9 +40,9 @@ typedef enum weir_member_kind { WEIR_MEMBER_COLUMN = 1, WEIR_MEMBER_MANY, WEIR_M
 typedef enum weir_lazy {
     WEIR_LAZY_DEFAULT = 0,              /* select */
     WEIR_LAZY_SELECT,                   /* by weir_load, when asked */
-    WEIR_LAZY_SELECTIN, WEIR_LAZY_JOINED, WEIR_LAZY_SUBQUERY, WEIR_LAZY_IMMEDIATE,
+    WEIR_LAZY_SELECTIN, WEIR_LAZY_JOINED, WEIR_LAZY_SUBQUERY, WEIR_LAZY_IMMEDIATE,      /* as weir/select.h says of the options */
     WEIR_LAZY_RAISE,                    /* weir_load is WEIR_INVALID_REQUEST */
-    WEIR_LAZY_NOLOAD
+    WEIR_LAZY_NOLOAD                    /* loaded and empty, without a statement */
 } weir_lazy;
 
 /* Column pairs of a relationship: a member of this side and one of the target. */
@@ -56,7 +57,9 @@ typedef struct weir_member {
     const char *column;                 /* its name in the table; default: the member's */
     const char *sql_type;               /* for weir_create_all; default: by the C type */
     const char *foreign_key;            /* "orders.id": for weir_create_all, and for relationships that name no pairs */
-    bool primary_key, indexed, unique, nullable, server_generated;
+    bool primary_key;                   /* one column or several: what rows are told apart by */
+    bool indexed, unique, server_generated;     /* for weir_create_all */
+    bool nullable;                      /* WEIR_MAPPING when the C type has no NULL: the type decides */
     const char *const *enum_names;      /* WEIR_M_ENUM: labels by number */
     size_t enum_count;
     /* relationships */
@@ -72,13 +75,15 @@ typedef struct weir_member {
 
 struct weir_entity {
     const char *name;                   /* of the struct */
-    const char *table;                  /* "schema.table" is split at the point; NULL: a result-only struct */
+    const char *table;                  /* "schema.table" is split at the point; NULL: a result-only struct, for weir_select_from_sql,
+                                           subqueries and CTEs; it has no relationships */
     size_t size;
     const weir_member *members;
     size_t member_count;
 };
 
-/* A to-many member: items == NULL is "not loaded", an empty collection has items and count 0. */
+/* A to-many member: items == NULL is "not loaded" (or not since it expired: weir_loaded tells), an empty collection has items and
+ * count 0. The pointers belong to the instance; do not write them. */
 #define WEIR_MANY(S) struct { S **items; size_t count; }
 
 #ifndef __cplusplus
@@ -100,12 +105,13 @@ struct weir_entity {
         weir_opt_uuid *: WEIR_M_OPT_UUID,                                                                    \
         char (*)[sizeof(((S *)0)->m)]: WEIR_M_CHARS)
 
-/* WEIR_COLUMN(invoice, total_cents, .column = "total", .indexed = true) */
+/* A column, and members of weir_member: WEIR_COLUMN(invoice, total_cents, .column = "total", .indexed = true) */
 #define WEIR_COLUMN(E, ...) WEIR_COLUMN_(E, __VA_ARGS__, .reserved = 0)
 #define WEIR_COLUMN_(E, m, ...)                                                         \
     { .kind = WEIR_MEMBER_COLUMN, .name = #m, .offset = offsetof(struct E, m),          \
       .size = sizeof(((struct E *)0)->m), .type = WEIR_MEMBER_TYPE_(struct E, m), __VA_ARGS__ }
-/* WEIR_ENUM_COLUMN(invoice, status, invoice_status_names, …): an enum (or int) member; the names are an array of const char *. */
+/* WEIR_ENUM_COLUMN(invoice, status, invoice_status_names, …): an enum (or int) member, the column holds its name; the names are an
+ * array of const char *, one for each number from 0, none twice or NULL (WEIR_MAPPING). */
 #define WEIR_ENUM_COLUMN(E, ...) WEIR_ENUM_COLUMN_(E, __VA_ARGS__, .reserved = 0)
 #define WEIR_ENUM_COLUMN_(E, m, names, ...)                                             \
     { .kind = WEIR_MEMBER_COLUMN, .name = #m, .offset = offsetof(struct E, m),          \
@@ -153,9 +159,12 @@ struct weir_entity {
         .members = E##_members_, .member_count = sizeof E##_members_ / sizeof *E##_members_ }
 #endif
 
-/* Whether the mapping makes sense: WEIR_OK, WEIR_MAPPING (no primary key, two members of one column, a relationship whose target has
- * no key, an enum without names …) or WEIR_NO_FOREIGN_KEYS / WEIR_AMBIGUOUS_FOREIGN_KEYS, naming entity and member in *error
- * (may be NULL). Every first use checks it; this is for tests and start-up. */
+/* Whether the mapping makes sense, in words in *error (may be NULL), which name entity and member. Every first use checks it; this is
+ * for tests and start-up. Any thread. WEIR_MAPPING: a table without a primary key, two members of one column, a type that has no NULL
+ * but .nullable, an enum without names, a foreign_key that is no "table.column", a relationship whose sides cannot be equal or whose
+ * target has no table or key …; WEIR_NO_FOREIGN_KEYS, WEIR_AMBIGUOUS_FOREIGN_KEYS: a relationship names no pairs, and the columns'
+ * foreign_key tells none, or more than one; WEIR_ARGUMENT: it is NULL. An entity with more than 32 relationships is WEIR_MAPPING when a
+ * session first meets it. */
 WEIR_API int weir_entity_check(const weir_entity *entity, weir_error *error);
 
 #ifdef __cplusplus
