@@ -7,10 +7,10 @@
  *         WEIR_COLUMN(invoice, total_cents),
  *         WEIR_COLUMN(invoice, status));
  *
- * The member's C type is the column's type; what cannot be mapped does not compile. Other mistakes are an error at the entity's first
- * use (weir_entity_check says which). The macros are C only: C++ declares `extern "C" const weir_entity invoice_entity;` and gets it
- * from a C file. Entities and all that they point to are constants with static storage, never copied or freed: any thread.
- * docs/how-to/map-tables.md shows every kind of member. */
+ * The member's C type is the column's type; what cannot be mapped does not compile. Other mistakes are an error at the entity's
+ * first use (weir_entity_check says which). The macros are C only: C++ declares `extern "C" const weir_entity invoice_entity;`
+ * and gets it from a C file. Entities and all that they point to are constants with static storage, never copied or freed: any
+ * thread. docs/how-to/map-tables.md shows every kind of member. */
 #ifndef WEIR_ENTITY_H
 #define WEIR_ENTITY_H
 #include <weir/value.h>
@@ -110,8 +110,8 @@ struct weir_entity {
 #define WEIR_COLUMN_(E, m, ...)                                                         \
     { .kind = WEIR_MEMBER_COLUMN, .name = #m, .offset = offsetof(struct E, m),          \
       .size = sizeof(((struct E *)0)->m), .type = WEIR_MEMBER_TYPE_(struct E, m), __VA_ARGS__ }
-/* WEIR_ENUM_COLUMN(invoice, status, invoice_status_names, …): an enum (or int) member, the column holds its name; the names are an
- * array of const char *, one for each number from 0, none twice or NULL (WEIR_MAPPING). */
+/* WEIR_ENUM_COLUMN(invoice, status, invoice_status_names, …): an enum (or int) member, the column holds its name; the names are
+ * an array of const char *, one for each number from 0, none twice or NULL (WEIR_MAPPING). */
 #define WEIR_ENUM_COLUMN(E, ...) WEIR_ENUM_COLUMN_(E, __VA_ARGS__, .reserved = 0)
 #define WEIR_ENUM_COLUMN_(E, m, names, ...)                                             \
     { .kind = WEIR_MEMBER_COLUMN, .name = #m, .offset = offsetof(struct E, m),          \
@@ -159,12 +159,12 @@ struct weir_entity {
         .members = E##_members_, .member_count = sizeof E##_members_ / sizeof *E##_members_ }
 #endif
 
-/* Whether the mapping makes sense, in words in *error (may be NULL), which name entity and member. Every first use checks it; this is
- * for tests and start-up. Any thread. WEIR_MAPPING: a table without a primary key, two members of one column, a type that has no NULL
- * but .nullable, an enum without names, a foreign_key that is no "table.column", a relationship whose sides cannot be equal or whose
- * target has no table or key …; WEIR_NO_FOREIGN_KEYS, WEIR_AMBIGUOUS_FOREIGN_KEYS: a relationship names no pairs, and the columns'
- * foreign_key tells none, or more than one; WEIR_ARGUMENT: it is NULL. An entity with more than 32 relationships is WEIR_MAPPING when a
- * session first meets it. */
+/* Whether the mapping makes sense, in words in *error (may be NULL), which name entity and member. Every first use checks it;
+ * this is for tests and start-up. Any thread. WEIR_MAPPING: a table without a primary key, two members of one column, a type that
+ * has no NULL but .nullable, an enum without names, a foreign_key that is no "table.column", a relationship whose sides cannot be
+ * equal or whose target has no table or key …; WEIR_NO_FOREIGN_KEYS, WEIR_AMBIGUOUS_FOREIGN_KEYS: a relationship names no pairs,
+ * and the columns' foreign_key tells none, or more than one; WEIR_ARGUMENT: it is NULL. An entity with more than 32 relationships
+ * is WEIR_MAPPING when a session first meets it. */
 WEIR_API int weir_entity_check(const weir_entity *entity, weir_error *error);
 
 #ifdef __cplusplus

@@ -1,16 +1,16 @@
 /* weir/expression.h: SQL expressions as literals of the enclosing block.
  *
- * An expression is a tree of constant structs that lives to the end of the block where it is written: it may be kept in a
- * `const weir_expr *` within that block, not be returned. A statement copies what it is given at once (with all values and texts),
- * so there is nothing to free and nothing that can fail here. Plain C values stand for bound parameters:
- * WEIR_EQ(WEIR_COL(invoice, tenant_id), 42). NULL, a NULL const char * or WEIR_NULL is SQL NULL, and WEIR_EQ and WEIR_NE with it are IS NULL
- * and IS NOT NULL. Arrays are given as WEIR_VALUE(array).
+ * An expression is a tree of constant structs that lives to the end of the block where it is written: it may be kept in a `const
+ * weir_expr *` within that block, not be returned. A statement copies what it is given at once (with all values and texts), so
+ * there is nothing to free and nothing that can fail here. Plain C values stand for bound parameters: WEIR_EQ(WEIR_COL(invoice,
+ * tenant_id), 42). NULL, a NULL const char * or WEIR_NULL is SQL NULL, and WEIR_EQ and WEIR_NE with it are IS NULL and IS NOT
+ * NULL. Arrays are given as WEIR_VALUE(array).
  *
  * Mistakes that a C compiler can see do not compile. Others are kept by the statement that the tree is given to and told by its
- * execution (weir_stmt_error shows them earlier): WEIR_ARGUMENT (an operand that is a NULL expression, an empty name, a value that is
- * none, more than 500 levels), and WEIR_MAPPING and its like for an entity that weir_entity_check refuses.
- * Threads: expressions are the block's own; sources are built by one thread at a time.
- * The WEIR_* macros are C only; C++ gets its statements from a C file. */
+ * execution (weir_stmt_error shows them earlier): WEIR_ARGUMENT (an operand that is a NULL expression, an empty name, a value
+ * that is none, more than 500 levels), and WEIR_MAPPING and its like for an entity that weir_entity_check refuses. Threads:
+ * expressions are the block's own; sources are built by one thread at a time. The WEIR_* macros are C only; C++ gets its
+ * statements from a C file. */
 #ifndef WEIR_EXPRESSION_H
 #define WEIR_EXPRESSION_H
 #include <weir/entity.h>
@@ -64,18 +64,19 @@ struct weir_expr {
 };
 
 /* ---- sources --------------------------------------------------------------------------------------------------------- */
-/* Each is the caller's, to be freed with weir_source_free after the last statement that names it was built: statements copy what they
- * need. Never NULL; an error is kept and becomes that of the statement that uses it: WEIR_ARGUMENT (an empty name, an alias of no
- * table), the mistake of the statement that it was made from, what weir_entity_check says. Everything given is copied. name NULL: a
- * name is made up, the same within a statement ("invoice_1", "anon_1"). */
+/* Each is the caller's, to be freed with weir_source_free after the last statement that names it was built: statements copy what
+ * they need. Never NULL; an error is kept and becomes that of the statement that uses it: WEIR_ARGUMENT (an empty name, an alias
+ * of no table), the mistake of the statement that it was made from, what weir_entity_check says. Everything given is copied. name
+ * NULL: a name is made up, the same within a statement ("invoice_1", "anon_1"). */
 /* The entity's table under another name: WEIR_SCOL(alias, invoice, id), WEIR_ALIAS_OF(alias, invoice). */
 WEIR_API weir_source *weir_alias(const weir_entity *entity, const char *name);
 /* The statement as a source; copied as it is now. Execution options on it have no effect and give one warning. `entity` (may be
  * NULL): its rows are that entity's, so that WEIR_SCOL and selecting the source work as for an alias; its columns by name are
  * WEIR_FIELD(source, "column") in any case. */
 WEIR_API weir_source *weir_subquery(const weir_stmt *stmt, const char *name, const weir_entity *entity);
-/* A common table expression. A recursive one is made first and given its two halves afterwards, since they name it; with `all` they
- * are joined by UNION ALL, else by UNION. WEIR_ARGUMENT (kept) for a second definition; WEIR_INVALID_REQUEST at the execution for none. */
+/* A common table expression. A recursive one is made first and given its two halves afterwards, since they name it; with `all`
+ * they are joined by UNION ALL, else by UNION. WEIR_ARGUMENT (kept) for a second definition; WEIR_INVALID_REQUEST at the
+ * execution for none. */
 WEIR_API weir_source *weir_cte(const weir_stmt *stmt, const char *name, const weir_entity *entity);
 WEIR_API weir_source *weir_cte_recursive(const char *name);
 WEIR_API void weir_cte_define(weir_source *cte, const weir_stmt *base, const weir_stmt *recursive, bool all);
@@ -93,8 +94,8 @@ WEIR_API void weir_source_free(weir_source **source);
 /* A whole entity in a select list; of an alias. */
 #define WEIR_ENTITY_OF(E) WEIR_E_(.op = WEIR_OP_ENTITY, .entity = &E##_entity)
 #define WEIR_ALIAS_OF(source_, E) WEIR_E_(.op = WEIR_OP_ENTITY, .entity = &E##_entity, .source = (source_))
-/* SQL text as part of an expression, as it is; `:name` parameters are bound on the statement by weir_bind (WEIR_INVALID_REQUEST at the
- * execution for one without a value). Never put a program's input into the text. */
+/* SQL text as part of an expression, as it is; `:name` parameters are bound on the statement by weir_bind (WEIR_INVALID_REQUEST
+ * at the execution for one without a value). Never put a program's input into the text. */
 #define WEIR_SQL(text_) WEIR_E_(.op = WEIR_OP_FRAGMENT, .name = (text_))
 /* A NULL in a list of operands would end it unseen, and drop conditions; it becomes an operand that the statement refuses. */
 static inline const weir_expr *weir_x_expr_(const weir_expr *e, weir_expr *t) { return e ? e : t; }
@@ -157,8 +158,8 @@ WEIR_X_(interval, weir_interval) WEIR_X_(uuid, weir_uuid)
 #define WEIR_ENDS_WITH(a, b) WEIR_OP2_(WEIR_OP_ENDS_WITH, a, b)
 #define WEIR_IS_NULL(a) WEIR_OP1_(WEIR_OP_IS_NULL, a)
 #define WEIR_IS_NOT_NULL(a) WEIR_OP1_(WEIR_OP_IS_NOT_NULL, a)
-/* Subqueries (WEIR_IN_STMT, WEIR_EXISTS, WEIR_SCALAR) are copied with the tree, and freed by the program. What they name of the statement
- * around them correlates by itself. */
+/* Subqueries (WEIR_IN_STMT, WEIR_EXISTS, WEIR_SCALAR) are copied with the tree, and freed by the program. What they name of the
+ * statement around them correlates by itself. */
 #define WEIR_EXISTS(stmt_) WEIR_E_(.op = WEIR_OP_EXISTS, .stmt = (stmt_))
 #define WEIR_TUPLE(...) WEIR_E_(.op = WEIR_OP_TUPLE, WEIR_ARGS_(WEIR_MAP_X_(__VA_ARGS__)))
 #define WEIR_SCALAR(stmt_) WEIR_E_(.op = WEIR_OP_SCALAR_STMT, .stmt = (stmt_))
