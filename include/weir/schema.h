@@ -1,4 +1,5 @@
-/* weir/schema.h: tables from entities, and whether live tables fit them. */
+/* weir/schema.h: tables from entities, and whether live tables fit them. Any thread; each call takes a connection from the pool
+ * and gives it back. Besides what is said below: the errors of weir_engine_connect and of the database. */
 #ifndef WEIR_SCHEMA_H
 #define WEIR_SCHEMA_H
 #include <weir/engine.h>
@@ -9,12 +10,15 @@ extern "C" {
 #endif
 
 /* CREATE TABLE IF NOT EXISTS for each entity (and association table), indexes too, referenced tables first, in one transaction.
- * `entities` ends with NULL; those without a table are passed over, two of one table share it. NOT NULL where the C type has no NULL;
- * foreign keys from .foreign_key, cycles of them too; a schema ("schema.table") must exist. An array needs a .sql_type. On SQLite a
- * single integer key is the row number (INTEGER PRIMARY KEY), and a numeric is declared numeric_text, so that SQLite keeps its digits.
- * For tests and demos, not for migrations. Errors, in *error (may be NULL) with what to do about them: WEIR_MAPPING and what
- * weir_entity_check gives, before any SQL; those of the database. Then nothing has changed. */
+ * `entities` ends with NULL; those without a table are passed over, two of one table share it. NOT NULL where the C type has no
+ * NULL; foreign keys from .foreign_key, cycles of them too; a schema ("schema.table") must exist. An array needs a .sql_type. On
+ * SQLite a single integer key is the row number (INTEGER PRIMARY KEY), and a numeric is declared numeric_text, so that SQLite
+ * keeps its digits. For tests and demos, not for migrations: a table that exists stays as it is. Errors, in *error (may be NULL)
+ * with what to do about them: WEIR_ARGUMENT for no list; before any SQL what weir_entity_check gives, and WEIR_MAPPING for a
+ * foreign key to a column that is not mapped; WEIR_MAPPING for a member that no SQL type follows from, or that SQLite cannot
+ * generate; those of the database. Then nothing has changed. */
 WEIR_API int weir_create_all(weir_engine *engine, const weir_entity *const *entities, weir_error *error);
+/* DROP TABLE IF EXISTS in the opposite order, association tables too, in one transaction; errors as above. */
 WEIR_API int weir_drop_all(weir_engine *engine, const weir_entity *const *entities, weir_error *error);
 
 typedef enum weir_difference_kind {
@@ -27,9 +31,12 @@ typedef struct weir_difference {
     char                 message[256];  /* in words: "invoices.total_cents is integer, the member invoice.total_cents is int64_t" */
 } weir_difference;
 typedef void (*weir_difference_fn)(const weir_difference *difference, void *context);
-/* Compares the mapping with the live tables and views and calls `fn` (may be NULL) for each difference. Returns how many there are, or
- * a negative status. A type is narrower when not every value of the one fits the other: an integer column of an int64_t member (writing),
- * a bigint column of an int32_t member (reading), a text column of a char[n]. Association tables are looked at with their relationships. */
+/* Compares the mapping with the live tables and views and calls `fn` (may be NULL) for each difference. Returns how many there
+ * are, or a negative status. A type is narrower when not every value of the one fits the other: an integer column of an int64_t
+ * member (writing), a bigint column of an int32_t member (reading), a text column of a char[n]. Association tables are looked at
+ * with their relationships. The difference is valid during the call of `fn`, which runs in this thread and may not use the
+ * engine's only connection. Errors, in *error (may be NULL): WEIR_ARGUMENT for no list, what weir_entity_check gives, those of
+ * the database. */
 WEIR_API int64_t weir_schema_check(weir_engine *engine, const weir_entity *const *entities, weir_difference_fn fn, void *context, weir_error *error);
 
 #ifdef __cplusplus
