@@ -1,14 +1,21 @@
 /* weir/session.h: sessions, instances, their identity and lifetimes, and the loading of relationships.
  *
  * A session has one instance per entity and primary key (the identity map), one connection per transaction, and belongs to one
- * thread or task at a time. Instances are plain structs made by weir: reading a member never runs SQL; writing one is seen when
- * the program says so (WEIR_SET, weir_changed).
+ * thread or task at a time, with all its instances, also those that outlive it. Instances are plain structs made by weir: reading
+ * a member never runs SQL; writing one is seen when the program says so (WEIR_SET, weir_changed). This version does not write
+ * them to the database: weir_session_commit with changed ones is WEIR_NOT_SUPPORTED.
  *
  * Who holds an instance: each open partition (batch) that delivered it or reaches it through loaded relationships, each
  * weir_retain, and the session while it is new, changed or deleted. With its last holder it leaves the identity map and its
  * memory goes, so a stream is flat without any expunge. A partition ends when the next row or partition beyond it is asked for,
  * or when the result is closed. The instances of a buffered result are held by the session until they are expunged or it is
- * closed, and by the result until it is closed. */
+ * closed, and by the result until it is closed. With WEIR_DEBUG=lifetimes in the environment when a session is opened, an
+ * instance of a stream that weir_result_next_instance delivered and that nobody else holds ends at the next one, and its memory
+ * is overwritten.
+ *
+ * Errors: each call below says its own; besides, a session that could not be opened gives the error of that, a closed one
+ * WEIR_RESOURCE_CLOSED, and whatever needs the database can fail as weir_engine_connect and weir_connection_execute do. The last
+ * error stays in the session (weir_session_error) until another one takes its place. */
 #ifndef WEIR_SESSION_H
 #define WEIR_SESSION_H
 #include <weir/engine.h>
@@ -23,71 +30,93 @@ typedef struct weir_session_factory weir_session_factory;
 
 typedef struct weir_session_options {
     size_t      struct_size;
-    weir_switch autoflush;              /* default on */
-    weir_switch expire_on_commit;       /* default on */
+    weir_switch autoflush;              /* default on; nothing is written yet */
+    weir_switch expire_on_commit;       /* default on; a commit that fails expires in any case */
     weir_switch autobegin;              /* default on; off: WEIR_INVALID_REQUEST until weir_session_begin */
     weir_switch autocommit;             /* no transaction unless begun (article; SQLAlchemy refuses it): streams then need a begin */
     const weir_execution_options *execution_options;    /* of its connection; isolation_level among them */
 } weir_session_options;
 #define WEIR_SESSION_OPTIONS(...) (&(const weir_session_options){ .struct_size = sizeof(weir_session_options), __VA_ARGS__ })
 
-/* Never NULL. Checks no connection out until the first statement. The engine must outlive it. */
+/* The caller's, never NULL. Checks no connection out until the first statement. It has its own hold on the engine's pool: the
+ * engine may be closed before it. Options are copied. Errors (kept): those of the engine handle; WEIR_ARGUMENT for options that
+ * were not made by WEIR_SESSION_OPTIONS, or for what weir_engine_with_options refuses. */
 WEIR_API weir_session *weir_session_open(weir_engine *engine);
 WEIR_API weir_session *weir_session_open_with(weir_engine *engine, const weir_session_options *options);
-/* sessionmaker: options once, sessions many times; thread-safe. */
+/* sessionmaker: options once (copied), sessions many times, by any thread. The engine must outlive the factory. NULL without
+ * memory, which weir_session_factory_open takes, too; wrong options are the error of each session. weir_session_factory_free sets
+ * *factory to NULL; sessions live on. */
 WEIR_API weir_session_factory *weir_session_factory_new(weir_engine *engine, const weir_session_options *options);
 WEIR_API weir_session *weir_session_factory_open(const weir_session_factory *factory);
 WEIR_API void weir_session_factory_free(weir_session_factory **factory);
 /* Closes open results (reading on is WEIR_RESOURCE_CLOSED), rolls back, detaches all instances (those somebody retains stay
- * readable), returns the connection. The first error that was not reported otherwise. Sets *session to a constant closed one. */
+ * readable; changes are dropped), returns the connection. The first error that was not reported otherwise: that of an open that
+ * failed, of giving the connection back, WEIR_OUT_OF_MEMORY in weir_changed. Sets *session to a constant closed one; closing
+ * that, or NULL, is WEIR_OK. */
 WEIR_API WEIR_MUST_CHECK int weir_session_close(weir_session **session);
+/* The last error of a call on the session or of making one of its results; status WEIR_OK if there was none. Never NULL; valid as
+ * long as the session. Errors of reading a result are the result's (weir_result_error). */
 WEIR_API const weir_error *weir_session_error(const weir_session *session);
 
 /* ---- transactions (semantics 7.1) --------------------------------------------------------------------------------------- */
-/* WEIR_INVALID_REQUEST "A transaction is already begun on this Session." */
+/* Says that a transaction begins; the BEGIN goes with the first statement. Needed with autobegin off, and for streams with
+ * autocommit. WEIR_INVALID_REQUEST "A transaction is already begun on this Session." */
 WEIR_API int weir_session_begin(weir_session *session);
-/* Ends the transaction and its streams, gives the connection back. Commit expires all instances (expire_on_commit); rollback
- * expires them and takes back what was new. Without a transaction: nothing. */
+/* Ends the transaction and its streams (reading on is WEIR_RESOURCE_CLOSED), gives the connection back. Commit expires all
+ * instances (expire_on_commit), rollback expires them and drops changes; both leave them in the session. Without a transaction:
+ * nothing. Commit: WEIR_NOT_SUPPORTED when instances are changed (the transaction stands as it was: expire or expunge them, or
+ * roll back); an error of the COMMIT itself, after which all is rolled back. */
 WEIR_API int weir_session_commit(weir_session *session);
 WEIR_API int weir_session_rollback(weir_session *session);
-/* SAVEPOINT: a number > 0, or a negative status; as the connection's, with the instances changed inside expired on rollback. */
+/* SAVEPOINT: a number > 0, or a negative status; as the connection's (weir_connection_savepoint), with the instances changed
+ * inside expired on rollback. WEIR_INVALID_REQUEST for a number that is no open savepoint's. */
 WEIR_API int weir_session_begin_nested(weir_session *session);
 WEIR_API int weir_session_release_nested(weir_session *session, int nested);
 WEIR_API int weir_session_rollback_nested(weir_session *session, int nested);
+/* Begun by weir_session_begin, or by a statement. */
 WEIR_API bool weir_session_in_transaction(const weir_session *session);
-/* The session's connection, begun if need be: for statements beside it in the same transaction. Borrowed; never close it. When
- * there is none (weir_session_error says why): the constant closed one. */
+/* The session's connection, checked out if need be: for statements beside it in the same transaction. Borrowed until the
+ * transaction ends; never close it. Instances do not notice what such statements write: refresh them. When there is none
+ * (weir_session_error says why; WEIR_INVALID_REQUEST with autobegin off and nothing begun): the constant closed one. */
 WEIR_API weir_connection *weir_session_connection(weir_session *session);
 
 /* ---- executing ----------------------------------------------------------------------------------------------------------- */
-/* Rows, which may mix entities (weir_row_entity, WEIR_ROW), columns and aggregates. Guards before any SQL (semantics 20):
- * WEIR_INVALID_REQUEST for yield_per with joinedload of a collection ("Can't use yield_per with joined eager loading."), for an
- * entity with GROUP BY or DISTINCT ON that lack its key and yield_per, for streaming under AUTOCOMMIT without begin. */
+/* Rows, which may mix entities (weir_row_entity, WEIR_ROW), columns and aggregates, of any statement, textual ones too; options
+ * of this call go over the statement's and the session's. The result is the caller's, never NULL, and closed before the session
+ * is or with it. Guards before any SQL: WEIR_INVALID_REQUEST for yield_per with joinedload of a collection ("Can't use yield_per
+ * with joined eager loading."), for an entity with GROUP BY or DISTINCT ON that lack its key and yield_per, for streaming under
+ * AUTOCOMMIT without begin, with autobegin off and nothing begun; WEIR_MAPPING and its like; the kept mistakes of the statement.
+ * At the first read: WEIR_INVALID_REQUEST for weir_result_unique with yield_per or a stream, and for a joined collection without
+ * weir_result_unique. With a batch: WEIR_DATA for a value that its member cannot hold, with column and row; the errors of
+ * loads. */
 WEIR_API weir_result *weir_session_execute(weir_session *session, const weir_stmt *stmt);
 WEIR_API weir_result *weir_session_execute_with(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options);
-/* The first column of each row: instances for a select of an entity (WEIR_NEXT, partition->instances). */
+/* The same with the first column of each row alone: instances for a select of an entity (WEIR_NEXT, partition->instances). */
 WEIR_API weir_result *weir_session_scalars(weir_session *session, const weir_stmt *stmt);
 WEIR_API weir_result *weir_session_scalars_with(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options);
 
-/* The next instance of a scalars result; NULL at the end, on an error, or (with the error kept) when `expected` is not the
- * entity it delivers. An outer join's missing entity is skipped by nobody: use rows for those. */
+/* The next instance of a scalars result, borrowed as the head of this file says; NULL at the end or on an error, which the result
+ * keeps: WEIR_INVALID_REQUEST when `expected` is not the entity that it delivers, and for a row without one, as outer joins make
+ * them (read rows there). */
 WEIR_API void *weir_result_next_instance(weir_result *result, const weir_entity *expected);
 /* The entity in a row's column of that name (the entity's or alias's name) or, with name NULL, its first column of that entity;
- * NULL when all of its key is NULL (an outer join). */
+ * NULL when all of its key is NULL (an outer join). WEIR_NO_SUCH_COLUMN (NULL, kept by the result): the row has no such column,
+ * or was retained: weir_row_retain keeps values, weir_retain instances. */
 WEIR_API void *weir_row_entity(const weir_row *row, const weir_entity *entity, const char *name);
 #ifndef __cplusplus
 #define WEIR_NEXT(E, result) ((struct E *)weir_result_next_instance((result), &E##_entity))
 #define WEIR_ROW(E, row) ((struct E *)weir_row_entity((row), &E##_entity, NULL))
 #define WEIR_ROW_AS(E, row, name) ((struct E *)weir_row_entity((row), &E##_entity, (name)))
 #endif
-/* unique() and yield_per of a result with entities exclude each other (semantics ORM-5): told by the first read. */
 
-/* How many statements an execution has sent so far, with those of its loaders: N+1 shows here. */
+/* How many statements the session has sent since it was opened, those of its loaders, of gets and reloads included; BEGIN, COMMIT
+ * and what runs on weir_session_connection are not. N+1 shows in the difference of two calls. */
 WEIR_API int64_t weir_session_statements(const weir_session *session);
 
 /* ---- instances -------------------------------------------------------------------------------------------------------------- */
-/* By primary key: the one in the session without SQL (refreshed if expired; NULL and no longer a member if its row is gone),
- * else a SELECT; NULL for none. Keys in the order of the entity's key members. The instance is held by the session until expunged. */
+/* By primary key: the one in the session without SQL (refreshed if expired; NULL and no longer a member if its row is gone), else
+ * a SELECT; NULL for none, and on an error. Keys in the order of the entity's key members. The instance is held by the session
+ * until expunged. WEIR_ARGUMENT: another number of keys than the entity has. */
 WEIR_API void *weir_session_get_(weir_session *session, const weir_entity *entity, const weir_value *keys, size_t count);
 #ifndef __cplusplus
 #define WEIR_GET(E, session, ...) ((struct E *)weir_session_get_((session), &E##_entity, \
@@ -99,41 +128,51 @@ WEIR_API void *weir_session_get_(weir_session *session, const weir_entity *entit
 #define WEIR_MAP_V_3_(a, b, c) WEIR_VALUE(a), WEIR_VALUE(b), WEIR_VALUE(c)
 #define WEIR_MAP_V_4_(a, b, c, d) WEIR_VALUE(a), WEIR_VALUE(b), WEIR_VALUE(c), WEIR_VALUE(d)
 #endif
-/* Reloads now, overwriting pending changes. WEIR_INVALID_REQUEST "Could not refresh instance '<order 7>'" when its row is gone. */
+/* Reloads its columns now, overwriting pending changes; relationships are as after weir_session_expire. WEIR_INVALID_REQUEST: not
+ * persistent in this session; "Could not refresh instance '<order 7>'" when its row is gone. */
 WEIR_API int weir_session_refresh(weir_session *session, void *instance);
-/* Marks as expired: it keeps its last values, and every pointer in it stays valid, until it is reloaded. Pending changes are
- * dropped. WEIR_INVALID_REQUEST: not persistent in this session. */
+/* Marks as expired: it keeps its last values, and every pointer in it stays valid, until it is reloaded (by weir_load,
+ * weir_session_refresh, WEIR_GET or a SELECT that meets its row); its relationships count as not loaded. Pending changes are
+ * forgotten. WEIR_INVALID_REQUEST: not persistent in this session. */
 WEIR_API int weir_session_expire(weir_session *session, void *instance);
 WEIR_API void weir_session_expire_all(weir_session *session);
-/* Ends membership: the instance is detached and stays readable as long as somebody holds it. WEIR_INVALID_REQUEST "Instance
- * <order 7> is not present in this Session". */
+/* Ends membership: the instance is detached and stays readable as long as somebody holds it; its changes are forgotten, and the
+ * next row of its key makes a new instance. WEIR_INVALID_REQUEST "Instance <order 7> is not present in this Session". */
 WEIR_API int weir_session_expunge(weir_session *session, void *instance);
+/* Of all: allowed between the batches of open streams, any number of times; what they delivered lasts until its batch ends. */
 WEIR_API void weir_session_expunge_all(weir_session *session);
 WEIR_API size_t weir_session_count(const weir_session *session);           /* of instances in the identity map */
-WEIR_API size_t weir_session_dirty_count(const weir_session *session);
+WEIR_API size_t weir_session_dirty_count(const weir_session *session);     /* of changed ones among them */
 
 typedef enum weir_state { WEIR_TRANSIENT = 1, WEIR_PENDING, WEIR_PERSISTENT, WEIR_DELETED, WEIR_DETACHED } weir_state;
 /* The bits that go with a state. */
 enum { WEIR_STATE_EXPIRED = 0x10, WEIR_STATE_MODIFIED = 0x20 };
-/* State, with its bits or'ed in: weir_state_of(x) & 0xf is a weir_state. 0: not an instance (debug builds check). */
+/* State, with its bits or'ed in: weir_state_of(x) & 0xf is a weir_state. 0: NULL, or a struct that weir did not make, as far as
+ * the bytes in front of it tell: do not ask for structs of your own. Transient, pending and deleted ones come with writing. */
 WEIR_API int weir_state_of(const void *instance);
 
-/* Says that members were written: flushed later, and held by the session until then. */
+/* Says that members were written. The session holds the instance until it is expired or expunged, and a SELECT that meets its row
+ * leaves it alone. Texts and blobs that were written are copied: they need to live until here. No memory for that: the close of
+ * the session says WEIR_OUT_OF_MEMORY. */
 WEIR_API void weir_changed(void *instance);
 #define WEIR_SET(instance, member, v) ((instance)->member = (v), weir_changed(instance))
 /* One more holder; returns the same pointer. Its values move into a block of its own, so it does not keep its batch alive: value
- * pointers read from it before end with the batch. NULL without memory. Outlives session and engine. Its relationships' targets
- * that are loaded are held with it. */
+ * pointers read from it before end with the batch. NULL without memory, and for NULL. Outlives session and engine. Its
+ * relationships' targets that are loaded are held with it. */
 WEIR_API void *weir_retain(void *instance);
+/* Takes one weir_retain back, also when session and engine are closed. NULL, and one nobody retained, is fine. */
 WEIR_API void weir_release(void *instance);
 
-/* What an attribute access is in SQLAlchemy: makes sure that a relationship (or, when it is expired, the whole instance) is loaded.
- * Nothing happens when it is loaded; lazy loads by one SELECT (a many-to-one whose target is in the session by none); WEIR_LAZY_RAISE:
- * WEIR_INVALID_REQUEST "'order.lines' is not available due to lazy='raise'"; a detached instance: WEIR_DETACHED_INSTANCE; the row is
- * gone: WEIR_OBJECT_DELETED. Pointers of the relationship live as long as the instance. */
+/* What an attribute access is in SQLAlchemy: makes sure that a relationship is loaded, after the instance if that is expired; of
+ * a column member the instance alone. Nothing happens when it is loaded; else one SELECT (a many-to-one whose target is in the
+ * session by none), and those of what the mapping loads eagerly behind it. WEIR_INVALID_REQUEST: "'order.lines' is not available
+ * due to lazy='raise'", or no instance; WEIR_DETACHED_INSTANCE: it has left its session; WEIR_OBJECT_DELETED: it was expired and
+ * its row is gone; errors of the SELECT. The session keeps them, too. Pointers of the relationship live as long as the
+ * instance. */
 WEIR_API int weir_load_(void *instance, size_t offset);
 #define weir_load(instance, member) weir_load_((instance), offsetof(__typeof__(*(instance)), member))
-/* Whether a relationship is loaded: also "loaded and empty", "loaded and none". */
+/* Whether a relationship is loaded: also "loaded and empty", "loaded and none". Of a column member: whether the instance is not
+ * expired. */
 WEIR_API bool weir_loaded_(const void *instance, size_t offset);
 #define weir_loaded(instance, member) weir_loaded_((instance), offsetof(__typeof__(*(instance)), member))
 
