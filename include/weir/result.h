@@ -72,7 +72,8 @@ WEIR_API int weir_result_unique(weir_result *result);
 /* The same with a key of the program's making; two rows are the same when their keys are equal. */
 typedef weir_value (*weir_unique_key_fn)(const weir_row *row, void *context);
 WEIR_API int weir_result_unique_by(weir_result *result, weir_unique_key_fn key, void *context);
-/* A fixed buffer of `rows` rows from here on (Result.yield_per). Nothing on a buffered result. < 1: WEIR_ARGUMENT. */
+/* A fixed buffer of `rows` rows from here on (Result.yield_per). Nothing on a buffered result; with instances in it, the size of its
+ * partitions. < 1: WEIR_ARGUMENT. WEIR_INVALID_REQUEST (not kept): rows with instances were read already. */
 WEIR_API int weir_result_yield_per(weir_result *result, int64_t rows);
 
 /* ---- about the result ----------------------------------------------------------------------------------------------- */
@@ -118,7 +119,7 @@ WEIR_API WEIR_MUST_CHECK int weir_result_close(weir_result **result);
 
 /* Reads the rest into memory; afterwards weir_frozen_result gives any number of results over those rows, independent of
  * each other, the first result and its connection. Filters set before (columns, unique) are baked in. The caller's, until
- * weir_frozen_free; NULL on an error, which the result keeps. */
+ * weir_frozen_free; NULL on an error, which the result keeps. WEIR_NOT_SUPPORTED: rows with instances. */
 WEIR_API weir_frozen *weir_result_freeze(weir_result *result);
 /* A new result, the caller's (weir_result_close); never NULL: of NULL it is a closed one. */
 WEIR_API weir_result *weir_frozen_result(weir_frozen *frozen);

@@ -29,9 +29,9 @@ weir_frozen *weir_result_freeze(weir_result *result)
 {
     if (weir_result_begin_read(result) != WEIR_OK)
         return NULL;
-    if (result->hooks) {
+    if (result->has_instances) {
         weir_error error;
-        weir_error_set(&error, WEIR_NOT_SUPPORTED, "results of a session cannot be frozen: their instances belong to the session");
+        weir_error_set(&error, WEIR_NOT_SUPPORTED, "a result with instances cannot be frozen: they belong to the session");
         weir_result_fail(result, &error);
         return NULL;
     }

@@ -271,10 +271,12 @@ int weir_result_yield_per(weir_result *result, int64_t rows)
         return weir_result_fail(result, &error);
     }
     /* Instances were built by other sizes; told, but the rows that are left come all the same. */
-    if (result->hooks && result->taken > 0 && !result->yield_per)
+    if (result->has_instances && result->taken > 0 && !result->yield_per)
         return WEIR_INVALID_REQUEST;
     if (result->streaming)
         result->yield_per = result->max_row_buffer = rows;
+    else if (result->has_instances)
+        result->yield_per = rows;
     return WEIR_OK;
 }
 

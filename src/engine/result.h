@@ -69,6 +69,7 @@ struct weir_result {
     weir_error   error;                 /* the first */
     const weir_batch_hooks *hooks;      /* NULL: none */
     void        *hooks_context;
+    bool         has_instances;         /* set by the hooks: rows have instances in them, of any entities */
     const void  *instance_entity;       /* each row has one instance of it, in this cell; NULL: rows of values */
     size_t       instance_cell, instance_header;        /* the header's size: the cell points to it */
     void       **instances;             /* of the partition */

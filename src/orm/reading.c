@@ -148,6 +148,7 @@ static int described(void *context, weir_result *result, weir_error *error)
     if (!reading->shape)
         return WEIR_OK;
     int status = plan_items(reading, result, error);
+    result->has_instances = reading->entity_count > 0;
     if (status == WEIR_OK)
         status = plan_view(reading, result, error);
     if (status == WEIR_OK && result->cursor)
