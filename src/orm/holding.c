@@ -81,6 +81,7 @@ static void put_aside(weir_holding *holding)
         return;
     }
     holding->count = 0;
+    holding->let_go = false;
     reading->spare = holding;
 }
 
@@ -130,6 +131,21 @@ static void let_go_of_all(weir_holding *holding)
         memmove(holding->items, holding->items + kept, holding->count * sizeof *holding->items);
 }
 
+/* What loaders brought goes with what it was loaded for: only then can be told which of it lives on. */
+static void let_go_with_loads(weir_holding *holding)
+{
+    if (holding->let_go)
+        return;
+    holding->let_go = true;
+    holding->delivered = holding->count;
+    let_go_of_all(holding);
+    for (size_t i = 0; i < holding->load_count; i++) {
+        const weir_batch *batch = holding->loads[i]->batch;
+        if (batch && batch->attached)
+            let_go_with_loads(batch->attached);
+    }
+}
+
 /* The rest of the batch is kept for values that are many, or that nothing can be allocated for. */
 static void keep_batch(weir_holding *holding)
 {
@@ -161,14 +177,15 @@ static void settle_survivors(weir_holding *holding)
 bool weir_holding_end(weir_holding *holding)
 {
     weir_store *store = holding->reading->store;
-    size_t delivered = holding->count;
     store->busy++;
-    let_go_of_all(holding);
-    close_loads(holding);
+    let_go_with_loads(holding);
     store->busy--;
     weir_store_look_only(store);
-    if (holding->users && (holding->reading->streaming || holding->users < FEW || holding->users < delivered / SETTLE_SHARE))
+    store->busy++;                      /* lists name dead slots until the last of these batches has ended */
+    close_loads(holding);
+    if (holding->users && (holding->reading->streaming || holding->users < FEW || holding->users < holding->delivered / SETTLE_SHARE))
         settle_survivors(holding);
+    store->busy--;
     bool kept = holding->users > 0;
     if (kept)
         keep_batch(holding);

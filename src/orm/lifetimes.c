@@ -168,9 +168,10 @@ void weir_store_look(weir_store *store, bool thorough)
         free_store(store);
         return;
     }
+    bool all = thorough && !store->readings;    /* a stream will want it for its next batch */
     for (weir_mapper *mapper = store->mappers; mapper; mapper = mapper->next) {
-        weir_slab_trim(&mapper->slab, thorough);
-        weir_identity_trim(mapper, thorough);
+        weir_slab_trim(&mapper->slab, all);
+        weir_identity_trim(mapper, all);
     }
 }
 

@@ -150,6 +150,8 @@ struct weir_holding {
     weir_instance **items; size_t count, capacity;
     weir_result   **loads; size_t load_count, load_capacity;    /* closed when the batch is gone */
     size_t          users;                  /* instances that have their values in it */
+    size_t          delivered;              /* items that there were when it let go of them */
+    bool            let_go;
     bool            ended;                  /* the batch's rows are gone; it waits for its users, with a reference to the result */
     weir_result    *result;
     weir_holding   *next;
