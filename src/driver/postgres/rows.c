@@ -1,5 +1,6 @@
 /* One DataRow into its place: the hot loop of every PostgreSQL stream. */
 #include <string.h>
+#include "driver/postgres/codec.h"
 #include "driver/postgres/pg.h"
 
 static int bad_row(weir_pg_link *link, weir_pg_cursor *cursor, const char *what)
@@ -30,11 +31,22 @@ static inline int32_t read_length(const uint8_t *p)
     return (int32_t)__builtin_bswap32(n);
 }
 
+/* As weir_pg_decode_int8, without a call: what most columns are made of. */
+static inline bool take_int8(const weir_step *step, const uint8_t *source, int32_t length, weir_value *target)
+{
+    if (length != 8 || step->decode != weir_pg_decode_int8)
+        return false;
+    target->type = WEIR_T_INT64;
+    target->as.i = (int64_t)weir_pg_load64(source);
+    return true;
+}
+
 /* A field that cannot be decoded fails the batch, not the connection: the rest of the group is read and dropped. */
 int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow)
 {
     weir_sink *sink = cursor->base.sink;
     const uint8_t *next = body + 2, *end = body + length;
+    const weir_step *step = cursor->base.steps;
     size_t columns = cursor->base.column_count;
     if (length < 2 || (size_t)(body[0] << 8 | body[1]) != columns)
         return bad_row(link, cursor, "another number of columns than described");
@@ -46,7 +58,7 @@ int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, 
     decode.borrow = borrow;
     int status = WEIR_OK;
     int32_t field = columns && end - next >= 4 ? read_length(next) : 0;
-    for (size_t i = 0; i < columns; i++) {
+    for (size_t i = 0; i < columns; i++, step++) {
         if (end - next < 4)
             return bad_row(link, cursor, "it ends inside a field's length");
         const uint8_t *source = next + 4;
@@ -55,11 +67,10 @@ int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, 
         next = field > 0 ? source + field : source;
         /* the next length first: a borrowed text gets its NUL where that length stands */
         int32_t following = end - next >= 4 ? read_length(next) : 0;
-        const weir_step *step = &cursor->base.steps[i];
         weir_value *target = (weir_value *)(void *)(place + step->offset);
         if (field < 0)
             target->type = WEIR_T_NULL;
-        else if ((status = step->decode(&decode, step, source, (size_t)field, target)) != WEIR_OK) {
+        else if (!take_int8(step, source, field, target) && (status = step->decode(&decode, step, source, (size_t)field, target)) != WEIR_OK) {
             sink->next -= sink->stride;
             sink->count--;
             return bad_field(link, cursor, i, status, decode.reason);
