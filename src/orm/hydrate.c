@@ -10,28 +10,32 @@ static int fail_member(weir_error *error, const weir_mapper *mapper, const weir_
     return WEIR_DATA;
 }
 
-/* As weir_member_store, but what nearly every row is made of is stored here. */
-static inline int store(const weir_member *member, void *object, const weir_value *cell, char *reason)
+/* What nearly every row is made of is stored here; false: weir_member_store has to. */
+static inline bool store(const weir_place *place, void *object, const weir_value *cell)
 {
-    void *place = (char *)object + member->offset;
-    if (member->type == WEIR_M_INT64 && cell->type == WEIR_T_INT64) {
-        memcpy(place, &cell->as.i, sizeof cell->as.i);
-        return WEIR_OK;
-    }
-    if (member->type == WEIR_M_TEXT && cell->type == WEIR_T_TEXT && weir_text_is_ascii(cell->as.text)) {
-        memcpy(place, &cell->as.text, sizeof cell->as.text);
-        return WEIR_OK;
-    }
-    return weir_member_store(member, object, cell, reason);
+    void *at = (char *)object + place->offset;
+    if (place->type == WEIR_M_INT64 && cell->type == WEIR_T_INT64)
+        memcpy(at, &cell->as.i, sizeof cell->as.i);
+    else if (place->type == WEIR_M_TEXT && cell->type == WEIR_T_TEXT && weir_text_is_ascii(cell->as.text))
+        memcpy(at, &cell->as.text, sizeof cell->as.text);
+    else
+        return false;
+    return true;
 }
 
 static int fill(const weir_item_plan *plan, void *object, const weir_row *row, int64_t number, weir_error *error)
 {
     const weir_mapper *mapper = plan->mapper;
     char reason[WEIR_REASON_SIZE];
-    for (size_t i = 0; i < mapper->column_count; i++)
-        if (store(mapper->columns[i], object, &row->cells[plan->cells[i]], reason) != WEIR_OK)
-            return fail_member(error, mapper, mapper->columns[i], number, reason);
+    const weir_place *place = plan->places, *end = place + mapper->column_count;
+    for (; place != end; place++) {
+        const weir_value *cell = &row->cells[place->cell];
+        if (store(place, object, cell))
+            continue;
+        const weir_member *member = mapper->columns[place - plan->places];
+        if (weir_member_store(member, object, cell, reason) != WEIR_OK)
+            return fail_member(error, mapper, member, number, reason);
+    }
     return WEIR_OK;
 }
 

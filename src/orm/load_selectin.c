@@ -15,6 +15,8 @@ typedef struct job {
     weir_load_keys            keys;
     found                    *rows; size_t row_count, row_capacity;     /* in the order of the statements */
     weir_value               *key;      /* of the row in hand */
+    weir_value                last;     /* rows with one key often come together: an integer, and its number */
+    int64_t                   last_number;
     void                     *scratch;  /* a struct of the side that has the key */
     bool                      multiplied;       /* joined collections repeat the targets */
 } job;
@@ -107,21 +109,48 @@ static int keep_row(job *j, uint32_t key, weir_instance *target)
     return WEIR_OK;
 }
 
+/* The cell of a key of one value, as it came; WEIR_NO_KEY: there is no such cell. */
+static int64_t plain_key_cell(const job *j, const weir_reading *reading)
+{
+    const weir_relationship *pairs = &j->relationship->pairs;
+    const weir_item_plan *plan = &reading->plans[0];
+    if (pairs->pair_count != 1)
+        return WEIR_NO_KEY;
+    size_t cell = pairs->through_association ? reading->plans[1].first : (size_t)plan->cells[column_of(plan->mapper, pairs->remote[0])];
+    return cell == plan->first ? WEIR_NO_KEY : (int64_t)cell;
+}
+
+/* The number of the row's key, or WEIR_NO_KEY. */
+static int find_key(job *j, const weir_reading *reading, const weir_row *row, weir_instance *target, int64_t plain, int64_t *number)
+{
+    const weir_value *cell = plain == WEIR_NO_KEY ? NULL : &row->cells[plain];
+    bool integers = cell && cell->type >= WEIR_T_INT16 && cell->type <= WEIR_T_INT64 && j->last.type == WEIR_T_INT64;
+    if (integers && cell->as.i == j->last.as.i) {
+        *number = j->last_number;
+        return WEIR_OK;
+    }
+    int status = read_key(j, reading, row, target);
+    if (status != WEIR_OK)
+        return status;
+    *number = weir_load_keys_find(&j->keys, j->key);
+    j->last = j->key[0];
+    j->last_number = *number;
+    return WEIR_OK;
+}
+
 /* The rows are looked at where they lie: reading them to their end would end the batch that holds the targets. */
 static int read_rows(job *j, weir_result *result)
 {
     const weir_reading *reading = weir_result_reading(result);
+    int64_t number, plain = plain_key_cell(j, reading);
     int status = WEIR_OK;
     j->multiplied = j->multiplied || reading->shape->joined_collection;
     for (const weir_chunk *chunk = result->batch ? result->batch->chunks : NULL; chunk; chunk = chunk->next)
         for (size_t i = 0; i < chunk->count && status == WEIR_OK; i++) {
             const weir_row *row = (const weir_row *)(const void *)(chunk->places + i * result->stride);
             weir_instance *target = weir_row_instance(row, &reading->plans[0]);
-            if (!target || (status = read_key(j, reading, row, target)) != WEIR_OK)
-                continue;
-            int64_t key = weir_load_keys_find(&j->keys, j->key);
-            if (key != WEIR_NO_KEY)
-                status = keep_row(j, (uint32_t)key, target);
+            if (target && (status = find_key(j, reading, row, target, plain, &number)) == WEIR_OK && number != WEIR_NO_KEY)
+                status = keep_row(j, (uint32_t)number, target);
         }
     return status;
 }

@@ -162,12 +162,14 @@ int weir_holding_add(weir_holding *holding, weir_instance *instance);
 int weir_holding_adopt(weir_holding *holding, weir_result *result);
 
 /* ---- a session's result ----------------------------------------------------------------------------------------------------------- */
+typedef struct weir_place { size_t offset; int cell; weir_member_type type; } weir_place;     /* of a member, and its cell */
 typedef struct weir_item_plan {
     const weir_select_item *item;
     weir_mapper *mapper;                    /* NULL: a value */
     size_t       first;                     /* its first cell: after hydrating a value of WEIR_T_INSTANCE, or NULL */
     const int   *cells;                     /* of its columns, in the order of mapper->columns */
     const int   *key_cells;                 /* of its keys */
+    const weir_place *places;               /* of its columns */
 } weir_item_plan;
 struct weir_reading {
     weir_store     *store;

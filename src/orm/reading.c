@@ -81,7 +81,8 @@ static int plan_entity(weir_reading *reading, weir_result *result, weir_item_pla
         return error->status;
     size_t columns = plan->mapper->column_count, keys = 0;
     int *cells = weir_arena_take(&result->arena, (columns + plan->mapper->key_count + 1) * sizeof *cells);
-    if (!cells)
+    weir_place *places = weir_arena_take(&result->arena, (columns + 1) * sizeof *places);
+    if (!cells || !places)
         return weir_error_out_of_memory(error);
     for (size_t i = 0; i < columns; i++) {
         cells[i] = (int)(item->first_column + i);
@@ -89,7 +90,9 @@ static int plan_entity(weir_reading *reading, weir_result *result, weir_item_pla
             return error->status;
         if (plan->mapper->columns[i]->primary_key)
             cells[columns + keys++] = cells[i];
+        places[i] = (weir_place){ plan->mapper->columns[i]->offset, cells[i], plan->mapper->columns[i]->type };
     }
+    plan->places = places;
     plan->cells = cells;
     plan->key_cells = cells + columns;
     plan->first = columns ? (size_t)cells[0] : item->first_column;
