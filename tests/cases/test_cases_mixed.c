@@ -1,0 +1,334 @@
+/* Cases of parts C, D and F beside each other: several streams with loaders, other statements between their batches, de-duplicated
+ * parents in every style of reading, views of rows with instances. */
+#include "loading.h"
+
+static weir_stmt *with_lines(int64_t yield_per)
+{
+    weir_stmt *stmt = ORDERS(yield_per);
+    weir_selectinload(stmt, WEIR_COL(order, lines));
+    return stmt;
+}
+
+/* ---- beside a stream ------------------------------------------------------------------------------------------------------------- */
+
+/* Three streams by turns, closed in any order, one of them early: each goes on. */
+static void test_case_202_streams_with_loaders_by_turns(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    for (int first_closed = 0; first_closed < 3; first_closed++) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmts[3] = { with_lines(3), with_lines(5), ORDERS(4) };
+        weir_joinedload_contiguous(stmts[2], WEIR_COL(order, lines));
+        weir_result *results[3];
+        for (int i = 0; i < 3; i++)
+            results[i] = scalars(session, &stmts[i]);
+        for (int64_t id = 1; id <= 12; id++)
+            for (int i = 0; i < 3; i++) {
+                if (i == first_closed && id == 6)
+                    close_result_ok(&results[i]);
+                if (i == first_closed && id >= 6)
+                    continue;
+                struct order *order = WEIR_NEXT(order, results[i]);
+                assert_int_equal(order->id, id);
+                assert_three_lines(order);
+            }
+        for (int i = 0; i < 3; i++) {
+            if (i == first_closed)
+                continue;
+            assert_null(WEIR_NEXT(order, results[i]));
+            close_result_ok(&results[i]);
+        }
+        assert_int_equal(weir_session_count(session), 0);
+        close_session_ok(&session);
+    }
+}
+
+/* get, refresh, expire, a lazy load, a scalar, an update and a savepoint between the rows of one stream. */
+static void test_a_session_works_between_the_rows_of_its_stream(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = with_lines(3), *update = weir_sql("UPDATE invoices SET status = 'sent' WHERE id = :id");
+    weir_result *result = scalars(session, &stmt);
+    int64_t id = 0;
+    for (struct order *order; (order = WEIR_NEXT(order, result)) != NULL;) {
+        assert_int_equal(order->id, ++id);
+        assert_three_lines(order);
+        assert_ptr_equal(WEIR_GET(order, session, id), order);
+        struct order *other = WEIR_GET(order, session, 13 - id);
+        assert_int_equal(other->id, 13 - id);
+        assert_status(weir_session_refresh(session, order), WEIR_OK);
+        assert_status(weir_session_expire(session, order), WEIR_OK);
+        assert_status(weir_load(order, by_quantity), WEIR_OK);
+        assert_int_equal(order->by_quantity.count, 3);
+        assert_int_equal(order->by_quantity.items[0]->quantity, 3);
+        assert_status(weir_load(order, lines), WEIR_OK);
+        assert_three_lines(order);
+        WEIR_BIND(update, "id", id);
+        int nested = weir_session_begin_nested(session);
+        assert_true(nested > 0);
+        weir_result *updated = weir_session_execute(session, update);
+        assert_int_equal(weir_result_rowcount(updated), 1);
+        close_result_ok(&updated);
+        if (id % 2)
+            assert_status(weir_session_rollback_nested(session, nested), WEIR_OK);
+        else
+            assert_status(weir_session_release_nested(session, nested), WEIR_OK);
+        assert_string_equal(order->state, "pending");
+    }
+    assert_error(weir_result_error(result), WEIR_OK);
+    close_result_ok(&result);
+    assert_int_equal(id, 12);
+    assert_status(weir_session_commit(session), WEIR_OK);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM invoices WHERE status = 'sent'"), 6);
+    weir_stmt_free(&update);
+    close_session_ok(&session);
+}
+
+/* A stream opened inside a savepoint that is rolled back ends; one that is older reads on, with its loads. */
+static void test_streams_and_savepoints(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = with_lines(3);
+    weir_result *older = weir_session_scalars(session, stmt);
+    assert_int_equal(WEIR_NEXT(order, older)->id, 1);
+    int nested = weir_session_begin_nested(session);
+    weir_result *inner = weir_session_scalars(session, stmt);
+    for (int64_t id = 1; id <= 4; id++)
+        assert_int_equal(WEIR_NEXT(order, inner)->id, id);
+    assert_status(weir_session_rollback_nested(session, nested), WEIR_OK);
+    assert_null(WEIR_NEXT(order, inner));
+    assert_status(weir_result_close(&inner), WEIR_RESOURCE_CLOSED);
+    for (int64_t id = 2; id <= 12; id++) {
+        struct order *order = WEIR_NEXT(order, older);
+        assert_int_equal(order->id, id);
+        assert_three_lines(order);
+    }
+    assert_null(WEIR_NEXT(order, older));
+    close_result_ok(&older);
+    weir_stmt_free(&stmt);
+    close_session_ok(&session);
+}
+
+/* Case 37 with children: what is there stays as it is; populate_existing takes the row's values, the children's, too. */
+static void test_case_037_populate_existing_reaches_the_loaders(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    for (int populate = 0; populate < 2; populate++) {
+        weir_session *session = weir_session_open_with(db->engine, WEIR_SESSION_OPTIONS(.autoflush = WEIR_OFF));
+        struct order *order = WEIR_GET(order, session, 5);
+        assert_status(weir_load(order, lines), WEIR_OK);
+        WEIR_SET(order, amount_cents, 7);
+        WEIR_SET(order->lines.items[0], quantity, 70);
+        assert_int_equal(weir_session_dirty_count(session), 2);
+        weir_stmt *stmt = with_lines(3);
+        if (populate)
+            weir_populate_existing(stmt, WEIR_ON);
+        weir_result *result = scalars(session, &stmt);
+        for (int64_t id = 1; id <= 12; id++) {
+            struct order *next = WEIR_NEXT(order, result);
+            assert_int_equal(next->id, id);
+            assert_true((next == order) == (id == 5));
+            assert_int_equal(next->lines.items[0]->quantity, id == 5 && !populate ? 70 : 1);
+        }
+        close_result_ok(&result);
+        assert_int_equal(order->amount_cents, populate ? 50 : 7);
+        assert_int_equal(weir_session_dirty_count(session), populate ? 0 : 2);
+        assert_status(weir_session_rollback(session), WEIR_OK);
+        close_session_ok(&session);
+    }
+}
+
+static void test_a_locking_stream_loads_its_relationships(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = with_lines(5);
+    weir_with_for_update(stmt, WEIR_LOCK_OPTIONS(.skip_locked = true));
+    weir_result *result = scalars(session, &stmt);
+    assert_orders_with_lines(result, 12);
+    close_result_ok(&result);
+    close_session_ok(&session);
+}
+
+/* ---- to-one joins ------------------------------------------------------------------------------------------------------------------- */
+
+static void test_case_045_joined_to_ones_two_levels_up_with_none(void **state)
+{
+    test_database *db = *state;
+    tree_fixture(db);
+    for (int64_t yield_per = 0; yield_per <= 36; yield_per += 7) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = select_by_id(&node_entity, WEIR_COL(node, id), yield_per);
+        weir_joinedload(stmt, WEIR_COL(node, parent), WEIR_COL(node, parent));
+        test_log_clear(db->log);
+        weir_result *result = scalars(session, &stmt);
+        int count = 0;
+        for (struct node *node; (node = WEIR_NEXT(node, result)) != NULL; count++) {
+            assert_true(weir_loaded(node, parent));
+            assert_true((node->parent == NULL) == !node->parent_id.present);
+            if (!node->parent)
+                continue;
+            assert_int_equal(node->parent->id, node->parent_id.value);
+            assert_status(weir_load(node->parent, parent), WEIR_OK);
+            if (node->id > 100)
+                assert_string_equal(node->parent->parent->name, "root");
+            else
+                assert_null(node->parent->parent);
+        }
+        assert_error(weir_result_error(result), WEIR_OK);
+        assert_int_equal(count, 35);
+        assert_statements(db, 1);
+        close_result_ok(&result);
+        close_session_ok(&session);
+    }
+}
+
+/* ---- de-duplicated parents ------------------------------------------------------------------------------------------------------------ */
+
+static void test_case_047_unique_parents_in_every_style(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    for (int style = 0; style < 6; style++) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = ORDERS(0);
+        weir_joinedload(stmt, WEIR_COL(order, lines));
+        if (style == 5)
+            weir_where(stmt, WEIR_EQ(WEIR_COL(order, id), 1));
+        weir_result *result = scalars(session, &stmt);
+        assert_status(weir_result_unique(result), WEIR_OK);
+        const weir_partition *partition;
+        int64_t id = 0;
+        if (style == 0) {
+            while (WEIR_NEXT(order, result))
+                id++;
+        } else if (style == 1) {
+            partition = weir_result_all(result);
+            for (; id < (int64_t)partition->count; id++) {
+                assert_int_equal(((struct order *)partition->instances[id])->id, id + 1);
+                assert_three_lines(partition->instances[id]);
+            }
+        } else if (style == 2 || style == 3) {
+            while ((partition = style == 2 ? weir_result_next_partition(result, 5) : weir_result_fetchmany(result, 5)) != NULL) {
+                assert_int_equal(partition->count, id < 10 ? 5 : 2);
+                for (size_t i = 0; i < partition->count; i++)
+                    assert_int_equal(((struct order *)partition->instances[i])->id, ++id);
+            }
+        } else {
+            struct order *order = WEIR_ROW(order, style == 4 ? weir_result_first(result) : weir_result_one(result));
+            assert_int_equal(order->id, 1);
+            assert_three_lines(order);
+            id = 12;
+        }
+        assert_int_equal(id, 12);
+        close_result_ok(&result);
+        close_session_ok(&session);
+    }
+}
+
+/* Rows of an entity and a column are one row when both are the same. */
+static void test_unique_rows_of_an_entity_and_a_column(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = weir_select_columns(WEIR_ENTITY_OF(order), WEIR_LABEL(WEIR_MODULO(WEIR_COL(order_line, quantity), 2), "odd"));
+    weir_join(stmt, WEIR_COL(order, lines));
+    weir_order_by(stmt, WEIR_COL(order_line, id));
+    weir_result *result = weir_session_execute(session, stmt);
+    weir_stmt_free(&stmt);
+    assert_status(weir_result_unique(result), WEIR_OK);
+    int64_t count = 0;
+    for (const weir_row *row; (row = weir_result_next(result)) != NULL; count++) {
+        assert_int_equal(WEIR_ROW(order, row)->id, count / 2 + 1);
+        assert_int_equal(weir_row_int64(row, "odd"), count % 2 == 0);
+    }
+    assert_int_equal(count, 24);
+    close_result_ok(&result);
+    close_session_ok(&session);
+}
+
+/* ---- views --------------------------------------------------------------------------------------------------------------------------- */
+
+static void test_case_076_077_views_of_rows_with_instances(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = weir_select_columns(WEIR_ENTITY_OF(order), WEIR_LABEL(WEIR_ADD(WEIR_COL(order, id), 100), "more"), WEIR_COL(order, state));
+    weir_order_by(stmt, WEIR_COL(order, id));
+    weir_yield_per(stmt, 5);
+    weir_result *result = weir_session_execute(session, stmt);
+    for (int64_t id = 1; id <= 4; id++)
+        assert_int_equal(weir_scalars_next(weir_result_scalars(result, 1))->as.i, 100 + id);
+    const weir_value_list *values = weir_scalars_fetchmany(weir_result_scalars(result, -2), 3);
+    assert_int_equal(values->count, 3);
+    assert_int_equal(values->values[2]->as.i, 107);
+    assert_status(weir_result_columns(result, (const int[]){ 2, 1 }, 2), WEIR_OK);
+    const weir_row *row = weir_result_next(result);
+    assert_int_equal(weir_row_count(row), 2);
+    assert_string_equal(weir_row_cstr_at(row, 0), "pending");
+    assert_int_equal(weir_row_int64(row, "more"), 108);
+    assert_status(weir_result_columns(result, (const int[]){ 1 }, 1), WEIR_OK);
+    const weir_partition *rest = weir_result_all(result);
+    assert_int_equal(rest->count, 4);
+    assert_int_equal(weir_row_int64_at(rest->rows[3], 0), 112);
+    close_result_ok(&result);
+    result = weir_session_scalars(session, stmt);
+    weir_stmt_free(&stmt);
+    int64_t id = 0;
+    for (struct order *order; (order = WEIR_NEXT(order, result)) != NULL;)
+        assert_int_equal(order->id, ++id);
+    assert_int_equal(id, 12);
+    close_result_ok(&result);
+    close_session_ok(&session);
+}
+
+/* scalars() of a select whose first column is none of the entity's: values, and no instances. */
+static void test_case_077_scalars_of_columns_are_values(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    weir_stmt *stmt = weir_select_columns(WEIR_COL(order, id), WEIR_ENTITY_OF(order));
+    weir_order_by(stmt, WEIR_COL(order, id));
+    weir_yield_per(stmt, 5);
+    weir_result *result = weir_session_scalars(session, stmt);
+    for (int64_t id = 1; id <= 12; id++)
+        assert_int_equal(weir_row_int64_at(weir_result_next(result), 0), id);
+    close_result_ok(&result);
+    result = weir_session_scalars(session, stmt);
+    weir_stmt_free(&stmt);
+    assert_null(WEIR_NEXT(order, result));
+    assert_status(weir_result_close(&result), WEIR_INVALID_REQUEST);
+    stmt = weir_select_columns(WEIR_COUNT());
+    weir_from(stmt, WEIR_ENTITY_OF(order));
+    result = scalars(session, &stmt);
+    assert_int_equal(weir_result_scalar_one(result)->as.i, 12);
+    close_result_ok(&result);
+    close_session_ok(&session);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BOTH(test_case_202_streams_with_loaders_by_turns),
+        ON_BOTH(test_a_session_works_between_the_rows_of_its_stream),
+        ON_BOTH(test_streams_and_savepoints),
+        ON_BOTH(test_case_037_populate_existing_reaches_the_loaders),
+        ON_BOTH(test_a_locking_stream_loads_its_relationships),
+        ON_BOTH(test_case_045_joined_to_ones_two_levels_up_with_none),
+        ON_BOTH(test_case_047_unique_parents_in_every_style),
+        ON_BOTH(test_unique_rows_of_an_entity_and_a_column),
+        ON_BOTH(test_case_076_077_views_of_rows_with_instances),
+        ON_BOTH(test_case_077_scalars_of_columns_are_values),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
