@@ -197,6 +197,8 @@ static void end_shown(weir_reading *reading)
         (instance->flags & (WEIR_INSTANCE_SESSION_HOLDS | WEIR_INSTANCE_MODIFIED | WEIR_INSTANCE_TARGET)))
         return;
     weir_instance_detach(instance);
+    if (instance->loaded >> WEIR_REACHES)
+        reading->store->loosened++;
     instance->loaded = 0;
     weir_instance_poison(instance);
 }

@@ -587,6 +587,25 @@ static void test_retained_graphs_outlive_session_and_engine(void **state)
     }
 }
 
+/* WEIR_DEBUG=lifetimes ends an order at the next row; the lines that it alone reached go, too. */
+static void test_lifetimes_that_end_early_leave_no_children(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    for (size_t l = 0; l < LOADERS; l++) {
+        setenv("WEIR_DEBUG", "lifetimes", 1);
+        weir_session *session = weir_session_open(db->engine);
+        unsetenv("WEIR_DEBUG");
+        weir_stmt *stmt = orders_by(loaders[l], 5);
+        weir_result *result = scalars(session, &stmt);
+        for (int64_t id = 1; id <= 12; id++)
+            check_order(WEIR_NEXT(order, result), id);
+        close_result_ok(&result);
+        assert_int_equal(weir_session_count(session), 0);
+        close_session_ok(&session);
+    }
+}
+
 /* ---- sessions, as far as nothing is written ---------------------------------------------------------------------------------------- */
 
 static void test_case_101_after_a_rollback_changes_read_their_old_values(void **state)
@@ -712,6 +731,7 @@ int main(void)
         ON_BOTH(test_a_lazy_load_that_fails_in_mid_stream),
         ON_BOTH(test_retained_rows_and_frozen_results_keep_values_not_instances),
         ON_BOTH(test_retained_graphs_outlive_session_and_engine),
+        ON_BOTH(test_lifetimes_that_end_early_leave_no_children),
         ON_BOTH(test_case_101_after_a_rollback_changes_read_their_old_values),
         ON_BOTH(test_case_108_changed_instances_stay_in_the_map),
         ON_BOTH(test_case_104_expunge_all_beside_retained_instances),
