@@ -9,6 +9,26 @@ static weir_stmt *with_lines(int64_t yield_per)
     return stmt;
 }
 
+/* Lines by a view that fails for order 7: PostgreSQL divides by zero, SQLite gives a NULL that the member cannot hold. */
+WEIR_ENTITY_DECLARE(frail_order);
+WEIR_ENTITY_DECLARE(frail_line);
+struct frail_order { int64_t id; WEIR_MANY(struct frail_line) lines; };
+struct frail_line { int64_t id, order_id, share; struct frail_order *order; };
+WEIR_ENTITY(frail_order, "orders", WEIR_COLUMN(frail_order, id, .primary_key = true),
+    WEIR_HAS_MANY(frail_order, lines, frail_line, order_id, .order_by = "id"));
+WEIR_ENTITY(frail_line, "frail_lines", WEIR_COLUMN(frail_line, id, .primary_key = true), WEIR_COLUMN(frail_line, order_id),
+    WEIR_COLUMN(frail_line, share), WEIR_BELONGS_TO(frail_line, order, frail_order, order_id));
+
+static int64_t run_in(weir_session *session, const char *sql)
+{
+    weir_stmt *stmt = weir_sql(sql);
+    weir_result *result = weir_session_execute(session, stmt);
+    weir_stmt_free(&stmt);
+    int64_t rows = weir_result_rowcount(result);
+    close_result_ok(&result);
+    return rows;
+}
+
 /* ---- beside a stream ------------------------------------------------------------------------------------------------------------- */
 
 /* Three streams by turns, closed in any order, one of them early: each goes on. */
@@ -255,6 +275,143 @@ static void test_unique_rows_of_an_entity_and_a_column(void **state)
     close_session_ok(&session);
 }
 
+/* ---- errors ---------------------------------------------------------------------------------------------------------------------------- */
+
+static void test_case_042_a_loader_that_fails_at_the_second_batch(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    test_side_run(db, "CREATE VIEW frail_lines AS SELECT id, order_id, 100 / (order_id - 7) AS share FROM order_lines");
+    for (int how = 0; how < 4; how++) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = select_by_id(&frail_order_entity, WEIR_COL(frail_order, id), 5);
+        if (how == 0)
+            weir_selectinload(stmt, WEIR_COL(frail_order, lines));
+        else if (how == 1)
+            weir_subqueryload(stmt, WEIR_COL(frail_order, lines));
+        else if (how == 2)
+            weir_immediateload(stmt, WEIR_COL(frail_order, lines));
+        else
+            weir_selectinload(stmt, WEIR_COL(frail_order, lines), WEIR_COL(frail_line, order), WEIR_COL(frail_order, lines));
+        weir_result *result = weir_session_scalars(session, stmt);
+        struct frail_order *kept = NULL;
+        int64_t id = 0;
+        for (struct frail_order *order; (order = WEIR_NEXT(frail_order, result)) != NULL;) {
+            assert_int_equal(order->id, ++id);
+            assert_int_equal(order->lines.items[1]->share, 100 / (id - 7));
+            if (id == 3)
+                kept = weir_retain(order);
+        }
+        assert_int_equal(id, 5);
+        assert_error(weir_result_error(result), WEIR_DATA);
+        assert_null(WEIR_NEXT(frail_order, result));
+        assert_null(weir_result_all(result));
+        assert_status(weir_result_close(&result), WEIR_DATA);
+        assert_int_equal(weir_session_count(session), 4);
+        assert_int_equal(kept->lines.items[0]->share, -25);
+        assert_status(weir_session_rollback(session), WEIR_OK);
+        weir_where(stmt, WEIR_NE(WEIR_COL(frail_order, id), 7));
+        result = weir_session_scalars(session, stmt);
+        for (id = 0; WEIR_NEXT(frail_order, result); id++)
+            continue;
+        assert_int_equal(id, 11);
+        close_result_ok(&result);
+        weir_stmt_free(&stmt);
+        weir_release(kept);
+        assert_int_equal(weir_session_count(session), 0);
+        close_session_ok(&session);
+    }
+}
+
+/* ---- transactions of sessions, by statements -------------------------------------------------------------------------------------------- */
+
+static void test_case_096_098_what_a_session_wrote_is_there_after_commit_alone(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 2);
+    weir_session *session = weir_session_open(db->engine);
+    assert_int_equal(run_in(session, "INSERT INTO orders VALUES (50, 0, 1, 'new')"), 1);
+    assert_non_null(WEIR_GET(order, session, 50));
+    close_session_ok(&session);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders"), 2);
+    session = weir_session_open(db->engine);
+    assert_status(weir_session_begin(session), WEIR_OK);
+    run_in(session, "INSERT INTO orders VALUES (51, 0, 1, 'new')");
+    assert_status(weir_session_commit(session), WEIR_OK);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders"), 3);
+    assert_status(weir_session_begin(session), WEIR_OK);
+    run_in(session, "INSERT INTO orders VALUES (52, 0, 1, 'new')");
+    assert_status(weir_session_rollback(session), WEIR_OK);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders"), 3);
+    close_session_ok(&session);
+}
+
+static void test_case_099_100_nested_in_a_session(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 2);
+    for (int release = 0; release < 2; release++) {
+        weir_session *session = weir_session_open(db->engine);
+        struct order *order = WEIR_GET(order, session, 1);
+        int nested = weir_session_begin_nested(session);
+        assert_true(nested > 0);
+        run_in(session, "UPDATE orders SET state = 'renamed'");
+        run_in(session, "INSERT INTO orders VALUES (60, 0, 1, 'new')");
+        assert_status(weir_session_refresh(session, order), WEIR_OK);
+        assert_string_equal(order->state, "renamed");
+        assert_status(release ? weir_session_release_nested(session, nested) : weir_session_rollback_nested(session, nested), WEIR_OK);
+        assert_status(weir_session_refresh(session, order), WEIR_OK);
+        assert_string_equal(order->state, release ? "renamed" : "pending");
+        assert_true((WEIR_GET(order, session, 60) != NULL) == release);
+        nested = weir_session_begin_nested(session);
+        run_in(session, "INSERT INTO orders VALUES (61, 0, 1, 'new')");
+        assert_status(weir_session_rollback(session), WEIR_OK);
+        assert_false(weir_session_in_transaction(session));
+        assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders"), 2);
+        assert_status(weir_session_release_nested(session, nested), WEIR_INVALID_REQUEST);
+        close_session_ok(&session);
+    }
+}
+
+/* ---- locks ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void test_case_180_181_locks_on_instances(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *holder = weir_session_open(db->engine), *session = weir_session_open(db->engine);
+    weir_stmt *lock = ORDERS(0), *skip = with_lines(4), *nowait = with_lines(4), *grouped = weir_select_columns(WEIR_COL(order, tenant_id));
+    weir_where(lock, WEIR_LE(WEIR_COL(order, id), 3));
+    weir_with_for_update(lock, NULL);
+    weir_with_for_update(skip, WEIR_LOCK_OPTIONS(.skip_locked = true));
+    weir_with_for_update(nowait, WEIR_LOCK_OPTIONS(.nowait = true));
+    weir_group_by(grouped, WEIR_COL(order, tenant_id));
+    weir_with_for_update(grouped, NULL);
+    weir_result *result = scalars(holder, &lock);
+    assert_int_equal(weir_result_all(result)->count, 3);
+    close_result_ok(&result);
+    result = scalars(session, &skip);
+    for (int64_t id = 4; id <= 12; id++) {
+        struct order *order = WEIR_NEXT(order, result);
+        assert_int_equal(order->id, id);
+        assert_three_lines(order);
+    }
+    assert_null(WEIR_NEXT(order, result));
+    close_result_ok(&result);
+    result = scalars(session, &nowait);
+    assert_null(WEIR_NEXT(order, result));
+    assert_string_equal(weir_result_error(result)->sqlstate, "55P03");
+    assert_status(weir_result_close(&result), WEIR_OPERATIONAL);
+    assert_status(weir_session_rollback(session), WEIR_OK);
+    result = weir_session_execute(session, grouped);
+    weir_stmt_free(&grouped);
+    assert_null(weir_result_next(result));
+    assert_string_equal(weir_result_error(result)->sqlstate, "0A000");
+    assert_status(weir_result_close(&result), WEIR_NOT_SUPPORTED);
+    close_session_ok(&holder);
+    close_session_ok(&session);
+}
+
 /* ---- views --------------------------------------------------------------------------------------------------------------------------- */
 
 static void test_case_076_077_views_of_rows_with_instances(void **state)
@@ -327,6 +484,10 @@ int main(void)
         ON_BOTH(test_case_045_joined_to_ones_two_levels_up_with_none),
         ON_BOTH(test_case_047_unique_parents_in_every_style),
         ON_BOTH(test_unique_rows_of_an_entity_and_a_column),
+        ON_BOTH(test_case_042_a_loader_that_fails_at_the_second_batch),
+        ON_BOTH(test_case_096_098_what_a_session_wrote_is_there_after_commit_alone),
+        ON_BOTH(test_case_099_100_nested_in_a_session),
+        ON_POSTGRESQL(test_case_180_181_locks_on_instances),
         ON_BOTH(test_case_076_077_views_of_rows_with_instances),
         ON_BOTH(test_case_077_scalars_of_columns_are_values),
     };
