@@ -275,6 +275,110 @@ static void test_unique_rows_of_an_entity_and_a_column(void **state)
     close_session_ok(&session);
 }
 
+/* ---- groups of keys ------------------------------------------------------------------------------------------------------------------- */
+
+/* Keys of a text and a number; 1201 parents, each with one item, every third with two. */
+WEIR_ENTITY_DECLARE(shelf);
+WEIR_ENTITY_DECLARE(item);
+struct shelf { const char *name; int16_t level; WEIR_MANY(struct item) items; };
+struct item { weir_uuid id; const char *shelf_name; int16_t shelf_level; struct shelf *shelf; };
+WEIR_ENTITY(shelf, "shelves", WEIR_COLUMN(shelf, name, .primary_key = true), WEIR_COLUMN(shelf, level, .primary_key = true),
+    WEIR_TO_MANY(shelf, items, item, .order_by = "id",
+        .pairs = WEIR_PAIRS(WEIR_PAIR(shelf, name, item, shelf_name), WEIR_PAIR(shelf, level, item, shelf_level))));
+WEIR_ENTITY(item, "items", WEIR_COLUMN(item, id, .primary_key = true), WEIR_COLUMN(item, shelf_name), WEIR_COLUMN(item, shelf_level),
+    WEIR_TO_ONE(item, shelf, shelf,
+        .pairs = WEIR_PAIRS(WEIR_PAIR(item, shelf_name, shelf, name), WEIR_PAIR(item, shelf_level, shelf, level))));
+
+static void shelf_fixture(test_database *db)
+{
+    assert_status(weir_create_all(db->engine, (const weir_entity *const[]){ &shelf_entity, &item_entity, NULL }, NULL), WEIR_OK);
+    weir_connection *connection = weir_engine_begin(db->engine);
+    weir_stmt *shelf = weir_sql("INSERT INTO shelves VALUES (:name, :level)");
+    weir_stmt *item = weir_sql("INSERT INTO items VALUES (:id, :name, :level)");
+    for (int i = 0; i < 1201; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "s%05d '%%", i / 3);
+        WEIR_BIND(shelf, "name", name);
+        WEIR_BIND(shelf, "level", i % 3);
+        weir_result *result = weir_connection_execute(connection, shelf, NULL);
+        close_result_ok(&result);
+        for (int k = 0; k <= (i % 3 == 0); k++) {
+            weir_uuid id = { .bytes = { (uint8_t)(i >> 8), (uint8_t)i, (uint8_t)k } };
+            WEIR_BIND(item, "id", id);
+            WEIR_BIND(item, "name", name);
+            WEIR_BIND(item, "level", i % 3);
+            result = weir_connection_execute(connection, item, NULL);
+            close_result_ok(&result);
+        }
+    }
+    weir_stmt_free(&shelf);
+    weir_stmt_free(&item);
+    close_connection_ok(&connection);
+}
+
+static void test_case_055_058_groups_of_composite_keys(void **state)
+{
+    test_database *db = *state;
+    static const struct { int64_t yield_per, chunk; size_t statements; } wanted[] = {
+        { 0, 0, 4 }, { 0, 1, 1202 }, { 0, 1200, 3 }, { 0, 5000, 2 }, { 600, 0, 6 }, { 600, 300, 6 }, { 1201, 0, 4 }, { 1200, 0, 5 }, { 501, 0, 6 },
+    };
+    shelf_fixture(db);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = select_by_id(&shelf_entity, WEIR_COL(shelf, name), wanted[i].yield_per);
+        weir_order_by(stmt, WEIR_COL(shelf, level));
+        weir_selectinload(stmt, WEIR_COL(shelf, items));
+        if (wanted[i].chunk)
+            weir_selectin_chunk(stmt, wanted[i].chunk);
+        test_log_clear(db->log);
+        weir_result *result = scalars(session, &stmt);
+        int count = 0;
+        for (struct shelf *shelf; (shelf = WEIR_NEXT(shelf, result)) != NULL; count++) {
+            assert_int_equal(shelf->level, count % 3);
+            assert_int_equal(shelf->items.count, count % 3 == 0 ? 2 : 1);
+            for (size_t k = 0; k < shelf->items.count; k++) {
+                assert_int_equal(shelf->items.items[k]->id.bytes[1], (uint8_t)count);
+                assert_int_equal(shelf->items.items[k]->id.bytes[2], k);
+                assert_string_equal(shelf->items.items[k]->shelf_name, shelf->name);
+            }
+        }
+        assert_error(weir_result_error(result), WEIR_OK);
+        assert_int_equal(count, 1201);
+        close_result_ok(&result);
+        assert_statements(db, wanted[i].statements);
+        close_session_ok(&session);
+    }
+}
+
+/* The other way, by keys of their targets: 1602 items on 1201 shelves. */
+static void test_case_052_to_ones_by_composite_keys_and_uuids(void **state)
+{
+    test_database *db = *state;
+    shelf_fixture(db);
+    for (int64_t yield_per = 0; yield_per <= 1602; yield_per += 801) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = select_by_id(&item_entity, WEIR_COL(item, id), yield_per);
+        weir_selectinload(stmt, WEIR_COL(item, shelf));
+        test_log_clear(db->log);
+        weir_result *result = scalars(session, &stmt);
+        int count = 0;
+        weir_uuid id = { .bytes = { 0 } };
+        for (struct item *item; (item = WEIR_NEXT(item, result)) != NULL; count++) {
+            assert_string_equal(item->shelf->name, item->shelf_name);
+            assert_int_equal(item->shelf->level, item->shelf_level);
+            id = item->id;
+        }
+        assert_error(weir_result_error(result), WEIR_OK);
+        assert_int_equal(count, 1602);
+        close_result_ok(&result);
+        assert_statements(db, yield_per == 801 ? 1 + 2 + 2 : 1 + 3);
+        struct item *last = WEIR_GET(item, session, id);
+        assert_non_null(last);
+        assert_memory_equal(last->id.bytes, id.bytes, sizeof id.bytes);
+        close_session_ok(&session);
+    }
+}
+
 /* ---- errors ---------------------------------------------------------------------------------------------------------------------------- */
 
 static void test_case_042_a_loader_that_fails_at_the_second_batch(void **state)
@@ -484,6 +588,8 @@ int main(void)
         ON_BOTH(test_case_045_joined_to_ones_two_levels_up_with_none),
         ON_BOTH(test_case_047_unique_parents_in_every_style),
         ON_BOTH(test_unique_rows_of_an_entity_and_a_column),
+        ON_BOTH(test_case_055_058_groups_of_composite_keys),
+        ON_BOTH(test_case_052_to_ones_by_composite_keys_and_uuids),
         ON_BOTH(test_case_042_a_loader_that_fails_at_the_second_batch),
         ON_BOTH(test_case_096_098_what_a_session_wrote_is_there_after_commit_alone),
         ON_BOTH(test_case_099_100_nested_in_a_session),
