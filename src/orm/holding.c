@@ -164,6 +164,13 @@ static void keep_batch(weir_holding *holding)
     holding->count = 0;
 }
 
+static bool is_sparse(const weir_holding *holding)
+{
+    return holding->users < FEW || holding->users < holding->delivered / SETTLE_SHARE;
+}
+
+bool weir_holding_is_sparse(const weir_holding *holding) { return holding->ended && is_sparse(holding); }
+
 static void settle_survivors(weir_holding *holding)
 {
     size_t delivered = holding->users;
@@ -183,7 +190,7 @@ bool weir_holding_end(weir_holding *holding)
     weir_store_look_only(store);
     store->busy++;                      /* lists name dead slots until the last of these batches has ended */
     close_loads(holding);
-    if (holding->users && (holding->reading->streaming || holding->users < FEW || holding->users < holding->delivered / SETTLE_SHARE))
+    if (holding->users && (holding->reading->streaming || is_sparse(holding)))
         settle_survivors(holding);
     store->busy--;
     bool kept = holding->users > 0;

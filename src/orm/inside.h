@@ -24,6 +24,8 @@ int weir_hydrate(weir_reading *reading, weir_holding *holding, weir_error *error
 bool weir_holding_end(weir_holding *holding);
 weir_holding *weir_holding_new(weir_reading *reading, weir_batch *batch);
 void weir_holding_drop_spare(weir_reading *reading);
+/* Its rows are gone, and so few have their values in it that it is not worth its memory. */
+bool weir_holding_is_sparse(const weir_holding *holding);
 /* The hooks of a session's results, and a new reading for one. */
 extern const weir_batch_hooks weir_reading_hooks;
 weir_result *weir_session_read(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options, bool is_load,

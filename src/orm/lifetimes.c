@@ -122,6 +122,14 @@ static void sort_out(weir_store *store)
     }
 }
 
+/* A batch that ended whole, and of which few are left, goes too: those get blocks of their own. Without memory it stays. */
+static void settle_straggler(weir_instance *instance, void *context)
+{
+    (void)context;
+    if (instance->home && weir_holding_is_sparse(instance->home))
+        (void)weir_instance_settle(instance);
+}
+
 static void free_store(weir_store *store)
 {
     weir_engine_core *core = store->core;
@@ -164,6 +172,8 @@ void weir_store_look(weir_store *store, bool thorough)
     if (store->busy)
         return;
     look(store, thorough);
+    if (thorough)
+        weir_store_each(store, settle_straggler, NULL);
     if (!store->session && !store->live && !store->readings) {
         free_store(store);
         return;

@@ -126,7 +126,8 @@ static weir_result *execute(weir_session *session, const run *r)
     weir_stmt *stmt = weir_select(&parent_entity);
     weir_where(stmt, WEIR_LE(WEIR_COL(parent, id), r->rows));
     weir_order_by(stmt, WEIR_ASC(WEIR_COL(parent, id)));
-    weir_yield_per(stmt, r->yield_per);
+    if (r->yield_per)
+        weir_yield_per(stmt, r->yield_per);
     weir_populate_existing(stmt, r->populates ? WEIR_ON : WEIR_OFF);
     if (r->loads)
         weir_selectinload(stmt, WEIR_COL(parent, children));
@@ -255,6 +256,36 @@ static void test_10_and_1000_batches_with_loads_have_the_same_peak(void **state)
     assert_flat(db, (run){ .yield_per = 20, .loads = true, .populates = true, .held = true });
 }
 
+/* A buffered result's batches are kept whole while the session holds their instances; for the few that outlive it they are not. */
+static void test_retained_parents_of_a_buffered_result_keep_no_batch(void **state)
+{
+    test_database *db = *state;
+    struct parent *kept[4] = { NULL };
+    make_tables(db, 2000, true);
+    test_side_run(db, db->postgresql ? "UPDATE children SET name = repeat('x', 1000)" : "UPDATE children SET name = hex(zeroblob(500))");
+    weir_session *session = weir_session_open(db->engine);
+    weir_result *result = execute(session, &(const run){ .rows = 2000, .loads = true });
+    close_result_ok(&result);
+    weir_session_expunge_all(session);
+    size_t before = bytes_of(db->engine);                       /* with what the connection keeps */
+    result = execute(session, &(const run){ .rows = 2000, .loads = true });
+    for (struct parent *parent; (parent = WEIR_NEXT(parent, result)) != NULL;)
+        if (parent->id % 500 == 0)
+            kept[parent->id / 500 - 1] = weir_retain(parent);
+    close_result_ok(&result);
+    assert_int_equal(weir_session_count(session), 6000);
+    weir_session_expunge_all(session);
+    assert_int_equal(weir_session_count(session), 0);
+    /* At most a chunk of a slab for each, and for each of its children; no batch of 1,000 children, which takes a mebibyte. */
+    assert_true(bytes_of(db->engine) - before < 13 * 64 * 1024);
+    assert_status(weir_session_close(&session), WEIR_OK);
+    for (int i = 0; i < 4; i++) {
+        assert_string_equal(kept[i]->status, "draft");
+        assert_int_equal(strlen(kept[i]->children.items[1]->name), 1000);
+        weir_release(kept[i]);
+    }
+}
+
 /* ---- the kernel's word ------------------------------------------------------------------------------------------- */
 
 static void assert_level(test_database *db, run few, run many)
@@ -302,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_10_and_1000_batches_of_instances_have_the_same_peak_and_allocate_nothing_after_the_second),
         ON_BOTH(test_10_and_1000_batches_with_loads_have_the_same_peak),
+        ON_BOTH(test_retained_parents_of_a_buffered_result_keep_no_batch),
         ON_BOTH(test_a_million_instances_take_no_more_than_a_tenth_of_them),
         ON_BOTH(test_instances_with_their_children_take_no_more_for_ten_times_as_many),
     };
