@@ -116,7 +116,7 @@ WEIR_API int64_t weir_session_statements(const weir_session *session);
 /* ---- instances -------------------------------------------------------------------------------------------------------------- */
 /* By primary key: the one in the session without SQL (refreshed if expired; NULL and no longer a member if its row is gone), else
  * a SELECT; NULL for none, and on an error. Keys in the order of the entity's key members. The instance is held by the session
- * until expunged. WEIR_ARGUMENT: another number of keys than the entity has. */
+ * until expunged; what its mapping loads eagerly comes with it. WEIR_ARGUMENT: another number of keys than the entity has. */
 WEIR_API void *weir_session_get_(weir_session *session, const weir_entity *entity, const weir_value *keys, size_t count);
 #ifndef __cplusplus
 #define WEIR_GET(E, session, ...) ((struct E *)weir_session_get_((session), &E##_entity, \
@@ -128,8 +128,9 @@ WEIR_API void *weir_session_get_(weir_session *session, const weir_entity *entit
 #define WEIR_MAP_V_3_(a, b, c) WEIR_VALUE(a), WEIR_VALUE(b), WEIR_VALUE(c)
 #define WEIR_MAP_V_4_(a, b, c, d) WEIR_VALUE(a), WEIR_VALUE(b), WEIR_VALUE(c), WEIR_VALUE(d)
 #endif
-/* Reloads its columns now, overwriting pending changes; relationships are as after weir_session_expire. WEIR_INVALID_REQUEST: not
- * persistent in this session; "Could not refresh instance '<order 7>'" when its row is gone. */
+/* Reloads now, overwriting pending changes, with the relationships that the mapping loads eagerly; the others are as after
+ * weir_session_expire. WEIR_INVALID_REQUEST: not persistent in this session; "Could not refresh instance '<order 7>'" when its
+ * row is gone. */
 WEIR_API int weir_session_refresh(weir_session *session, void *instance);
 /* Marks as expired: it keeps its last values, and every pointer in it stays valid, until it is reloaded (by weir_load,
  * weir_session_refresh, WEIR_GET or a SELECT that meets its row); its relationships count as not loaded. Pending changes are

@@ -145,7 +145,7 @@ static int plan_items(weir_reading *reading, weir_loaders *loaders, weir_error *
             loaders->joined = true;
             continue;
         }
-        if (reading->is_load || shape->items[i].kind != WEIR_ITEM_ENTITY)
+        if ((reading->is_load && !reading->by_key) || shape->items[i].kind != WEIR_ITEM_ENTITY)
             continue;
         weir_mapper *mapper = weir_store_mapper(reading->store, shape->items[i].entity, error);
         if (!mapper)

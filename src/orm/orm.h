@@ -181,7 +181,8 @@ struct weir_reading {
     bool            populate_existing;
     weir_holding   *spare;                  /* to be used again */
     bool            session_holds;          /* a buffered result of the program's, not a loader's */
-    bool            is_load;                /* of a loader */
+    bool            is_load;                /* of a loader, a get or a reload */
+    bool            by_key;                 /* a get or a reload: what its mapping loads eagerly comes with it */
     bool            streaming, allowed;     /* allowed: the first read found nothing against it */
     bool            loads;                  /* set by weir_loaders_plan: the next batch is not asked for before loads are done */
     weir_instance  *shown;                  /* WEIR_DEBUG=lifetimes: the last row's */
@@ -199,6 +200,8 @@ static inline weir_instance *weir_row_instance(const weir_row *row, const weir_i
  * apply to it in turn. Never NULL; read with weir_result_next and weir_row_instance(row, &weir_result_reading(result)->plans[0]);
  * then weir_holding_adopt, or weir_result_close once the instances are attached. Counted as a statement. */
 weir_result *weir_session_load_rows(weir_session *session, const weir_stmt *stmt, bool populate_existing);
+/* The same for the row of one key: its eager relationships are loaded, as those of the program's own results are. */
+weir_result *weir_session_load_by_key(weir_session *session, const weir_stmt *stmt);
 weir_reading *weir_result_reading(const weir_result *result);
 /* Closes a result whose error is told already. */
 static inline void weir_result_drop(weir_result **result)

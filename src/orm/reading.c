@@ -212,7 +212,7 @@ static int before_read(void *context, weir_result *result, weir_error *error)
         end_shown(reading);
     if (result->unique && (reading->streaming || result->yield_per))
         return weir_error_set(error, WEIR_INVALID_REQUEST, UNIQUE_AND_YIELD_PER);
-    if (reading->shape->joined_collection && !reading->streaming && !result->unique)
+    if (reading->shape->joined_collection && !reading->streaming && !reading->is_load && !result->unique)
         return weir_error_set(error, WEIR_INVALID_REQUEST, UNIQUE_NEEDED);
     return WEIR_OK;
 }

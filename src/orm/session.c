@@ -261,15 +261,14 @@ static int check_early(weir_session *session, const weir_stmt *stmt, const weir_
     return status;
 }
 
-static weir_reading *begin_reading(weir_session *session, bool is_load, bool populate_existing)
+static weir_reading *begin_reading(weir_session *session, const weir_reading *like)
 {
     weir_store *store = session->store;
     weir_reading *reading = weir_alloc_zero(&store->ledger, WEIR_MEMORY_HANDLES, sizeof *reading);
     if (!reading)
         return NULL;
+    *reading = *like;
     reading->store = store;
-    reading->is_load = is_load;
-    reading->populate_existing = populate_existing;
     reading->next = session->readings;
     if (session->readings)
         session->readings->previous = reading;
@@ -284,16 +283,15 @@ static weir_result *failed(weir_session *session, const weir_error *error)
     return weir_result_failed(error, session->store ? &session->store->core->ledger : NULL);
 }
 
-weir_result *weir_session_read(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options, bool is_load,
-                               bool populate_existing)
+static weir_result *read_as(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options, const weir_reading *like)
 {
     weir_error error;
     if (weir_session_usable(session, &error) != WEIR_OK || check_early(session, stmt, options, &error) != WEIR_OK)
         return failed(session, &error);
     weir_connection *connection = weir_session_ready(session, &error);
-    if (!connection || (!is_load && weir_session_autoflush(session, &error) != WEIR_OK))
+    if (!connection || (!like->is_load && weir_session_autoflush(session, &error) != WEIR_OK))
         return failed(session, &error);
-    weir_reading *reading = begin_reading(session, is_load, populate_existing);
+    weir_reading *reading = begin_reading(session, like);
     if (!reading) {
         weir_error_out_of_memory(&error);
         return failed(session, &error);
@@ -310,6 +308,12 @@ weir_result *weir_session_read(weir_session *session, const weir_stmt *stmt, con
     if (result->error.status != WEIR_OK)
         weir_session_report(session, &result->error);
     return result;
+}
+
+weir_result *weir_session_read(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options, bool is_load,
+                               bool populate_existing)
+{
+    return read_as(session, stmt, options, &(const weir_reading){ .is_load = is_load, .populate_existing = populate_existing });
 }
 
 weir_result *weir_session_execute_with(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options)
@@ -344,6 +348,12 @@ weir_result *weir_session_load_rows(weir_session *session, const weir_stmt *stmt
 {
     const weir_execution_options *options = WEIR_EXECUTION_OPTIONS(.stream_results = WEIR_OFF);
     return weir_session_read(session, stmt, options, true, populate_existing);
+}
+
+weir_result *weir_session_load_by_key(weir_session *session, const weir_stmt *stmt)
+{
+    const weir_execution_options *options = WEIR_EXECUTION_OPTIONS(.stream_results = WEIR_OFF);
+    return read_as(session, stmt, options, &(const weir_reading){ .is_load = true, .by_key = true });
 }
 
 int64_t weir_session_statements(const weir_session *session) { return session->statements; }

@@ -20,11 +20,11 @@ static weir_stmt *select_by_key(const weir_mapper *mapper, const weir_value *key
 }
 
 /* Reads the row of that key: the instance in *out, NULL when there is none. `hold`: held by the session afterwards. */
-static int read_row(weir_session *session, const weir_mapper *mapper, const weir_value *keys, bool populate_existing, bool hold,
-                    weir_instance **out, weir_error *error)
+static int read_row(weir_session *session, const weir_mapper *mapper, const weir_value *keys, bool hold, weir_instance **out,
+                    weir_error *error)
 {
     weir_stmt *stmt = select_by_key(mapper, keys);
-    weir_result *result = weir_session_load_rows(session, stmt, populate_existing);
+    weir_result *result = weir_session_load_by_key(session, stmt);
     const weir_row *row = weir_result_next(result);
     const weir_reading *reading = weir_result_reading(result);
     *out = row && reading && reading->plans ? weir_row_instance(row, &reading->plans[0]) : NULL;
@@ -54,7 +54,7 @@ int weir_instance_reload(weir_instance *instance, weir_error *error)
         weir_member_value(mapper->keys[i], instance + 1, &keys[i]);
     weir_instance *found;
     instance->holds++;                  /* it is somebody's, or this would not be asked */
-    int status = read_row(session, mapper, keys, false, false, &found, error);
+    int status = read_row(session, mapper, keys, false, &found, error);
     instance->holds--;
     if (keys != few)
         weir_free(keys);
@@ -87,7 +87,7 @@ void *weir_session_get_(weir_session *session, const weir_entity *entity, const 
         if (status != WEIR_OK)
             instance = NULL;
     } else if (!instance) {
-        read_row(session, mapper, keys, false, true, &instance, &error);
+        read_row(session, mapper, keys, true, &instance, &error);
     }
     if (instance)
         instance->flags |= WEIR_INSTANCE_SESSION_HOLDS;

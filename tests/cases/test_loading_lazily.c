@@ -289,6 +289,56 @@ static void test_contiguous_joins_stream_whole_parents(void **state)
     close_session_ok(&session);
 }
 
+/* ---- gets and refreshes bring what the mapping loads eagerly ------------------------------------------------------------------------ */
+
+struct joined_order { int64_t id; WEIR_MANY(struct order_line) lines; };
+WEIR_ENTITY(joined_order, "orders",
+    WEIR_COLUMN(joined_order, id, .primary_key = true),
+    WEIR_HAS_MANY(joined_order, lines, order_line, order_id, .order_by = "id", .lazy = WEIR_LAZY_JOINED));
+struct selectin_order { int64_t id; WEIR_MANY(struct order_line) lines; };
+WEIR_ENTITY(selectin_order, "orders",
+    WEIR_COLUMN(selectin_order, id, .primary_key = true),
+    WEIR_HAS_MANY(selectin_order, lines, order_line, order_id, .order_by = "id", .lazy = WEIR_LAZY_SELECTIN));
+
+static void test_exp_4_get_and_refresh_load_joined_collections(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    struct joined_order *order = WEIR_GET(joined_order, session, 7);
+    assert_non_null(order);
+    assert_true(weir_loaded(order, lines));
+    assert_int_equal(order->lines.count, 3);
+    assert_int_equal(weir_session_statements(session), 1);
+    assert_status(weir_session_refresh(session, order), WEIR_OK);
+    assert_true(weir_loaded(order, lines));
+    assert_int_equal(order->lines.count, 3);
+    assert_int_equal(weir_session_statements(session), 2);
+    weir_session_expire_all(session);
+    assert_status(weir_load(order, lines), WEIR_OK);
+    assert_int_equal(order->lines.items[2]->order_id, 7);
+    assert_int_equal(weir_session_statements(session), 3);
+    close_session_ok(&session);
+}
+
+static void test_sel_13_get_and_refresh_load_selectin_collections(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    struct selectin_order *order = WEIR_GET(selectin_order, session, 7);
+    assert_non_null(order);
+    assert_true(weir_loaded(order, lines));
+    assert_int_equal(weir_session_statements(session), 2);
+    assert_status(weir_session_refresh(session, order), WEIR_OK);
+    assert_int_equal(order->lines.items[0]->order_id, 7);
+    assert_int_equal(order->lines.count, 3);
+    assert_int_equal(weir_session_statements(session), 4);
+    weir_session_expunge_all(session);
+    assert_int_equal(weir_session_count(session), 0);
+    close_session_ok(&session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +357,8 @@ int main(void)
         ON_BOTH(test_a_failing_loader_ends_the_stream_once),
         ON_BOTH(test_a_stream_with_loaders_is_flat),
         ON_BOTH(test_contiguous_joins_stream_whole_parents),
+        ON_BOTH(test_exp_4_get_and_refresh_load_joined_collections),
+        ON_BOTH(test_sel_13_get_and_refresh_load_selectin_collections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
