@@ -307,9 +307,11 @@ static void write_negative(weir_renderer *r, const weir_expr *e, int binding)
 {
     const weir_expr *operand = argument(r, e, 0);
     open_if(r, binding > WEIR_BIND_UNARY);
-    weir_buffer_byte(r->text, '-');
+    bool enclosed = operand && r->literals && is_value(operand);       /* --5 would be a comment */
+    weir_buffer_text(r->text, enclosed ? "-(" : "-");
     if (operand)
         weir_render_expression(r, operand, WEIR_BIND_ATOM, true);
+    close_if(r, enclosed);
     close_if(r, binding > WEIR_BIND_UNARY);
 }
 

@@ -569,6 +569,9 @@ static void test_the_text_for_reading(void **state)
     const char *expected = "SELECT orders.id FROM orders WHERE orders.state = 'it''s' AND orders.id > 5";
     assert_int_equal(weir_stmt_text(stmt, "postgresql", true, buffer, sizeof buffer, NULL), strlen(expected));
     assert_string_equal(buffer, expected);
+    weir_where(stmt, WEIR_NE(WEIR_NEGATE(-5), WEIR_COL(order, id)));     /* no comment begins */
+    assert_int_not_equal(weir_stmt_text(stmt, "sqlite", true, buffer, sizeof buffer, NULL), 0);
+    assert_non_null(strstr(buffer, " AND -(-5) != orders.id"));
     assert_int_equal(weir_stmt_text(stmt, "oracle", true, buffer, sizeof buffer, &error), 0);
     assert_int_equal(error.status, WEIR_ARGUMENT);
     assert_string_equal(buffer, "");
