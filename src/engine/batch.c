@@ -108,15 +108,22 @@ size_t weir_batch_end(weir_batch *batch)
     return batch->sink.count;
 }
 
-void weir_batch_free(weir_batch *batch)
+void weir_batch_drop_rows(weir_batch *batch)
 {
-    if (!batch)
-        return;
     while (batch->chunks) {
         weir_chunk *chunk = batch->chunks;
         batch->chunks = chunk->next;
         weir_free(chunk);
     }
+    batch->filling = NULL;
+    batch->places = 0;
+}
+
+void weir_batch_free(weir_batch *batch)
+{
+    if (!batch)
+        return;
+    weir_batch_drop_rows(batch);
     weir_arena_free(&batch->arena);
     weir_free(batch);
 }

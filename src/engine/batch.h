@@ -32,6 +32,8 @@ weir_batch *weir_batch_new(weir_ledger *ledger, size_t stride);
 void weir_batch_begin(weir_batch *batch, size_t rows);
 /* The fetch is over: the chunks know how many rows they have. Returns how many came in all. */
 size_t weir_batch_end(weir_batch *batch);
+/* The rows go; their values, and what is attached, stay. */
+void weir_batch_drop_rows(weir_batch *batch);
 void weir_batch_free(weir_batch *batch);
 void weir_batch_free_list(weir_batch **list);
 #endif

@@ -106,6 +106,14 @@ int weir_result_batch_came(weir_result *result, weir_batch *batch, weir_error *e
     return WEIR_OK;
 }
 
+void weir_result_drop_rows(weir_result *result)
+{
+    if (result->batch)
+        weir_batch_drop_rows(result->batch);
+    result->chunk = NULL;
+    result->at = result->limit = result->end = NULL;
+}
+
 /* ---- fetching --------------------------------------------------------------------------------------------------------------- */
 
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }

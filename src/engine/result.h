@@ -128,6 +128,8 @@ weir_batch *weir_result_batch_for(weir_result *result, int64_t rows);
 int weir_result_batch_came(weir_result *result, weir_batch *batch, weir_error *error);
 /* The batch's rows are dead: tells the hooks. False: they keep the batch. */
 bool weir_result_batch_gone(weir_result *result, weir_batch *batch);
+/* The rows of the batch that is read are needed no more, but their values are, and what the hooks made of them. */
+void weir_result_drop_rows(weir_result *result);
 /* Has the next batch sent while this one is read, where that is wanted and allowed (RULES W5). */
 void weir_result_read_ahead(weir_result *result);
 

@@ -153,11 +153,7 @@ static void keep_batch(weir_holding *holding)
     holding->ended = true;
     holding->result = holding->reading->result;
     weir_result_reference(holding->result);
-    while (batch->chunks) {
-        weir_chunk *chunk = batch->chunks;
-        batch->chunks = chunk->next;
-        weir_free(chunk);
-    }
+    weir_batch_drop_rows(batch);
     batch->attached = NULL;
     weir_free(holding->items);
     holding->items = NULL;

@@ -172,8 +172,8 @@ static int load_group(job *j, size_t first, size_t count)
     int status = weir_result_error(result)->status;
     if (status != WEIR_OK)
         *work->error = *weir_result_error(result);
-    else
-        status = read_rows(j, result);
+    else if ((status = read_rows(j, result)) == WEIR_OK)
+        weir_result_drop_rows(result);      /* so that the next group's take their place */
     if (status == WEIR_OK && (status = weir_load_keep_result(work, result)) == WEIR_OK)
         return WEIR_OK;
     weir_result_drop(&result);
