@@ -2,6 +2,8 @@
 #include "orm/inside.h"
 #include <string.h>
 
+enum { AHEAD = 12 };                    /* rows */
+
 static int fail_member(weir_error *error, const weir_mapper *mapper, const weir_member *member, int64_t row, const char *reason)
 {
     weir_error_set(error, WEIR_DATA, "%s.%s in row %lld: %s", mapper->entity->name, member->name, (long long)row, reason);
@@ -156,6 +158,15 @@ static int hydrate_item(const weir_item_plan *plan, weir_holding *holding, weir_
     return WEIR_OK;
 }
 
+/* A row that is hydrated soon: the places of its keys come into the cache meanwhile. */
+__attribute__((always_inline)) static inline void expect(const weir_reading *reading, const weir_row *row)
+{
+    uint64_t key;
+    for (size_t i = 0; i < reading->entity_count; i++)
+        if (read_integer_key(reading->entities[i], row, &key))
+            weir_identity_expect(&reading->entities[i]->mapper->map, key);
+}
+
 int weir_hydrate(weir_reading *reading, weir_holding *holding, weir_error *error)
 {
     const weir_result *result = reading->result;
@@ -164,6 +175,8 @@ int weir_hydrate(weir_reading *reading, weir_holding *holding, weir_error *error
         char *end = chunk->places + chunk->count * stride;
         for (char *at = chunk->places; at != end; at += stride) {
             weir_row *row = (weir_row *)(void *)at;
+            if ((size_t)(end - at) > AHEAD * stride)
+                expect(reading, (const weir_row *)(const void *)(at + AHEAD * stride));
             reading->rows++;
             for (size_t i = 0; i < reading->entity_count; i++) {
                 int status = hydrate_item(reading->entities[i], holding, row, reading->rows, error);

@@ -4,12 +4,6 @@
 
 enum { FIRST_CAPACITY = 64 };
 
-/* Eight keys that follow each other, as streams bring them, lie side by side; such groups lie evenly apart, by the golden ratio. */
-static inline size_t place_of(const weir_identity_map *map, uint64_t key)
-{
-    return (size_t)((key >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> map->shift) << 3 | (key & 7);
-}
-
 static int64_t integer_member(const weir_member *member, const void *object)
 {
     const char *at = (const char *)object + member->offset;
@@ -50,7 +44,7 @@ static bool same_key(const weir_mapper *mapper, const void *one, const void *oth
 static inline weir_identity_entry *probe(const weir_mapper *mapper, uint64_t key, const void *key_object)
 {
     const weir_identity_map *map = &mapper->map;
-    for (size_t i = place_of(map, key);; i = (i + 1) & map->mask) {
+    for (size_t i = weir_identity_place(map, key);; i = (i + 1) & map->mask) {
         weir_identity_entry *entry = &map->entries[i];
         if (!entry->instance)
             return entry;
@@ -61,7 +55,7 @@ static inline weir_identity_entry *probe(const weir_mapper *mapper, uint64_t key
 
 static void enter(weir_identity_map *map, uint64_t key, weir_instance *instance)
 {
-    size_t i = place_of(map, key);
+    size_t i = weir_identity_place(map, key);
     while (map->entries[i].instance)
         i = (i + 1) & map->mask;
     map->entries[i] = (weir_identity_entry){ key, instance };
@@ -105,11 +99,11 @@ void weir_identity_put(weir_mapper *mapper, weir_identity_entry *entry, weir_ins
 void weir_identity_remove(weir_mapper *mapper, weir_instance *instance)
 {
     weir_identity_map *map = &mapper->map;
-    size_t hole = place_of(map, instance->key);
+    size_t hole = weir_identity_place(map, instance->key);
     while (map->entries[hole].instance != instance)
         hole = (hole + 1) & map->mask;
     for (size_t i = (hole + 1) & map->mask; map->entries[i].instance; i = (i + 1) & map->mask) {
-        size_t wanted = place_of(map, map->entries[i].key);
+        size_t wanted = weir_identity_place(map, map->entries[i].key);
         if (((i - wanted) & map->mask) >= ((i - hole) & map->mask)) {
             map->entries[hole] = map->entries[i];
             hole = i;

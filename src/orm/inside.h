@@ -3,6 +3,17 @@
 #define WEIR_ORM_INSIDE_H
 #include "orm/orm.h"
 
+/* Eight keys that follow each other, as streams bring them, lie side by side; such groups lie evenly apart, by the golden ratio. */
+static inline size_t weir_identity_place(const weir_identity_map *map, uint64_t key)
+{
+    return (size_t)((key >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> map->shift) << 3 | (key & 7);
+}
+/* Has the key's place come into the cache: it is wanted soon. always_inline: gcc drops a call that only prefetches. */
+__attribute__((always_inline)) static inline void weir_identity_expect(const weir_identity_map *map, uint64_t key)
+{
+    if (map->entries)
+        __builtin_prefetch(&map->entries[weir_identity_place(map, key)], 1);
+}
 /* Give back what was not needed lately; with `all`, what is not needed now. */
 void weir_slab_trim(weir_slab *slab, bool all);
 void weir_slab_free(weir_slab *slab);

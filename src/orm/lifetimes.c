@@ -3,7 +3,7 @@
 #include "orm/inside.h"
 #include <string.h>
 
-enum { LOOK_ALWAYS = 4096, SHARE = 4 };
+enum { LOOK_ALWAYS = 4096, SHARE = 4, DROPS_AHEAD = 8 };
 
 /* ---- dropping --------------------------------------------------------------------------------------------------------------------- */
 
@@ -96,6 +96,22 @@ static void walk(weir_store *store)
     }
 }
 
+static void drop_all(weir_instance *dead)
+{
+    weir_instance *soon = dead;
+    for (int i = 0; i < DROPS_AHEAD && soon; i++)
+        soon = soon->link;
+    while (dead) {
+        weir_instance *instance = dead;
+        dead = instance->link;
+        if (soon) {
+            weir_identity_expect(&weir_mapper_of(soon)->map, soon->key);
+            soon = soon->link;
+        }
+        drop(instance);
+    }
+}
+
 static void sort_out(weir_store *store)
 {
     weir_instance *list = store->lingering, *dead = NULL;
@@ -115,11 +131,7 @@ static void sort_out(weir_store *store)
             dead = instance;
         }
     }
-    while (dead) {
-        weir_instance *instance = dead;
-        dead = instance->link;
-        drop(instance);
-    }
+    drop_all(dead);
 }
 
 /* A batch that ended whole, and of which few are left, goes too: those get blocks of their own. Without memory it stays. */
