@@ -142,10 +142,17 @@ static int pairs_as_given(weir_relationship *r, weir_arena *arena, weir_error *e
         if (resolve_side(r, r->parent, pair->local, &r->local[i], error) != WEIR_OK ||
             resolve_side(r, r->target, pair->remote, &r->remote[i], error) != WEIR_OK)
             return error->status;
-        if (!r->through_association && weir_family_of(r->local[i]) != weir_family_of(r->remote[i]))
+    }
+    return WEIR_OK;
+}
+
+/* Keys that can never be equal would load nothing, without a word. */
+static int check_families(const weir_relationship *r, weir_error *error)
+{
+    for (size_t i = 0; i < r->pair_count && !r->through_association; i++)
+        if (weir_family_of(r->local[i]) != weir_family_of(r->remote[i]))
             return weir_error_set(error, WEIR_MAPPING, "%s.%s: it pairs %s.%s with %s.%s, and their types cannot be equal", r->parent->name,
                                   r->member->name, r->parent->name, r->local[i]->name, r->target->name, r->remote[i]->name);
-    }
     return WEIR_OK;
 }
 
@@ -193,7 +200,7 @@ int weir_relationship_resolve(const weir_entity *parent, const weir_member *memb
                                 .through_association = member->association != NULL };
     if (check_target(out, error) != WEIR_OK || (member->association && check_association(out, error) != WEIR_OK))
         return error->status;
-    if ((member->pair_count ? pairs_as_given : pairs_by_foreign_key)(out, arena, error) != WEIR_OK)
+    if ((member->pair_count ? pairs_as_given : pairs_by_foreign_key)(out, arena, error) != WEIR_OK || check_families(out, error) != WEIR_OK)
         return error->status;
     out->local_is_key = is_whole_key(parent, out->local, out->pair_count);
     out->remote_is_key = !out->to_many && is_whole_key(out->target, out->remote, out->pair_count);

@@ -192,6 +192,12 @@ WEIR_ENTITY(drawer, "drawers", WEIR_COLUMN(drawer, id, .primary_key = true), WEI
 struct uneven { const char *id; struct tag *tag; };
 WEIR_ENTITY(uneven, "uneven", WEIR_COLUMN(uneven, id, .primary_key = true), WEIR_BELONGS_TO(uneven, tag, tag, id));
 
+struct tagged { int64_t id; const char *tag_id; struct tag *tag; };
+WEIR_ENTITY(tagged, "tagged",
+    WEIR_COLUMN(tagged, id, .primary_key = true),
+    WEIR_COLUMN(tagged, tag_id, .foreign_key = "tags.id"),
+    WEIR_TO_ONE(tagged, tag, tag));
+
 struct unmapped { int64_t id; int64_t tag_id; struct tag *tag; };
 WEIR_ENTITY(unmapped, "unmapped", WEIR_COLUMN(unmapped, id, .primary_key = true), WEIR_BELONGS_TO(unmapped, tag, tag, tag_id));
 
@@ -219,6 +225,7 @@ static void test_pairs_that_make_no_sense(void **state)
     assert_wrong(&boxed_entity, WEIR_MAPPING, "boxed.x: it overlaps boxed.id");
     assert_wrong(&drawer_entity, WEIR_MAPPING, "drawer.shelf: the primary key of shelf has 2 columns");
     assert_wrong(&uneven_entity, WEIR_MAPPING, "uneven.tag: it pairs uneven.id with tag.id");
+    assert_wrong(&tagged_entity, WEIR_MAPPING, "tagged.tag: it pairs tagged.tag_id with tag.id");
     assert_wrong(&unmapped_entity, WEIR_MAPPING, "unmapped.tag: one of its pairs names a member of unmapped");
     assert_wrong(&summed_entity, WEIR_MAPPING, "summed.report: its target report has no table");
 }
