@@ -26,6 +26,10 @@ static void describe(char *out, size_t size, const weir_value *v)
         snprintf(out, size, "blob of %zu bytes", v->as.blob.len);
         return;
     }
+    if (v->type == WEIR_T_INSTANCE) {
+        snprintf(out, size, "an instance");
+        return;
+    }
     size_t whole = weir_value_format(v, shown, sizeof shown), length = whole < SHOWN ? whole : SHOWN;
     while (whole > length && length > SHOWN - 4 && ((unsigned char)shown[length] & 0xC0) == 0x80)
         length--;                               /* not in the middle of a character */

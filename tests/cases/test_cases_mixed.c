@@ -552,6 +552,93 @@ static void test_case_076_077_views_of_rows_with_instances(void **state)
     close_session_ok(&session);
 }
 
+/* An entity's column is read by WEIR_ROW: its getters say so, and end the reading as they do for any value that does not fit. */
+static void test_getters_of_a_column_that_is_an_instance(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    for (int64_t yield_per = 0; yield_per <= 5; yield_per += 5) {
+        weir_stmt *stmt = ORDERS(yield_per);
+        weir_result *result = scalars(session, &stmt);
+        const weir_row *row = weir_result_next(result);
+        assert_false(weir_row_is_null(row, "order"));
+        assert_int_equal(weir_row_int64_at(row, 0), 0);
+        assert_contains(weir_result_error(result)->message, "an instance is not an integer");
+        assert_int_equal(WEIR_ROW(order, row)->id, 1);
+        assert_null(WEIR_NEXT(order, result));
+        assert_status(weir_result_close(&result), WEIR_DATA);
+    }
+    close_session_ok(&session);
+}
+
+/* A missing entity before one that is there, a union and a limited subquery of an entity: all load their relationships. */
+static void test_sources_of_instances_with_loaders(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    for (int64_t yield_per = 0; yield_per <= 6; yield_per += 3) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = weir_select_columns(WEIR_ENTITY_OF(order_line), WEIR_COL(order, id));
+        weir_from(stmt, WEIR_ENTITY_OF(order));
+        weir_outer_join_on(stmt, WEIR_ENTITY_OF(order_line), WEIR_EQ(WEIR_COL(order_line, id), WEIR_ADD(WEIR_MULTIPLY(WEIR_COL(order, id), 20), 1)));
+        weir_order_by(stmt, WEIR_COL(order, id));
+        weir_selectinload(stmt, WEIR_COL(order_line, order));
+        weir_yield_per(stmt, yield_per);
+        weir_result *result = weir_session_execute(session, stmt);
+        weir_stmt_free(&stmt);
+        int64_t id = 0;
+        for (const weir_row *row; (row = weir_result_next(result)) != NULL;) {
+            struct order_line *line = WEIR_ROW(order_line, row);
+            assert_int_equal(weir_row_int64(row, "id"), ++id);
+            assert_true((line != NULL) == (id <= 6));
+            if (line)
+                assert_int_equal(line->order->id, 2 * id);
+        }
+        assert_int_equal(id, 12);
+        close_result_ok(&result);
+
+        weir_stmt *low = weir_select(&order_entity), *high = weir_select(&order_entity);
+        weir_where(low, WEIR_LT(WEIR_COL(order, id), 4));
+        weir_where(high, WEIR_GT(WEIR_COL(order, id), 10));
+        stmt = weir_combine(WEIR_UNION_ALL, low, high);
+        weir_order_by(stmt, WEIR_COL(order, id));
+        weir_selectinload(stmt, WEIR_COL(order, lines));
+        weir_yield_per(stmt, yield_per);
+        result = scalars(session, &stmt);
+        weir_stmt_free(&low);
+        weir_stmt_free(&high);
+        const int64_t both[] = { 1, 2, 3, 11, 12 };
+        for (int i = 0; i < 5; i++) {
+            struct order *order = WEIR_NEXT(order, result);
+            assert_int_equal(order->id, both[i]);
+            assert_three_lines(order);
+        }
+        assert_null(WEIR_NEXT(order, result));
+        close_result_ok(&result);
+
+        weir_stmt *few = ORDERS(0);
+        weir_limit(few, 4);
+        weir_offset(few, 2);
+        weir_source *source = weir_subquery(few, "few", &order_entity);
+        stmt = weir_select_columns(WEIR_ALIAS_OF(source, order));
+        weir_order_by(stmt, WEIR_SCOL(source, order, id));
+        weir_selectinload(stmt, WEIR_SCOL(source, order, lines));
+        weir_yield_per(stmt, yield_per);
+        result = scalars(session, &stmt);
+        weir_stmt_free(&few);
+        weir_source_free(&source);
+        for (id = 3; id <= 6; id++) {
+            struct order *order = WEIR_NEXT(order, result);
+            assert_int_equal(order->id, id);
+            assert_three_lines(order);
+        }
+        assert_null(WEIR_NEXT(order, result));
+        close_result_ok(&result);
+        close_session_ok(&session);
+    }
+}
+
 /* scalars() of a select whose first column is none of the entity's: values, and no instances. */
 static void test_case_077_scalars_of_columns_are_values(void **state)
 {
@@ -595,6 +682,8 @@ int main(void)
         ON_BOTH(test_case_099_100_nested_in_a_session),
         ON_POSTGRESQL(test_case_180_181_locks_on_instances),
         ON_BOTH(test_case_076_077_views_of_rows_with_instances),
+        ON_BOTH(test_getters_of_a_column_that_is_an_instance),
+        ON_BOTH(test_sources_of_instances_with_loaders),
         ON_BOTH(test_case_077_scalars_of_columns_are_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
