@@ -415,6 +415,42 @@ static void test_case_092_views_and_rows_of_a_select_are_one_stream(void **state
     close_connection_ok(&connection);
 }
 
+/* Ten statements from one base, built in turn and executed in either order: each gives its own rows, the base always all. */
+static void test_case_195_statements_from_one_base_give_their_own_rows(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    weir_stmt *base = ids(), *built[10];
+    for (int i = 0; i < 10; i++) {
+        built[i] = weir_stmt_copy(base);
+        if (i % 2)
+            weir_where(built[i], WEIR_GT(ID, i));
+        if (i % 3 == 0)
+            weir_limit(built[i], i + 1);
+        if (i % 5 == 0)
+            weir_yield_per(built[i], 2);
+    }
+    for (int round = 0; round < 2; round++)
+        for (int k = 0; k < 10; k++) {
+            int i = round ? 9 - k : k;
+            int64_t first = i % 2 ? i + 1 : 1, last = i % 3 == 0 && first + i < 12 ? first + i : 12;
+            weir_result *result = weir_connection_execute(connection, built[i], NULL);
+            assert_ids_to_end(result, first, last);
+            close_result_ok(&result);
+            result = weir_connection_execute(connection, base, NULL);
+            weir_result_figures info;
+            weir_result_info(result, &info);
+            assert_int_equal(info.yield_per, 0);
+            assert_ids_to_end(result, 1, 12);
+            close_result_ok(&result);
+        }
+    for (int i = 0; i < 10; i++)
+        weir_stmt_free(&built[i]);
+    weir_stmt_free(&base);
+    close_connection_ok(&connection);
+}
+
 /* ---- locks and transactions ------------------------------------------------------------------------------------------------------ */
 
 static void test_case_182_a_locking_stream_beside_an_update_does_not_hang(void **state)
@@ -446,6 +482,33 @@ static void test_case_182_a_locking_stream_beside_an_update_does_not_hang(void *
     assert_status(weir_session_close(&reader), WEIR_OK);
     assert_status(weir_session_close(&writer), WEIR_OK);
     weir_engine_close(&engine);
+}
+
+static void test_case_178_each_lock_is_written_and_taken(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    const weir_lock_options locks[] = {
+        { .struct_size = sizeof locks[0] }, { .struct_size = sizeof locks[0], .read = true },
+        { .struct_size = sizeof locks[0], .key_share = true }, { .struct_size = sizeof locks[0], .read = true, .key_share = true },
+        { .struct_size = sizeof locks[0], .of = WEIR_EXPRS(WEIR_ENTITY_OF(order)) }, { .struct_size = sizeof locks[0], .nowait = true },
+        { .struct_size = sizeof locks[0], .skip_locked = true },
+    };
+    const char *const clauses[] = { "FOR UPDATE", "FOR SHARE", "FOR NO KEY UPDATE", "FOR KEY SHARE", "FOR UPDATE OF orders",
+                                    "FOR UPDATE NOWAIT", "FOR UPDATE SKIP LOCKED" };
+    weir_connection *connection = weir_engine_connect(db->engine);
+    for (size_t i = 0; i < 7; i++)
+        for (int64_t yield_per = 0; yield_per <= 5; yield_per += 5) {
+            weir_stmt *stmt = ids();
+            weir_with_for_update(stmt, &locks[i]);
+            test_log_clear(db->log);
+            weir_result *result = execute(connection, stmt, OPTIONS(.yield_per = yield_per));
+            assert_ids_to_end(result, 1, 12);
+            close_result_ok(&result);
+            assert_int_equal(test_log_matching(db->log, WEIR_LOG_STATEMENT, db->postgresql ? clauses[i] : "ORDER BY"), 1);
+            assert_int_equal(test_log_matching(db->log, WEIR_LOG_STATEMENT, " FOR "), db->postgresql);
+        }
+    close_connection_ok(&connection);
 }
 
 /* Rows are locked batch by batch: what is not read yet may still change, and comes with its new value. */
@@ -540,6 +603,8 @@ int main(void)
         ON_BOTH(test_case_075_the_end_of_a_limited_select),
         ON_BOTH(test_case_081_a_scope_left_by_an_error_closes_the_result),
         ON_BOTH(test_case_092_views_and_rows_of_a_select_are_one_stream),
+        ON_BOTH(test_case_195_statements_from_one_base_give_their_own_rows),
+        ON_BOTH(test_case_178_each_lock_is_written_and_taken),
         ON_POSTGRESQL(test_case_182_a_locking_stream_beside_an_update_does_not_hang),
         ON_POSTGRESQL(test_a_locking_stream_locks_as_it_reads),
         ON_POSTGRESQL(test_case_200_an_aborted_session_is_told_never_a_shorter_stream),
