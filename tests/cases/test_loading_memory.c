@@ -1,43 +1,9 @@
 /* Loaders without memory: every allocation of a program that loads relationships fails once; each time the error is told, nothing
  * is half loaded, and nothing stays behind. */
 #include "loading.h"
-
-/* ---- an allocator that fails at the chosen call ------------------------------------------------------------------------ */
-
-static struct { long calls, fail_at, live; bool failed; } memory;
-
-static bool fails(void)
-{
-    if (++memory.calls != memory.fail_at)
-        return false;
-    memory.failed = true;
-    return true;
-}
-
-static void *allocate(size_t size, void *context)
-{
-    (void)context;
-    void *block = fails() ? NULL : malloc(size);
-    memory.live += block ? 1 : 0;
-    return block;
-}
-
-static void *resize(void *block, size_t size, void *context)
-{
-    (void)context;
-    return fails() ? NULL : realloc(block, size);
-}
-
-static void release(void *block, void *context)
-{
-    (void)context;
-    memory.live--;
-    free(block);
-}
+#include "support_memory.h"
 
 /* ---- the program: gives the first error that it met ---------------------------------------------------------------------- */
-
-static int keep(int first, int status) { return first != WEIR_OK ? first : status < 0 ? status : WEIR_OK; }
 
 static void assert_whole(const struct node *node, bool children)
 {
@@ -78,7 +44,7 @@ static int load_lazily(weir_session *session)
     struct node *node = WEIR_GET(node, session, 1);
     if (!node)
         return weir_session_error(session)->status;
-    int first = keep(weir_load(node, children), weir_load(node, tags));
+    int first = test_first(weir_load(node, children), weir_load(node, tags));
     if (weir_loaded(node, children))
         assert_whole(node, true);
     return first;
@@ -92,15 +58,15 @@ static int run_program(const char *url)
     weir_stmt *stmt = roots(2);
     weir_selectinload(stmt, WEIR_COL(node, children), WEIR_COL(node, parent));
     weir_selectinload(stmt, WEIR_COL(node, tags));
-    first = keep(first, read_roots(session, stmt, false, true));
+    first = test_first(first, read_roots(session, stmt, false, true));
     stmt = roots(0);
     weir_joinedload(stmt, WEIR_COL(node, children));
-    first = keep(first, read_roots(session, stmt, true, true));
+    first = test_first(first, read_roots(session, stmt, true, true));
     stmt = roots(2);
     weir_joinedload_contiguous(stmt, WEIR_COL(node, children));
-    first = keep(first, read_roots(session, stmt, false, true));
-    first = keep(first, load_lazily(session));
-    first = keep(first, weir_session_close(&session));
+    first = test_first(first, read_roots(session, stmt, false, true));
+    first = test_first(first, load_lazily(session));
+    first = test_first(first, weir_session_close(&session));
     weir_engine_close(&engine);
     return first;
 }
@@ -110,30 +76,12 @@ static void test_each_allocation_that_fails_while_loading_is_told(void **state)
     test_database *db = *state;
     tree_fixture(db);
     test_side_run(db, "INSERT INTO node_tags VALUES (1, 1), (1, 3), (2, 3), (4, 2)");
-    long live = memory.live;
-    memory.calls = 0;
-    assert_int_equal(run_program(db->url), WEIR_OK);
-    long calls = memory.calls, told = 0;
-    assert_int_equal(memory.live, live);
-    for (long at = 1; at <= calls; at++) {
-        memory.calls = 0;
-        memory.failed = false;
-        memory.fail_at = at;
-        int status = run_program(db->url);
-        memory.fail_at = 0;
-        if (memory.live != live || (status != WEIR_OUT_OF_MEMORY && status != WEIR_OK))
-            fail_msg("allocation %ld: status %d, %ld blocks stay", at, status, memory.live - live);
-        assert_true(memory.failed || status == WEIR_OK);
-        told += status == WEIR_OUT_OF_MEMORY;
-    }
-    /* Buffers that only make things faster may be missing without a word. */
-    assert_true(told >= calls * 3 / 4);
+    test_fail_each_allocation(db, run_program, 3);
 }
 
 int main(void)
 {
-    static const weir_allocator allocator = { allocate, resize, release, NULL };
-    if (weir_set_allocator(&allocator) != WEIR_OK)
+    if (!test_memory_install())
         return EXIT_FAILURE;
     const struct CMUnitTest tests[] = { ON_BOTH(test_each_allocation_that_fails_while_loading_is_told) };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* Memory of sessions: flat while they stream, given back afterwards, and every failed allocation is told. */
-#include "support.h"
+#include "support_memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,36 +21,7 @@ static weir_result *scalars(weir_session *session, int64_t yield_per)
     return result;
 }
 
-/* ---- an allocator that fails at the chosen call ------------------------------------------------------------------------ */
-
-static struct { long calls, fail_at, live; } memory;
-
-static bool fails(void) { return ++memory.calls == memory.fail_at; }
-
-static void *allocate(size_t size, void *context)
-{
-    (void)context;
-    void *block = fails() ? NULL : malloc(size);
-    memory.live += block ? 1 : 0;
-    return block;
-}
-
-static void *resize(void *block, size_t size, void *context)
-{
-    (void)context;
-    return fails() ? NULL : realloc(block, size);
-}
-
-static void release(void *block, void *context)
-{
-    (void)context;
-    memory.live--;
-    free(block);
-}
-
 /* ---- failing ------------------------------------------------------------------------------------------------------------- */
-
-static int keep(int first, int status) { return first != WEIR_OK ? first : status < 0 ? status : WEIR_OK; }
 
 static int stream(weir_session *session, int64_t yield_per, struct order **kept)
 {
@@ -76,21 +47,21 @@ static int run_session(const char *url)
     struct order *kept = NULL;
     int first = weir_engine_open(&engine, url, NULL);
     weir_session *session = weir_session_open_with(engine, WEIR_SESSION_OPTIONS(.autoflush = WEIR_OFF));
-    first = keep(first, stream(session, 5, &kept));
-    first = keep(first, stream(session, 0, &kept));
+    first = test_first(first, stream(session, 5, &kept));
+    first = test_first(first, stream(session, 0, &kept));
     struct order *second = first == WEIR_OK ? WEIR_GET(order, session, 2) : NULL;
     if (first == WEIR_OK && !second)
         first = weir_session_error(session)->status;
     if (second)
-        first = keep(first, weir_session_refresh(session, second));
+        first = test_first(first, weir_session_refresh(session, second));
     if (kept) {
         if (first == WEIR_OK)
-            first = keep(first, weir_session_expire(session, kept));
+            first = test_first(first, weir_session_expire(session, kept));
         assert_string_equal(kept->state, "pending");
     }
-    first = keep(first, weir_session_rollback(session));
+    first = test_first(first, weir_session_rollback(session));
     int closed = weir_session_close(&session);
-    first = keep(first, closed);
+    first = test_first(first, closed);
     weir_engine_close(&engine);
     if (kept) {
         assert_int_equal(kept->id, 5);
@@ -104,20 +75,7 @@ static void test_each_allocation_that_fails_in_a_session_is_told(void **state)
 {
     test_database *db = *state;
     test_fixture(db, 12);
-    long live = memory.live;
-    memory.calls = 0;
-    assert_status(run_session(db->url), WEIR_OK);
-    long calls = memory.calls, told = 0;
-    for (long at = 1; at <= calls; at++) {
-        memory.calls = 0;
-        memory.fail_at = at;
-        int status = run_session(db->url);
-        memory.fail_at = 0;
-        if (memory.live != live || (status != WEIR_OUT_OF_MEMORY && status != WEIR_OK))
-            fail_msg("allocation %ld of %ld: status %d, %ld blocks stay", at, calls, status, memory.live - live);
-        told += status == WEIR_OUT_OF_MEMORY;
-    }
-    assert_true(told >= calls / 2);
+    test_fail_each_allocation(db, run_session, 2);
 }
 
 /* ---- flat ---------------------------------------------------------------------------------------------------------------- */
@@ -200,8 +158,7 @@ static void test_what_a_large_buffered_result_took_is_given_back(void **state)
 
 int main(void)
 {
-    static const weir_allocator allocator = { allocate, resize, release, NULL };
-    if (weir_set_allocator(&allocator) != WEIR_OK)
+    if (!test_memory_install())
         return EXIT_FAILURE;
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_each_allocation_that_fails_in_a_session_is_told),

@@ -1,44 +1,9 @@
 /* Every allocation of a program fails once: each time the error is told, nothing is lost, nothing stays behind. */
-#include "support.h"
+#include "support_memory.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- an allocator that fails at the chosen call ------------------------------------------------------------------------ */
-
-static struct { long calls, fail_at, live; bool failed; } memory;
-
-static bool fails(void)
-{
-    if (++memory.calls != memory.fail_at)
-        return false;
-    memory.failed = true;
-    return true;
-}
-
-static void *allocate(size_t size, void *context)
-{
-    (void)context;
-    void *block = fails() ? NULL : malloc(size);
-    memory.live += block ? 1 : 0;
-    return block;
-}
-
-static void *resize(void *block, size_t size, void *context)
-{
-    (void)context;
-    return fails() ? NULL : realloc(block, size);
-}
-
-static void release(void *block, void *context)
-{
-    (void)context;
-    memory.live--;
-    free(block);
-}
-
 /* ---- the program: gives the first error that it met ---------------------------------------------------------------------- */
-
-static int keep(int first, int status) { return first != WEIR_OK ? first : status < 0 ? status : WEIR_OK; }
 
 /* Reads three rows of seven, keeps one, freezes the rest and reads that. */
 static int read_result(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options)
@@ -55,7 +20,7 @@ static int read_result(weir_connection *connection, const weir_stmt *stmt, const
     while ((row = weir_result_next(again)) != NULL)
         rows++;
     int first = weir_result_close(&result);
-    first = keep(first, weir_result_close(&again));
+    first = test_first(first, weir_result_close(&again));
     if (first == WEIR_OK)
         assert_int_equal(rows, 4);      /* never fewer rows without an error */
     if (kept) {
@@ -72,7 +37,7 @@ static int run_program(const char *url)
     weir_engine *engine;
     int first = weir_engine_open(&engine, url, NULL);
     weir_connection *connection = weir_engine_connect(engine);
-    first = keep(first, (int)weir_connection_run(connection, "CREATE TEMPORARY TABLE letters(id integer, letter text)"));
+    first = test_first(first, (int)weir_connection_run(connection, "CREATE TEMPORARY TABLE letters(id integer, letter text)"));
     if (first == WEIR_OK)
         first = (int)weir_connection_run(connection, "INSERT INTO letters VALUES (1,'a'),(2,'b'),(3,'c'),(4,'d'),(5,'e'),(6,'f'),(7,'g')");
     weir_stmt *stmt = weir_sql("SELECT id, letter FROM letters WHERE id < :most ORDER BY id");
@@ -80,10 +45,10 @@ static int run_program(const char *url)
     weir_sql_columns(stmt, declared, 2);
     if (first >= 0) {
         first = read_result(connection, stmt, NULL);
-        first = keep(first, read_result(connection, stmt, WEIR_EXECUTION_OPTIONS(.yield_per = 2)));
+        first = test_first(first, read_result(connection, stmt, WEIR_EXECUTION_OPTIONS(.yield_per = 2)));
     }
     weir_stmt_free(&stmt);
-    first = keep(first, weir_connection_close(&connection));
+    first = test_first(first, weir_connection_close(&connection));
     weir_engine_close(&engine);
     return first;
 }
@@ -105,46 +70,30 @@ static int run_schema(const char *url)
     weir_engine *engine;
     weir_error error;
     int first = weir_engine_open(&engine, url, NULL);
-    first = keep(first, weir_create_all(engine, entities, &error));
+    first = test_first(first, weir_create_all(engine, entities, &error));
     int64_t differences = first == WEIR_OK ? weir_schema_check(engine, entities, NULL, NULL, &error) : 0;
     assert_true(differences <= 0);      /* never a difference that is none */
-    first = keep(first, (int)differences);
-    first = keep(first, weir_drop_all(engine, entities, &error));
+    first = test_first(first, (int)differences);
+    first = test_first(first, weir_drop_all(engine, entities, &error));
     weir_engine_close(&engine);
     return first;
 }
 
 /* ---- the tests ------------------------------------------------------------------------------------------------------------ */
 
-static void fail_each(test_database *db, int (*program)(const char *url))
+static void test_each_allocation_that_fails_is_told_and_leaves_nothing_behind(void **state)
 {
-    long live = memory.live;
-    memory.calls = 0;
-    assert_int_equal(program(db->url), WEIR_OK);
-    long calls = memory.calls, told = 0;
-    assert_true(calls > 40);
-    for (long at = 1; at <= calls; at++) {
-        memory.calls = 0;
-        memory.failed = false;
-        memory.fail_at = at;
-        int status = program(db->url);
-        memory.fail_at = 0;
-        if (memory.live != live || (status != WEIR_OUT_OF_MEMORY && status != WEIR_OK))
-            fail_msg("allocation %ld: status %d, %ld blocks stay", at, status, memory.live - live);
-        assert_true(memory.failed || status == WEIR_OK);
-        told += status == WEIR_OUT_OF_MEMORY;
-    }
-    /* Buffers that only make things faster may be missing without a word. */
-    assert_true(told >= calls * 3 / 4);
+    test_fail_each_allocation(*state, run_program, 3);
 }
 
-static void test_each_allocation_that_fails_is_told_and_leaves_nothing_behind(void **state) { fail_each(*state, run_program); }
-static void test_each_allocation_that_fails_while_tables_are_made_is_told(void **state) { fail_each(*state, run_schema); }
+static void test_each_allocation_that_fails_while_tables_are_made_is_told(void **state)
+{
+    test_fail_each_allocation(*state, run_schema, 3);
+}
 
 int main(void)
 {
-    static const weir_allocator allocator = { allocate, resize, release, NULL };
-    if (weir_set_allocator(&allocator) != WEIR_OK)
+    if (!test_memory_install())
         return EXIT_FAILURE;
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_each_allocation_that_fails_is_told_and_leaves_nothing_behind),
