@@ -1,5 +1,6 @@
 /* Sessions used wrongly, or hard: failed results that outlive them, keys of every type, giants, handles closed in any order. */
 #include "support.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,51 @@ static void test_200_streams_in_one_process_leave_nothing(void **state)
             before = ledger_bytes(db);
     }
     assert_int_equal(ledger_bytes(db), before);
+}
+
+typedef struct worker {
+    weir_session_factory *factory;
+    const weir_stmt      *stmt;
+    int64_t               sum;
+    int                   status;
+} worker;
+
+static void *stream_beside(void *context)
+{
+    worker *w = context;
+    for (int round = 0; round < 5 && w->status == WEIR_OK; round++) {
+        weir_session *session = weir_session_factory_open(w->factory);
+        weir_result *result = weir_session_scalars(session, w->stmt);
+        for (struct order *order; (order = WEIR_NEXT(order, result)) != NULL;)
+            w->sum += order->id;
+        w->status = weir_result_close(&result);
+        int closed = weir_session_close(&session);
+        w->status = w->status != WEIR_OK ? w->status : closed;
+    }
+    return NULL;
+}
+
+static void test_threads_share_a_factory_an_entity_and_a_statement(void **state)
+{
+    test_database *db = *state;
+    worker workers[4];
+    pthread_t threads[4];
+    test_fixture(db, 100);
+    weir_session_factory *factory = weir_session_factory_new(db->engine, NULL);
+    weir_stmt *stmt = weir_select(&order_entity);
+    weir_order_by(stmt, WEIR_ASC(WEIR_COL(order, id)));
+    weir_yield_per(stmt, 7);
+    for (int i = 0; i < 4; i++) {
+        workers[i] = (worker){ .factory = factory, .stmt = stmt };
+        assert_int_equal(pthread_create(&threads[i], NULL, stream_beside, &workers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_status(workers[i].status, WEIR_OK);
+        assert_int_equal(workers[i].sum, 5 * 5050);
+    }
+    weir_stmt_free(&stmt);
+    weir_session_factory_free(&factory);
 }
 
 /* ---- other sessions, other entities ---------------------------------------------------------------------------------------- */
@@ -377,6 +423,7 @@ int main(void)
         ON_BOTH(test_failed_results_outlive_their_session),
         ON_BOTH(test_handles_close_in_any_order),
         ON_BOTH(test_200_streams_in_one_process_leave_nothing),
+        ON_BOTH(test_threads_share_a_factory_an_entity_and_a_statement),
         ON_BOTH(test_an_instance_of_another_session_is_refused),
         ON_BOTH(test_two_entities_of_one_table_share_no_instance),
         ON_BOTH(test_keys_of_text_uuid_and_two_columns_find_their_instances),
