@@ -147,6 +147,7 @@ typedef enum weir_purpose {
     WEIR_MEMORY_BATCH,          /* rows and their values */
     WEIR_MEMORY_STATEMENTS,     /* statements, prepared or being built */
     WEIR_MEMORY_OUTPUT,         /* writers of files */
+    WEIR_MEMORY_STACKS,         /* of tasks */
     WEIR_MEMORY_PURPOSES_
 } weir_purpose;
 

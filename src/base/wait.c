@@ -1,8 +1,9 @@
-/* Waiting in a plain thread. */
+/* Waiting: in a plain thread here; in a task by the table that its loop installed. */
 #include "base/wait.h"
 #include <errno.h>
 #include <poll.h>
 #include <time.h>
+#include "base/error.h"
 
 #define NS_PER_S 1000000000LL
 #define SLICE_NS (250 * 1000000LL)      /* how often a wait looks at its cancel flag */
@@ -20,6 +21,12 @@ int64_t weir_deadline_ms(int64_t milliseconds)
     return milliseconds < 0 ? WEIR_NO_DEADLINE : weir_now() + milliseconds * 1000000;
 }
 
+weir_here *weir_here_now(void)
+{
+    static _Thread_local weir_here here;
+    return &here;
+}
+
 static int poll_once(int fd, short events, int64_t nanoseconds)
 {
     struct pollfd p = { .fd = fd, .events = events };
@@ -28,8 +35,10 @@ static int poll_once(int fd, short events, int64_t nanoseconds)
     return n < 0 && errno != EINTR ? 1 : n;     /* an error shows at the next read */
 }
 
-int weir_wait(const weir_want *want)
+static int wait_in_thread(const weir_want *want)
 {
+    if (want->breathe)
+        return WEIR_READY;
     if (want->pause > 0)
         nanosleep(&(struct timespec){ .tv_nsec = (long)want->pause }, NULL);
     if (want->fd < 0 && want->pause > 0)
@@ -55,6 +64,45 @@ int weir_wait(const weir_want *want)
     }
 }
 
+int weir_wait(const weir_want *want)
+{
+    const weir_world *world = weir_here_now()->world;
+    return world ? world->wait(want) : wait_in_thread(want);
+}
+
+void weir_wait_forget(int fd)
+{
+    const weir_world *world = weir_here_now()->world;
+    if (world)
+        world->forget(fd);
+}
+
+void weir_breathe(void)
+{
+    const weir_world *world = weir_here_now()->world;
+    if (world)
+        world->breathe();
+}
+
+int weir_may_wait(weir_error *error)
+{
+    const weir_world *world = weir_here_now()->world;
+    return world ? world->may_wait(error) : WEIR_OK;
+}
+
+bool weir_defer(void (*close)(void *argument), void *argument)
+{
+    const weir_world *world = weir_here_now()->world;
+    return world && world->defer(close, argument);
+}
+
+int weir_interrupted(int outcome, weir_error *error)
+{
+    if (outcome == WEIR_WAIT_EXPIRED)
+        return weir_error_set(error, WEIR_DEADLINE_EXCEEDED, "the deadline of weir_task_cancel_after passed");
+    return weir_error_set(error, WEIR_CANCELLED, "cancelled by weir_task_cancel");
+}
+
 void weir_parker_init(weir_parker *parker)
 {
     pthread_condattr_t attributes;
@@ -64,6 +112,7 @@ void weir_parker_init(weir_parker *parker)
     pthread_cond_init(&parker->signal, &attributes);
     pthread_condattr_destroy(&attributes);
     parker->ready = false;
+    parker->wake = NULL;
 }
 
 void weir_parker_destroy(weir_parker *parker)
@@ -72,7 +121,7 @@ void weir_parker_destroy(weir_parker *parker)
     pthread_mutex_destroy(&parker->mutex);
 }
 
-bool weir_park(weir_parker *parker, int64_t deadline)
+static int park_thread(weir_parker *parker, int64_t deadline)
 {
     pthread_mutex_lock(&parker->mutex);
     while (!parker->ready) {
@@ -87,15 +136,30 @@ bool weir_park(weir_parker *parker, int64_t deadline)
     bool ready = parker->ready;
     parker->ready = false;
     pthread_mutex_unlock(&parker->mutex);
-    return ready;
+    return ready ? WEIR_READY : WEIR_LATE;
+}
+
+int weir_park(weir_parker *parker, int64_t deadline)
+{
+    const weir_world *world = weir_here_now()->world;
+    return world ? world->park(parker, deadline) : park_thread(parker, deadline);
 }
 
 void weir_unpark(weir_parker *parker)
 {
     pthread_mutex_lock(&parker->mutex);
     parker->ready = true;
+    if (parker->wake)
+        parker->wake(parker->task);
     pthread_cond_signal(&parker->signal);
     pthread_mutex_unlock(&parker->mutex);
 }
 
-void weir_run_blocking(void (*work)(void *argument), void *argument) { work(argument); }
+int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument)
+{
+    const weir_world *world = weir_here_now()->world;
+    if (world)
+        return world->run_blocking(work, interrupt, argument);
+    work(argument);
+    return WEIR_READY;
+}

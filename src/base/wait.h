@@ -1,5 +1,5 @@
-/* weir_wait: the one place where weir waits. In a plain thread it is poll(2), a condition variable, a sleep; a task will
- * install another table (DESIGN D1). No lock is held across any of these. */
+/* weir_wait: the one place where weir waits. In a plain thread it is poll(2), a condition variable, a sleep; in a task of an event
+ * loop the task is parked (src/task installs the other table; DESIGN D1). No lock is held across any of these. */
 #ifndef WEIR_BASE_WAIT_H
 #define WEIR_BASE_WAIT_H
 #include <stdatomic.h>
@@ -23,25 +23,58 @@ typedef struct weir_want {
     void  (*work)(void *argument);      /* if set: run this, which may block, and come back; fd is not looked at */
     void   *argument;
     const atomic_bool *cancelled;       /* looked at now and then; may be NULL */
+    bool    breathe;                    /* nothing is wanted but that the loop may turn: other work was kept waiting for long */
 } weir_want;
 
-enum { WEIR_READY = 0, WEIR_LATE = 1, WEIR_WAIT_CANCELLED = 2 };
-/* Waits until the descriptor is ready (WEIR_READY), the deadline passed (WEIR_LATE), or *cancelled became true and two seconds
- * passed without readiness (WEIR_WAIT_CANCELLED). */
+/* WEIR_WAIT_INTERRUPTED: weir_task_cancel (or its deadline: WEIR_WAIT_EXPIRED) reached the running task. Told once: the next wait
+ * waits as usual. Never in a plain thread. */
+enum { WEIR_READY = 0, WEIR_LATE = 1, WEIR_WAIT_CANCELLED = 2, WEIR_WAIT_INTERRUPTED = 3, WEIR_WAIT_EXPIRED = 4 };
+/* Waits until the descriptor is ready (WEIR_READY), the deadline passed (WEIR_LATE), *cancelled became true and two seconds
+ * passed without readiness (WEIR_WAIT_CANCELLED), or the task was interrupted. want->work is not looked at. */
 int weir_wait(const weir_want *want);
+/* A descriptor that was waited for is about to be closed or given to somebody else: the loop forgets it. Cheap when there is nothing
+ * to forget. */
+void weir_wait_forget(int fd);
+/* In a task that has run for a millisecond since it was last parked: lets the loop turn. Else nothing, and nothing in a thread. */
+void weir_breathe(void);
 
-/* A place to park until someone unparks it: waiting for a connection of the pool. */
+/* Whether a call may wait here: WEIR_OK, or WEIR_WOULD_BLOCK on a loop's thread outside a task (RULES T1). Asked before any SQL. */
+int weir_may_wait(weir_error *error);
+/* On a loop's thread outside a task: has close(argument) run in a task of the loop and returns true. Else false: close it here. */
+bool weir_defer(void (*close)(void *argument), void *argument);
+/* "cancelled by weir_task_cancel", or the deadline's words, for WEIR_WAIT_INTERRUPTED and WEIR_WAIT_EXPIRED. Returns the status. */
+int weir_interrupted(int outcome, weir_error *error);
+
+/* A place to park until someone unparks it: waiting for a connection of the pool, a queue, a resume. */
 typedef struct weir_parker {
     pthread_mutex_t mutex;
     pthread_cond_t  signal;
     bool            ready;
+    void          (*wake)(void *task);  /* set while a task is parked in it */
+    void           *task;
 } weir_parker;
 void weir_parker_init(weir_parker *parker);
 void weir_parker_destroy(weir_parker *parker);
-/* True when unparked, false when the deadline passed. */
-bool weir_park(weir_parker *parker, int64_t deadline);
+/* WEIR_READY when unparked, else WEIR_LATE, WEIR_WAIT_INTERRUPTED, WEIR_WAIT_EXPIRED. */
+int weir_park(weir_parker *parker, int64_t deadline);
 void weir_unpark(weir_parker *parker);  /* any thread; the parker must live until this returns */
 
-/* Runs a function that may block. */
-void weir_run_blocking(void (*work)(void *argument), void *argument);
+/* Runs a function that may block: in a thread right here, in a task on a worker thread of its loop. Returns when it returned.
+ * WEIR_READY; WEIR_WAIT_INTERRUPTED or WEIR_WAIT_EXPIRED: the task was cancelled meanwhile: `interrupt` (may be NULL) was called on
+ * the loop's thread at that moment to make the work end early, and the work has ended. WEIR_LATE: no memory to hand it over: not run. */
+int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument);
+
+/* ---- the table that a loop installs ------------------------------------------------------------------------------------ */
+typedef struct weir_world {
+    int  (*wait)(const weir_want *want);
+    void (*forget)(int fd);
+    void (*breathe)(void);
+    int  (*park)(weir_parker *parker, int64_t deadline);
+    int  (*run_blocking)(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument);
+    int  (*may_wait)(weir_error *error);
+    bool (*defer)(void (*close)(void *argument), void *argument);
+} weir_world;
+/* The library's one thread-local (RULES T2). world NULL: a plain thread. loop and task are src/task's. */
+typedef struct weir_here { const weir_world *world; void *loop, *task; } weir_here;
+weir_here *weir_here_now(void);
 #endif

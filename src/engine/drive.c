@@ -16,7 +16,7 @@ static int give_up(weir_link *link, int status, const char *message)
 static int satisfy(weir_link *link, weir_want *want, int64_t deadline)
 {
     if (want->work) {
-        weir_run_blocking(want->work, want->argument);
+        weir_run_blocking(want->work, NULL, want->argument);
         return WEIR_OK;
     }
     if (!want->cancelled)

@@ -16,7 +16,7 @@ static void await_cancels(weir_slot *slot)
         weir_parker_init(&parker);
         link->cancels.ended = &parker;
         pthread_mutex_unlock(&pool->lock);
-        bool ended = weir_park(&parker, deadline);
+        bool ended = weir_park(&parker, deadline) == WEIR_READY;
         pthread_mutex_lock(&pool->lock);
         link->cancels.ended = NULL;
         link->cancels.astray = !ended && link->cancels.on_way > 0;
@@ -55,7 +55,7 @@ int weir_slot_dial(weir_slot *slot, weir_error *error)
     /* What was being connected while a loss was noticed counts as connected before it. */
     int64_t begun_at = weir_now();
     weir_error_clear(error);
-    weir_run_blocking(run_dial, &work);
+    weir_run_blocking(run_dial, NULL, &work);
     if (work.status != WEIR_OK) {
         if (error->status == WEIR_OK)
             weir_error_set(error, work.status, "cannot connect");
@@ -172,7 +172,7 @@ int weir_pool_cancel(weir_slot *slot)
     pthread_mutex_unlock(&pool->lock);
     if (!work.link)
         return WEIR_OK;
-    weir_run_blocking(run_cancel, &work);
+    weir_run_blocking(run_cancel, NULL, &work);
     pthread_mutex_lock(&pool->lock);
     bool last = --work.link->cancels.on_way == 0, hang_up = last && work.link->cancels.hang_up;
     if (last && work.link->cancels.ended)
