@@ -19,7 +19,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_PAIRS = 256, BUFFER = 16 * 1024, CLIENT = 0, SERVER = 1 };
+enum { MAX_PAIRS = 256, BUFFER = 16 * 1024, CLIENT = 0, SERVER = 1, TRACE = 256 * 1024, NAME = 24, HELD_MS = 2000 };
+
+/* A message that passes: its head, the beginning of its body, and how much of it is still to come. */
+typedef struct message {
+    unsigned char head[5];
+    size_t        have, left, named;
+    char          name[NAME];
+} passing_message;
 
 /* Bytes on their way in one direction. */
 typedef struct flow {
@@ -48,6 +55,11 @@ struct test_proxy {
     int64_t         bytes[2];           /* of clients, of servers */
     int             accepted, pair_count;
     pair           *pairs[MAX_PAIRS];
+    bool            tracing;
+    char           *trace, *shown;      /* TRACE bytes each */
+    size_t          trace_length;
+    passing_message passing[2];
+    int             readies, executes;  /* executes: since readies came to fault.hold_after_ready */
 };
 
 static int64_t now_ms(void)
@@ -147,6 +159,53 @@ static void stop_listening(test_proxy *proxy)
         unlink(proxy->socket_path);
 }
 
+/* ---- what passes, written down -------------------------------------------------------------------------------------------- */
+static void write_down(test_proxy *proxy, int from, const passing_message *m)
+{
+    char word[NAME + 8];
+    size_t length = (size_t)snprintf(word, sizeof word, "%c%c", "><"[from], m->head[0]);
+    if (from == CLIENT && m->head[0] == 'E')
+        length += (size_t)snprintf(word + length, sizeof word - length, "(%s)", m->name);
+    bool again = from == SERVER && m->head[0] == 'D' && proxy->trace_length >= 3 &&
+                 !memcmp(proxy->trace + proxy->trace_length - 3, "<D ", 3);
+    if (!again && proxy->trace_length + length + 2 < TRACE) {
+        memcpy(proxy->trace + proxy->trace_length, word, length);
+        proxy->trace_length += length;
+        proxy->trace[proxy->trace_length++] = ' ';
+        proxy->trace[proxy->trace_length] = 0;
+    }
+    proxy->executes += from == CLIENT && m->head[0] == 'E' && proxy->readies >= proxy->fault.hold_after_ready;
+    proxy->readies += from == SERVER && m->head[0] == 'Z';
+}
+
+static void trace(test_proxy *proxy, int from, const char *bytes, size_t length)
+{
+    passing_message *m = &proxy->passing[from];
+    for (size_t i = 0; proxy->tracing && i < length; i++) {
+        if (m->have < sizeof m->head) {
+            m->head[m->have++] = (unsigned char)bytes[i];
+            if (m->have == sizeof m->head)
+                m->left = ((size_t)m->head[1] << 24 | (size_t)m->head[2] << 16 | (size_t)m->head[3] << 8 | m->head[4]) - 4;
+        } else {
+            if (m->named + 1 < NAME)
+                m->name[m->named++] = bytes[i];
+            m->left--;
+        }
+        if (m->have == sizeof m->head && m->left == 0) {
+            m->name[m->named] = 0;
+            write_down(proxy, from, m);
+            *m = (passing_message){ .have = 0 };
+        }
+    }
+}
+
+static bool is_held(const test_proxy *proxy, const flow *f)
+{
+    const test_fault *fault = &proxy->fault;
+    return proxy->tracing && fault->hold_executes && proxy->readies >= fault->hold_after_ready && proxy->executes < fault->hold_executes &&
+           now_ms() < f->due;
+}
+
 /* ---- pairs ---------------------------------------------------------------------------------------------------------------- */
 static void close_pair(test_proxy *proxy, int index, bool reset)
 {
@@ -211,6 +270,8 @@ static size_t allowed(const test_proxy *proxy, const pair *p, int from)
         int unread = 0;
         waiting = ioctl(p->fds[CLIENT], SIOCOUTQ, &unread) == 0 && unread > 0 ? 0 : 1;
     }
+    if (from == SERVER && fault->hold_executes)
+        return is_held(proxy, f) ? 0 : waiting;
     return now_ms() < f->due ? 0 : waiting;
 }
 
@@ -231,7 +292,8 @@ static bool move_bytes(test_proxy *proxy, pair *p, int from)
         if (n > 0) {
             f->start = 0;
             f->end = (size_t)n;
-            f->due = from == SERVER && proxy->fault.delay_ms ? now_ms() + proxy->fault.delay_ms : 0;
+            int wait = proxy->fault.hold_executes ? HELD_MS : proxy->fault.delay_ms;
+            f->due = from == SERVER && wait ? now_ms() + wait : 0;
         }
     }
     size_t may = allowed(proxy, p, from);
@@ -242,6 +304,7 @@ static bool move_bytes(test_proxy *proxy, pair *p, int from)
             return from == CLIENT;
         }
         if (n > 0) {
+            trace(proxy, from, f->bytes + f->start, (size_t)n);
             f->start += (size_t)n;
             f->passed += n;
             proxy->bytes[from] += n;
@@ -405,6 +468,29 @@ int test_proxy_open(test_proxy *proxy)
     return open;
 }
 
+void test_proxy_trace(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    if (!proxy->trace) {
+        proxy->trace = malloc(TRACE);
+        proxy->shown = malloc(TRACE);
+        must(proxy->trace && proxy->shown, "memory");
+    }
+    proxy->tracing = true;
+    proxy->trace[proxy->trace_length = 0] = 0;
+    proxy->readies = proxy->executes = 0;
+    memset(proxy->passing, 0, sizeof proxy->passing);
+    pthread_mutex_unlock(&proxy->lock);
+}
+
+const char *test_proxy_traced(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    memcpy(proxy->shown, proxy->trace, proxy->trace_length + 1);
+    pthread_mutex_unlock(&proxy->lock);
+    return proxy->shown;
+}
+
 void test_proxy_stop(test_proxy **handle)
 {
     test_proxy *proxy = *handle;
@@ -424,5 +510,7 @@ void test_proxy_stop(test_proxy **handle)
     close(proxy->wake[0]);
     close(proxy->wake[1]);
     pthread_mutex_destroy(&proxy->lock);
+    free(proxy->trace);
+    free(proxy->shown);
     free(proxy);
 }

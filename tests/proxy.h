@@ -19,6 +19,9 @@ typedef struct test_fault {
     bool    reset;              /* cuts as a crash does (RST), not as a polite end */
     bool    single_bytes;       /* the server's bytes come one by one, each when the one before was read */
     int     delay_ms;           /* each portion of the server's bytes comes so much later */
+    /* While it is traced: behind the server's hold_after_ready-th ReadyForQuery nothing of the server is handed on until the client
+     * has sent so many Executes more, or has waited for two seconds. Each 0: not. */
+    int     hold_after_ready, hold_executes;
 } test_fault;
 
 typedef enum test_proxy_kind { TEST_PROXY_TCP, TEST_PROXY_UNIX } test_proxy_kind;
@@ -39,5 +42,9 @@ int64_t test_proxy_bytes(test_proxy *proxy);
 int64_t test_proxy_bytes_sent(test_proxy *proxy);           /* the clients' */
 int test_proxy_accepted(test_proxy *proxy);
 int test_proxy_open(test_proxy *proxy);
+/* Writes down from now on which messages pass, and forgets what was written; one connection, at rest, without TLS: ">B >E(weir_p1) >S
+ * <2 <D <s <Z" with the portal's name behind an Execute, "<D" once for several. The text lives until the next call. */
+void test_proxy_trace(test_proxy *proxy);
+const char *test_proxy_traced(test_proxy *proxy);
 void test_proxy_stop(test_proxy **proxy);
 #endif

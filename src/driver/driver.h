@@ -159,6 +159,10 @@ struct weir_driver {
     /* Asks for the next batch of `rows` without waiting for it. Immediate; sends what the socket takes now. NULL: cannot.
      * A fetch of a batch that was read ahead asks for the one after it by itself, so that the server never pauses. */
     int (*read_ahead)(weir_link *link, weir_cursor *cursor, int64_t rows);
+    /* Sends what open would send for a buffered, prepared SELECT, behind what is under way, and does not wait: the open of this cursor
+     * then takes the answer (one that comes while another operation runs is kept for it). Immediate. 1: sent; 0: not now, open does
+     * it all; negative: the link is lost. NULL: cannot. */
+    int (*open_ahead)(weir_link *link, weir_cursor *cursor, int64_t rows);
     /* Forgets a cursor whose transaction ended: what the driver holds for it is freed, nothing is sent. Immediate. */
     void (*forget)(weir_link *link, weir_cursor *cursor);
     /* Fills step->decode for a column whose values become weir_value cells. */

@@ -232,16 +232,14 @@ static int begin(execution *run)
     return WEIR_OK;
 }
 
-static int prepare_and_open(execution *run)
+static int prepare_cursor(execution *run)
 {
     int status = make_cursor(run);
     if (status == WEIR_OK)
         status = prepare(run);
     if (status == WEIR_OK)
         status = warn_declared(run);
-    if (status == WEIR_OK)
-        status = plan_rows(run);
-    return status == WEIR_OK ? open_cursor(run) : status;
+    return status == WEIR_OK ? plan_rows(run) : status;
 }
 
 /* A prepared statement that no longer fits the database is prepared again once, if nothing of the transaction gets lost: it began
@@ -263,7 +261,8 @@ static int open_again(execution *run, int status)
         return status;
     weir_connection_add_result(run->connection, result, result->mode == WEIR_MODE_DECLARED && run->options.cursor_mode == WEIR_CURSOR_HOLD);
     weir_error_clear(&run->error);
-    return prepare_and_open(run);
+    status = prepare_cursor(run);
+    return status == WEIR_OK ? open_cursor(run) : status;
 }
 
 static int end_own_transaction(execution *run, int status)
@@ -276,7 +275,8 @@ static int end_own_transaction(execution *run, int status)
     return status;
 }
 
-static int execute(execution *run, const weir_stmt *stmt, const weir_execution_options *options)
+/* All that comes before the rows. */
+static int start(execution *run, const weir_stmt *stmt, const weir_execution_options *options)
 {
     weir_result *result = run->result;
     int status = weir_stmt_compile(stmt, run->connection->core->driver->dialect, &result->arena, &result->compiled, &run->error);
@@ -290,7 +290,14 @@ static int execute(execution *run, const weir_stmt *stmt, const weir_execution_o
         (status = warn_shape(run)) != WEIR_OK)
         return status;
     log_statement(run);
-    status = prepare_and_open(run);
+    return prepare_cursor(run);
+}
+
+/* The rows, or the first of them. */
+static int finish(execution *run)
+{
+    weir_result *result = run->result;
+    int status = open_cursor(run);
     if (status != WEIR_OK)
         status = open_again(run, status);
     if (status != WEIR_OK)
@@ -313,26 +320,95 @@ static void keep_failure(execution *run)
     weir_connection_failed(run->connection, &run->error);
 }
 
+/* The result of an execution that begins; or one that carries an error, and no connection is to be asked. */
+static bool make_result(execution *run, const weir_batch_hooks *hooks, void *context)
+{
+    weir_connection *connection = run->connection;
+    if (!connection->core) {            /* it only carries an error */
+        weir_connection_usable(connection, &run->error);
+        weir_connection_failed(connection, &run->error);
+        run->result = weir_result_failed(&run->error, NULL);
+        return false;
+    }
+    run->result = weir_result_new(connection->core);
+    if (!run->result) {
+        weir_error_out_of_memory(&run->error);
+        weir_connection_failed(connection, &run->error);
+        run->result = (weir_result *)(uintptr_t)&weir_result_constant_no_memory;
+        return false;
+    }
+    run->result->hooks = hooks;
+    run->result->hooks_context = context;
+    return true;
+}
+
 weir_result *weir_connection_execute_hooked(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options,
                                             const weir_batch_hooks *hooks, void *context)
 {
     execution run = { .connection = connection };
-    if (!connection->core) {            /* it only carries an error */
-        weir_connection_usable(connection, &run.error);
-        weir_connection_failed(connection, &run.error);
-        return weir_result_failed(&run.error, NULL);
-    }
-    run.result = weir_result_new(connection->core);
-    if (!run.result) {
-        weir_error_out_of_memory(&run.error);
-        weir_connection_failed(connection, &run.error);
-        return (weir_result *)(uintptr_t)&weir_result_constant_no_memory;
-    }
-    run.result->hooks = hooks;
-    run.result->hooks_context = context;
-    if (end_own_transaction(&run, execute(&run, stmt, options)) != WEIR_OK)
+    if (!make_result(&run, hooks, context))
+        return run.result;
+    int status = start(&run, stmt, options);
+    if (status == WEIR_OK)
+        status = finish(&run);
+    if (end_own_transaction(&run, status) != WEIR_OK)
         keep_failure(&run);
     return run.result;
+}
+
+/* ---- ahead ------------------------------------------------------------------------------------------------------------------ */
+
+/* What finishing needs to know of the execution that was started. */
+struct weir_unfinished {
+    weir_execution_options options;
+    bool began, own;
+};
+
+static int send_ahead(execution *run)
+{
+    weir_result *result = run->result;
+    weir_link *link = result->cursor->link;
+    result->unfinished = weir_arena_take(&result->arena, sizeof *result->unfinished);
+    if (!result->unfinished)
+        return weir_error_out_of_memory(&run->error);
+    *result->unfinished = (struct weir_unfinished){ run->options, run->began, run->own };
+    if (!link->driver->open_ahead || run->own || result->streaming)
+        return WEIR_OK;
+    int sent = link->driver->open_ahead(link, result->cursor, first_rows(result));
+    result->under_way = sent > 0;
+    return sent < 0 ? weir_connection_drive(run->connection, sent, &run->error) : WEIR_OK;
+}
+
+weir_result *weir_connection_execute_ahead(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options,
+                                           const weir_batch_hooks *hooks, void *context)
+{
+    execution run = { .connection = connection };
+    if (!make_result(&run, hooks, context))
+        return run.result;
+    int status = start(&run, stmt, options);
+    if (status == WEIR_OK)
+        status = send_ahead(&run);
+    if (status != WEIR_OK && end_own_transaction(&run, status) != WEIR_OK)
+        keep_failure(&run);
+    return run.result;
+}
+
+int weir_result_await(weir_result *result)
+{
+    const struct weir_unfinished *unfinished = result->unfinished;
+    if (!unfinished || result->error.status != WEIR_OK)
+        return result->error.status;
+    result->unfinished = NULL;
+    result->under_way = false;
+    execution run = { .connection = result->open.connection, .result = result, .options = unfinished->options,
+                      .began = unfinished->began, .own = unfinished->own };
+    if (!run.connection) {              /* its transaction or its connection is gone */
+        weir_error_set(&run.error, WEIR_RESOURCE_CLOSED, "This result object is closed.");
+        return weir_result_fail(result, &run.error);
+    }
+    if (end_own_transaction(&run, finish(&run)) != WEIR_OK)
+        keep_failure(&run);
+    return result->error.status;
 }
 
 weir_result *weir_connection_execute(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options)

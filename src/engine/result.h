@@ -47,6 +47,8 @@ struct weir_result {
     bool         strict_loading;        /* for the orm */
     /* where rows come from: a cursor or a frozen result */
     weir_cursor *cursor;
+    struct weir_unfinished *unfinished; /* between weir_connection_execute_ahead and weir_result_await */
+    bool         under_way;             /* besides: it was sent ahead */
     weir_frozen *frozen;
     size_t       frozen_next;
     weir_compiled compiled;
@@ -112,6 +114,13 @@ void weir_result_unreference(weir_result *result);
  * or will be called. */
 weir_result *weir_connection_execute_hooked(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options,
                                             const weir_batch_hooks *hooks, void *context);
+/* The same, in two steps, so that several executions of buffered selects travel together (RULES B3): the first sends what can be
+ * sent without waiting for rows (result->under_way says whether it was), weir_result_await gets the rows and gives the result's
+ * status. Results are awaited in the order in which they were sent; one that is closed instead is dropped by the driver. Where
+ * nothing goes ahead, await does it all: then the next is sent after it. */
+weir_result *weir_connection_execute_ahead(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options,
+                                           const weir_batch_hooks *hooks, void *context);
+int weir_result_await(weir_result *result);
 
 /* ---- reading.c ------------------------------------------------------------------------------------------------------ */
 /* What each read does first: tells errors, ends the life of rows handed out before. */

@@ -1,7 +1,10 @@
-/* Loading by keys: the parents' distinct keys in groups, the targets of each group by one statement, grouped back by key. */
+/* Loading by keys: the parents' distinct keys in groups, the targets of each group by one statement, grouped back by key. Where the
+ * driver can, the statements of several groups travel together: a batch of many keys waits about as long as one of few. */
 #include "orm/inside.h"
 #include "orm/load.h"
 #include <string.h>
+
+enum { IN_FLIGHT = 16 };                /* statements under way at once (RULES B3) */
 
 typedef struct found { uint32_t key; weir_instance *target; } found;
 
@@ -19,6 +22,9 @@ typedef struct job {
     int64_t                   last_number;
     void                     *scratch;  /* a struct of the side that has the key */
     bool                      multiplied;       /* joined collections repeat the targets */
+    size_t                    sent;     /* keys that statements were sent for */
+    weir_result              *flight[IN_FLIGHT];        /* those whose rows are still to be read, in order */
+    size_t                    flight_count;
 } job;
 
 /* ---- keys ------------------------------------------------------------------------------------------------------------------- */
@@ -155,11 +161,23 @@ static int read_rows(job *j, weir_result *result)
     return status;
 }
 
-static int load_group(job *j, size_t first, size_t count)
+/* ---- statements --------------------------------------------------------------------------------------------------------------- */
+
+/* A database without arrays takes each value as a parameter of its own. */
+static size_t largest_group(const job *j, int64_t group)
+{
+    const weir_dialect *dialect = j->work->session->engine->core->driver->dialect;
+    size_t most = dialect->array_lists ? j->keys.count : dialect->maximum_parameters / j->keys.width;
+    return (uint64_t)group < most ? (size_t)group : most ? most : 1;
+}
+
+/* Sends the statement of the next group; what goes wrong with it is told when its turn comes. */
+static int send_group(job *j, size_t largest)
 {
     weir_load_work *work = j->work;
     weir_mapped_relationship *relationship = j->relationship;
-    weir_stmt *stmt = weir_load_statement(work, j->node, relationship, j->keys.values + first * j->keys.width, count);
+    size_t left = j->keys.count - j->sent, count = left < largest ? left : largest;
+    weir_stmt *stmt = weir_load_statement(work, j->node, relationship, j->keys.values + j->sent * j->keys.width, count);
     if (!stmt)
         return work->error->status;
     const weir_entity *keyed = relationship->pairs.through_association ? relationship->association : relationship->pairs.target;
@@ -167,9 +185,18 @@ static int load_group(job *j, size_t first, size_t count)
         weir_stmt_free(&stmt);
         return weir_error_out_of_memory(work->error);
     }
-    weir_result *result = weir_session_load_rows(work->session, stmt, work->populate_existing);
+    j->sent += count;
+    j->flight[j->flight_count++] = weir_session_load_send(work->session, stmt, work->populate_existing);
     weir_stmt_free(&stmt);
-    int status = weir_result_error(result)->status;
+    return WEIR_OK;
+}
+
+static int take_group(job *j)
+{
+    weir_load_work *work = j->work;
+    weir_result *result = j->flight[0];
+    memmove(j->flight, j->flight + 1, --j->flight_count * sizeof *j->flight);
+    int status = weir_session_load_await(work->session, result);
     if (status != WEIR_OK)
         *work->error = *weir_result_error(result);
     else if ((status = read_rows(j, result)) == WEIR_OK)
@@ -177,6 +204,23 @@ static int load_group(job *j, size_t first, size_t count)
     if (status == WEIR_OK && (status = weir_load_keep_result(work, result)) == WEIR_OK)
         return WEIR_OK;
     weir_result_drop(&result);
+    return status;
+}
+
+/* Nothing is sent behind what was not: it would be answered first. */
+static bool may_send(const job *j)
+{
+    return j->sent < j->keys.count && j->flight_count < IN_FLIGHT && (j->flight_count == 0 || j->flight[j->flight_count - 1]->under_way);
+}
+
+static int run_groups(job *j, int64_t group)
+{
+    size_t largest = largest_group(j, group);
+    int status = WEIR_OK;
+    while (status == WEIR_OK && (j->sent < j->keys.count || j->flight_count))
+        status = may_send(j) ? send_group(j, largest) : take_group(j);
+    while (j->flight_count)                 /* behind an error: the driver drops the answers */
+        weir_result_drop(&j->flight[--j->flight_count]);
     return status;
 }
 
@@ -277,24 +321,12 @@ static int attach(job *j)
     return WEIR_OK;
 }
 
-/* A database without arrays takes each value as a parameter of its own. */
-static size_t largest_group(const job *j, int64_t group)
-{
-    const weir_dialect *dialect = j->work->session->engine->core->driver->dialect;
-    size_t most = dialect->array_lists ? j->keys.count : dialect->maximum_parameters / j->keys.width;
-    return (uint64_t)group < most ? (size_t)group : most ? most : 1;
-}
-
 int weir_load_by_keys(weir_load_work *work, const weir_load_node *node, const weir_load_step *step, weir_instances parents, int64_t group)
 {
     job j = { .work = work, .node = node, .relationship = step->relationship, .parents = parents };
     int status = collect_keys(&j);
-    for (size_t first = 0, count; first < j.keys.count && status == WEIR_OK; first += count) {
-        count = largest_group(&j, group);
-        if (count > j.keys.count - first)
-            count = j.keys.count - first;
-        status = load_group(&j, first, count);
-    }
+    if (status == WEIR_OK)
+        status = run_groups(&j, group);
     if (status == WEIR_OK)
         status = attach(&j);
     weir_free(j.rows);

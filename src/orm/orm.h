@@ -197,10 +197,13 @@ static inline weir_instance *weir_row_instance(const weir_row *row, const weir_i
     return cell->type == WEIR_T_INSTANCE ? (weir_instance *)(uintptr_t)cell->as.blob.ptr : NULL;
 }
 /* Executes a select for a loader: buffered, its instances are held by its batches alone. Options of the mapping and of the statement
- * apply to it in turn. Never NULL; read with weir_result_next and weir_row_instance(row, &weir_result_reading(result)->plans[0]);
- * then weir_holding_adopt, or weir_result_close once the instances are attached. Counted as a statement. */
-weir_result *weir_session_load_rows(weir_session *session, const weir_stmt *stmt, bool populate_existing);
-/* The same for the row of one key: its eager relationships are loaded, as those of the program's own results are. */
+ * apply to it in turn. In two steps, so that several travel together: the first sends (weir_result.under_way: the next may be sent
+ * behind it), never NULL; weir_session_load_await gets the rows, in the order of sending, and gives the result's status. Then read
+ * the rows where they lie, by weir_row_instance(row, &weir_result_reading(result)->plans[0]), and weir_holding_adopt it, or
+ * weir_result_close it once the instances are attached. Counted as a statement. */
+weir_result *weir_session_load_send(weir_session *session, const weir_stmt *stmt, bool populate_existing);
+int weir_session_load_await(weir_session *session, weir_result *result);
+/* Executes it whole for the row of one key: its eager relationships are loaded, as those of the program's own results are. */
 weir_result *weir_session_load_by_key(weir_session *session, const weir_stmt *stmt);
 weir_reading *weir_result_reading(const weir_result *result);
 /* Closes a result whose error is told already. */

@@ -283,7 +283,11 @@ static weir_result *failed(weir_session *session, const weir_error *error)
     return weir_result_failed(error, session->store ? &session->store->core->ledger : NULL);
 }
 
-static weir_result *read_as(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options, const weir_reading *like)
+typedef weir_result *execute_fn(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options,
+                                const weir_batch_hooks *hooks, void *context);
+
+static weir_result *read_as(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options, const weir_reading *like,
+                            execute_fn *execute)
 {
     weir_error error;
     if (weir_session_usable(session, &error) != WEIR_OK || check_early(session, stmt, options, &error) != WEIR_OK)
@@ -297,7 +301,7 @@ static weir_result *read_as(weir_session *session, const weir_stmt *stmt, const 
         return failed(session, &error);
     }
     session->store->readings++;         /* so that closing the reading does not look at a store that is being used */
-    weir_result *result = weir_connection_execute_hooked(connection, stmt, options, &weir_reading_hooks, reading);
+    weir_result *result = execute(connection, stmt, options, &weir_reading_hooks, reading);
     session->store->readings--;
     if (result->hooks == &weir_reading_hooks)
         reading->result = result;       /* also where nothing was compiled: closing the session closes it */
@@ -313,7 +317,8 @@ static weir_result *read_as(weir_session *session, const weir_stmt *stmt, const 
 weir_result *weir_session_read(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options, bool is_load,
                                bool populate_existing)
 {
-    return read_as(session, stmt, options, &(const weir_reading){ .is_load = is_load, .populate_existing = populate_existing });
+    return read_as(session, stmt, options, &(const weir_reading){ .is_load = is_load, .populate_existing = populate_existing },
+                   weir_connection_execute_hooked);
 }
 
 weir_result *weir_session_execute_with(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options)
@@ -344,16 +349,26 @@ weir_result *weir_session_scalars_with(weir_session *session, const weir_stmt *s
 
 weir_result *weir_session_scalars(weir_session *session, const weir_stmt *stmt) { return weir_session_scalars_with(session, stmt, NULL); }
 
-weir_result *weir_session_load_rows(weir_session *session, const weir_stmt *stmt, bool populate_existing)
+weir_result *weir_session_load_send(weir_session *session, const weir_stmt *stmt, bool populate_existing)
 {
     const weir_execution_options *options = WEIR_EXECUTION_OPTIONS(.stream_results = WEIR_OFF);
-    return weir_session_read(session, stmt, options, true, populate_existing);
+    return read_as(session, stmt, options, &(const weir_reading){ .is_load = true, .populate_existing = populate_existing },
+                   weir_connection_execute_ahead);
+}
+
+int weir_session_load_await(weir_session *session, weir_result *result)
+{
+    bool told = result->error.status != WEIR_OK;
+    session->store->readings++;         /* as when it was sent */
+    int status = weir_result_await(result);
+    session->store->readings--;
+    return told ? status : weir_session_report(session, &result->error);
 }
 
 weir_result *weir_session_load_by_key(weir_session *session, const weir_stmt *stmt)
 {
     const weir_execution_options *options = WEIR_EXECUTION_OPTIONS(.stream_results = WEIR_OFF);
-    return read_as(session, stmt, options, &(const weir_reading){ .is_load = true, .by_key = true });
+    return read_as(session, stmt, options, &(const weir_reading){ .is_load = true, .by_key = true }, weir_connection_execute_hooked);
 }
 
 int64_t weir_session_statements(const weir_session *session) { return session->statements; }

@@ -243,7 +243,8 @@ static int note_abort(weir_pg_link *link, const uint8_t *body, size_t length)
     weir_pg_read_error(body, length, &error, severity);
     if (is_fatal(severity))
         return take_error(link, body, length);
-    weir_error_keep(&link->abort_cause, &error);
+    if (strcmp(error.sqlstate, "25P02") != 0)   /* that one has met a cause, and is none */
+        weir_error_keep(&link->abort_cause, &error);
     return WEIR_OK;
 }
 

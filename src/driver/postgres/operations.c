@@ -17,6 +17,8 @@
     "SELECT pg_catalog.set_config('max_parallel_workers_per_gather', pg_catalog.current_setting('weir.saved'), true)"
 #define GUARD_NAME "weir_prepare"
 
+enum { UNSENT_AHEAD = 1024 * 1024 };            /* bytes that the socket has not taken: nothing more is sent ahead */
+
 static weir_pg_link *pg_link(weir_link *link) { return (weir_pg_link *)link; }
 static weir_pg_cursor *pg_cursor(weir_cursor *cursor) { return (weir_pg_cursor *)cursor; }
 
@@ -375,6 +377,39 @@ static void expect_batch(weir_pg_link *link, weir_pg_cursor *cursor, int64_t row
         weir_pg_grow_input(link, WEIR_PG_BULK_BUFFER);  /* without it the small buffer works, too */
 }
 
+/* ---- what was asked for ahead of time --------------------------------------------------------------------------------------- */
+/* What would be asked for ahead of time now could only fail, and the stream with it, which a savepoint may still save. */
+static bool aborted(const weir_pg_link *link) { return link->base.transaction == WEIR_LINK_FAILED; }
+
+static bool is_ahead(const weir_pg_link *link, const weir_pg_cursor *cursor, size_t *index)
+{
+    for (size_t i = 0; i < link->group_count; i++)
+        if (link->groups[i].kind == WEIR_PG_GROUP_AHEAD && link->groups[i].cursor == cursor) {
+            *index = i;
+            return true;
+        }
+    return false;
+}
+
+/* The answer of the operation that begins was asked for before, in a group of its own. False: it was not. */
+static bool take_ahead(weir_pg_link *link, weir_pg_cursor *cursor)
+{
+    size_t index;
+    if (cursor->has_kept) {
+        weir_pg_expect(link, WEIR_PG_PART_ROWS);
+        cursor->batch_rows = cursor->kept_rows;
+        link->replay = true;
+        return true;
+    }
+    if (!is_ahead(link, cursor, &index))
+        return false;
+    link->groups[index] = (weir_pg_group){ WEIR_PG_GROUP_OPERATION, cursor };
+    weir_pg_expect(link, WEIR_PG_PART_ROWS);
+    expect_batch(link, cursor, cursor->ahead_rows);
+    cursor->ahead_rows = 0;
+    return true;
+}
+
 /* The value fits no parameter of the type that the server inferred once, maybe before a change of the schema: it is asked again. */
 static void refused_by_kept_types(weir_pg_cursor *cursor, int status)
 {
@@ -391,6 +426,8 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     int status = weir_pg_operation_begin(link, WEIR_PG_OPEN, cursor);
     if (status != WEIR_OK)
         return status;
+    if (take_ahead(link, cursor))
+        return WEIR_OK;
     size_t mark = link->out.length;
     send_begin(link);
     status = base_cursor->mode == WEIR_MODE_DECLARED ? send_open_declared(link, cursor, rows) : send_open_portal(link, cursor, rows);
@@ -404,6 +441,32 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     expect_batch(link, cursor, rows);
     tell_round_trip(link, "open", rows);
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
+}
+
+/* Nothing goes in front of it and nothing of it can fail here: what is not as simple is left to open. */
+int weir_pg_open_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
+{
+    weir_pg_link *link = pg_link(base);
+    weir_pg_cursor *cursor = pg_cursor(base_cursor);
+    bool simple = base_cursor->mode == WEIR_MODE_BUFFERED && base_cursor->statement->facts.kind == WEIR_SQL_SELECT && base_cursor->named;
+    bool unsent = link->out.length - link->out_sent > UNSENT_AHEAD;
+    if (!simple || unsent || link->base.lost || link->begin_sql || aborted(link) || link->group_count >= WEIR_PG_MAX_AHEAD)
+        return 0;
+    size_t mark = link->out.length;
+    if (weir_pg_send_bind(link, cursor, cursor->portal, cursor->statement->name, cursor->statement->returns_rows) != WEIR_OK) {
+        link->out.length = mark;
+        weir_error_clear(&link->base.error);
+        return 0;
+    }
+    weir_pg_send_execute(link, cursor->portal, rows);
+    cursor->ahead_rows = rows;
+    tell_round_trip(link, "open", rows);
+    base_cursor->round_trips++;
+    int status = weir_pg_send_sync(link, WEIR_PG_GROUP_AHEAD, cursor);
+    if (status != WEIR_OK)
+        return status;
+    weir_pg_flush(link);                        /* a failure shows at the open */
+    return 1;
 }
 
 /* A statement kept from earlier that no longer fits: the type of a result's column changed (0A000) or that of a column which a
@@ -436,42 +499,18 @@ static int send_ahead(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
     return weir_pg_send_sync(link, WEIR_PG_GROUP_AHEAD, cursor);
 }
 
-/* What would be asked for ahead of time now could only fail, and the stream with it, which a savepoint may still save. */
-static bool aborted(const weir_pg_link *link) { return link->base.transaction == WEIR_LINK_FAILED; }
-
-static bool is_ahead(const weir_pg_link *link, const weir_pg_cursor *cursor, size_t *index)
-{
-    for (size_t i = 0; i < link->group_count; i++)
-        if (link->groups[i].kind == WEIR_PG_GROUP_AHEAD && link->groups[i].cursor == cursor) {
-            *index = i;
-            return true;
-        }
-    return false;
-}
-
 int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
 {
     weir_pg_link *link = pg_link(base);
     weir_pg_cursor *cursor = pg_cursor(base_cursor);
-    size_t index;
     int status = weir_pg_operation_begin(link, WEIR_PG_FETCH, cursor);
     if (status != WEIR_OK)
         return status;
-    if (cursor->has_kept) {
-        weir_pg_expect(link, WEIR_PG_PART_ROWS);
-        cursor->batch_rows = cursor->kept_rows;
-        link->replay = true;
-        return WEIR_OK;
-    }
-    if (is_ahead(link, cursor, &index)) {
-        int64_t ahead = cursor->ahead_rows;
-        link->groups[index] = (weir_pg_group){ WEIR_PG_GROUP_OPERATION, cursor };
-        weir_pg_expect(link, WEIR_PG_PART_ROWS);
-        expect_batch(link, cursor, ahead);
-        cursor->ahead_rows = 0;
-        if (base_cursor->loads || cursor->settings_epoch != link->settings_epoch || index != 0 || link->group_count > 1 || aborted(link))
+    if (take_ahead(link, cursor)) {
+        bool alone = link->group_count == 1 && link->groups[0].cursor == cursor && !link->replay;
+        if (!alone || base_cursor->loads || cursor->settings_epoch != link->settings_epoch || aborted(link))
             return WEIR_OK;
-        return send_ahead(link, cursor, ahead); /* so that the server goes on while this batch is read */
+        return send_ahead(link, cursor, cursor->batch_rows);    /* so that the server goes on while this batch is read */
     }
     if (base_cursor->mode == WEIR_MODE_DECLARED)
         send_fetch_declared(link, cursor, rows);

@@ -40,7 +40,7 @@ struct weir_pg_statement {
 /* All that is sent up to one Sync is a group; its answers end with one ReadyForQuery. Groups are answered in order. */
 typedef enum weir_pg_group_kind {
     WEIR_PG_GROUP_OPERATION = 1,        /* of the operation that runs */
-    WEIR_PG_GROUP_AHEAD,                /* a batch asked for ahead of time: its bytes are kept for its cursor */
+    WEIR_PG_GROUP_AHEAD,                /* asked for ahead of time, a batch or a whole result: its bytes are kept for its cursor */
     WEIR_PG_GROUP_DISCARD               /* a batch nobody wants any more */
 } weir_pg_group_kind;
 typedef struct weir_pg_group { weir_pg_group_kind kind; weir_pg_cursor *cursor; } weir_pg_group;
@@ -57,7 +57,7 @@ typedef enum weir_pg_operation {
     WEIR_PG_NONE = 0, WEIR_PG_COMMAND, WEIR_PG_PREPARE, WEIR_PG_OPEN, WEIR_PG_FETCH, WEIR_PG_CLOSE, WEIR_PG_LISTEN
 } weir_pg_operation;
 
-enum { WEIR_PG_MAX_GROUPS = 8, WEIR_PG_MAX_PARTS = 8, WEIR_PG_STATEMENTS_KEPT = 100 };
+enum { WEIR_PG_MAX_GROUPS = 32, WEIR_PG_MAX_AHEAD = 24, WEIR_PG_MAX_PARTS = 8, WEIR_PG_STATEMENTS_KEPT = 100 };
 
 struct weir_pg_link {
     weir_link  base;
@@ -230,6 +230,7 @@ int weir_pg_close(weir_link *link, weir_cursor *cursor);
 int weir_pg_ping(weir_link *link);
 int weir_pg_listen(weir_link *link, int64_t deadline);
 int weir_pg_read_ahead(weir_link *link, weir_cursor *cursor, int64_t rows);
+int weir_pg_open_ahead(weir_link *link, weir_cursor *cursor, int64_t rows);
 void weir_pg_forget(weir_link *link, weir_cursor *cursor);
 int weir_pg_plan_cell(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step);
 int weir_pg_check(weir_dial_plan *plan, weir_error *error);
