@@ -159,17 +159,17 @@ static bool copy_name(weir_stmt *stmt, const weir_expr *from, weir_expr *to)
 
 bool weir_tree_use_entity(weir_stmt *stmt, const weir_entity *entity)
 {
-    weir_select_tree *tree = stmt->tree;
-    for (size_t i = 0; i < tree->entity_count; i++)
-        if (tree->entities[i] == entity)
+    weir_stmt_parts *parts = &stmt->parts;
+    for (size_t i = 0; i < parts->entity_count; i++)
+        if (parts->entities[i] == entity)
             return true;
     if (weir_entity_check(entity, &stmt->error) != WEIR_OK)
         return false;
-    const weir_entity **entities = weir_tree_room(stmt, tree->entities, tree->entity_count, sizeof *entities);
+    const weir_entity **entities = weir_tree_room(stmt, parts->entities, parts->entity_count, sizeof *entities);
     if (!entities)
         return false;
-    tree->entities = entities;
-    tree->entities[tree->entity_count++] = entity;
+    parts->entities = entities;
+    parts->entities[parts->entity_count++] = entity;
     return true;
 }
 

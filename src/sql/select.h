@@ -57,9 +57,6 @@ typedef struct weir_select_tree {
     weir_load_path *loads; size_t load_count;
     bool           disable_eagerloads;
     weir_switch    populate_existing, autoflush;
-    weir_stmt    **owned; size_t owned_count;          /* subqueries that go with the statement */
-    weir_source  **sources; size_t source_count;       /* each source once, however often it is named */
-    const weir_entity **entities; size_t entity_count; /* checked */
 } weir_select_tree;
 
 /* ---- what compile tells of the rows ------------------------------------------------------------------------------------------------ */

@@ -66,7 +66,7 @@ static void add_list(weir_stmt *stmt, weir_expr_list *list, const weir_expr *con
 
 weir_stmt *weir_select(const weir_entity *entity)
 {
-    weir_stmt *stmt = weir_stmt_new_tree();
+    weir_stmt *stmt = weir_stmt_new_tree(WEIR_STMT_SELECT);
     if (weir_stmt_can_build(stmt))
         weir_tree_add(stmt, &stmt->tree->columns, &(const weir_expr){ .op = WEIR_OP_ENTITY, .entity = entity });
     return stmt;
@@ -74,7 +74,7 @@ weir_stmt *weir_select(const weir_entity *entity)
 
 weir_stmt *weir_select_list(const weir_expr *const *columns)
 {
-    weir_stmt *stmt = weir_stmt_new_tree();
+    weir_stmt *stmt = weir_stmt_new_tree(WEIR_STMT_SELECT);
     if (weir_stmt_can_build(stmt))
         add_list(stmt, &stmt->tree->columns, columns, "weir_select_list");
     return stmt;
@@ -82,7 +82,7 @@ weir_stmt *weir_select_list(const weir_expr *const *columns)
 
 weir_stmt *weir_select_from_sql(const weir_entity *entity, const weir_stmt *text)
 {
-    weir_stmt *stmt = weir_stmt_new_tree();
+    weir_stmt *stmt = weir_stmt_new_tree(WEIR_STMT_SELECT);
     if (!weir_stmt_can_build(stmt))
         return stmt;
     if (text && text->tree) {
@@ -99,7 +99,7 @@ weir_stmt *weir_select_from_sql(const weir_entity *entity, const weir_stmt *text
 
 weir_stmt *weir_combine(weir_set_operation operation, const weir_stmt *left, const weir_stmt *right)
 {
-    weir_stmt *stmt = weir_stmt_new_tree();
+    weir_stmt *stmt = weir_stmt_new_tree(WEIR_STMT_SELECT);
     if (!weir_stmt_can_build(stmt))
         return stmt;
     if (operation < WEIR_UNION || operation > WEIR_EXCEPT) {

@@ -104,10 +104,10 @@ int weir_tree_copy(weir_stmt *to, const weir_select_tree *from)
     return WEIR_OK;
 }
 
-void weir_tree_release(weir_select_tree *tree)
+void weir_tree_release(weir_stmt_parts *parts)
 {
-    for (size_t i = 0; i < tree->owned_count; i++)
-        weir_stmt_free(&tree->owned[i]);
-    for (size_t i = 0; i < tree->source_count; i++)
-        weir_source_let_go(tree->sources[i]);
+    for (size_t i = 0; i < parts->owned_count; i++)
+        weir_stmt_free(&parts->owned[i]);
+    for (size_t i = 0; i < parts->source_count; i++)
+        weir_source_let_go(parts->sources[i]);
 }

@@ -134,18 +134,18 @@ void weir_source_free(weir_source **source)
 
 /* ---- copies in statements ---- */
 
-static weir_source *find_copy(const weir_select_tree *tree, const weir_source *source)
+static weir_source *find_copy(const weir_stmt_parts *parts, const weir_source *source)
 {
-    for (size_t i = 0; i < tree->source_count; i++)
-        if (tree->sources[i]->identity == source->identity)
-            return tree->sources[i];
+    for (size_t i = 0; i < parts->source_count; i++)
+        if (parts->sources[i]->identity == source->identity)
+            return parts->sources[i];
     return NULL;
 }
 
 static weir_source *add_copy(weir_stmt *stmt, const weir_source *source)
 {
-    weir_select_tree *tree = stmt->tree;
-    weir_source **sources = weir_tree_room(stmt, tree->sources, tree->source_count, sizeof *sources);
+    weir_stmt_parts *parts = &stmt->parts;
+    weir_source **sources = weir_tree_room(stmt, parts->sources, parts->source_count, sizeof *sources);
     weir_source *copy = sources ? weir_arena_take(&stmt->arena, sizeof *copy) : NULL;
     if (!copy) {
         weir_error_out_of_memory(&stmt->error);
@@ -154,8 +154,8 @@ static weir_source *add_copy(weir_stmt *stmt, const weir_source *source)
     *copy = (weir_source){ .kind = source->kind, .entity = source->entity, .recursive = source->recursive, .all = source->all,
                            .identity = source->identity };
     weir_source_hold(copy);
-    tree->sources = sources;
-    tree->sources[tree->source_count++] = copy;
+    parts->sources = sources;
+    parts->sources[parts->source_count++] = copy;
     if (source->name && !(copy->name = weir_tree_text(stmt, source->name)))
         return NULL;
     return copy;
@@ -168,7 +168,7 @@ const weir_source *weir_tree_source(weir_stmt *stmt, const weir_source *source)
         source = &closed_source;
     if (weir_error_keep(&stmt->error, &source->error) != WEIR_OK)
         return NULL;
-    weir_source *copy = find_copy(stmt->tree, source);
+    weir_source *copy = find_copy(&stmt->parts, source);
     if (!copy && !(copy = add_copy(stmt, source)))
         return NULL;
     copy->all = source->all;

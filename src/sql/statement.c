@@ -203,11 +203,12 @@ weir_stmt *weir_sql_n(const char *sql, size_t length)
 
 weir_stmt *weir_sql(const char *sql) { return weir_sql_n(sql, sql ? strlen(sql) : 0); }
 
-weir_stmt *weir_stmt_new_tree(void)
+weir_stmt *weir_stmt_new_tree(weir_stmt_kind kind)
 {
     weir_stmt *stmt = new_statement(512);
     if (!stmt)
         return (weir_stmt *)&statement_without_memory;
+    stmt->kind = kind;
     stmt->tree = weir_arena_take(&stmt->arena, sizeof *stmt->tree);
     if (stmt->tree)
         memset(stmt->tree, 0, sizeof *stmt->tree);
@@ -224,8 +225,7 @@ void weir_stmt_free(weir_stmt **stmt)
     *stmt = (weir_stmt *)&closed_statement;
     if (!old || !old->arena.ledger)
         return;
-    if (old->tree)
-        weir_tree_release(old->tree);
+    weir_tree_release(&old->parts);
     for (size_t i = 0; i < old->parameter_count; i++)
         weir_arena_free(&old->parameters[i].storage);
     weir_arena_free(&old->declared_storage);
@@ -335,8 +335,8 @@ static int store_everywhere(weir_stmt *stmt, const char *name, size_t length, co
 {
     weir_parameter *parameter = weir_stmt_find(stmt, name, length);
     int status = parameter ? store(parameter, values, count, list, error) : WEIR_OK;
-    for (size_t i = 0; parameter && stmt->tree && i < stmt->tree->owned_count && status == WEIR_OK; i++)
-        status = store_everywhere(stmt->tree->owned[i], name, length, values, count, list, error);
+    for (size_t i = 0; parameter && i < stmt->parts.owned_count && status == WEIR_OK; i++)
+        status = store_everywhere(stmt->parts.owned[i], name, length, values, count, list, error);
     return status;
 }
 
@@ -477,7 +477,7 @@ weir_stmt *weir_stmt_copy(const weir_stmt *stmt)
     stmt = or_closed(stmt);
     if (!stmt->arena.ledger)
         return (weir_stmt *)stmt;
-    weir_stmt *copy = stmt->tree ? weir_stmt_new_tree() : weir_sql_n(stmt->text, stmt->length);
+    weir_stmt *copy = stmt->kind ? weir_stmt_new_tree(stmt->kind) : weir_sql_n(stmt->text, stmt->length);
     if (!weir_stmt_can_build(copy))
         return copy;
     bool whole = stmt->error.status == WEIR_OK;         /* a mistake may have left half a tree behind */
@@ -510,13 +510,13 @@ static int share_parameters(weir_stmt *owner, weir_stmt *part)
 
 weir_stmt *weir_stmt_own(weir_stmt *owner, const weir_stmt *given)
 {
-    weir_select_tree *tree = owner->tree;
-    weir_stmt **owned = weir_tree_room(owner, tree->owned, tree->owned_count, sizeof *owned);
+    weir_stmt_parts *parts = &owner->parts;
+    weir_stmt **owned = weir_tree_room(owner, parts->owned, parts->owned_count, sizeof *owned);
     if (!owned)
         return NULL;
     weir_stmt *part = weir_stmt_copy(given);
-    tree->owned = owned;
-    tree->owned[tree->owned_count++] = part;
+    parts->owned = owned;
+    parts->owned[parts->owned_count++] = part;
     if (weir_error_keep(&owner->error, &part->error) != WEIR_OK || share_parameters(owner, part) != WEIR_OK)
         return NULL;
     return part;

@@ -14,7 +14,17 @@ typedef struct weir_parameter {
     weir_arena  storage;                /* what the values need; reused by the next ones */
 } weir_parameter;
 
+typedef enum weir_stmt_kind { WEIR_STMT_TEXT = 0, WEIR_STMT_SELECT, WEIR_STMT_INSERT, WEIR_STMT_UPDATE, WEIR_STMT_DELETE } weir_stmt_kind;
+
+/* What a built statement refers to, whatever its kind. */
+typedef struct weir_stmt_parts {
+    weir_stmt         **owned; size_t owned_count;          /* subqueries that go with the statement */
+    weir_source       **sources; size_t source_count;       /* each source once, however often it is named */
+    const weir_entity **entities; size_t entity_count;      /* checked */
+} weir_stmt_parts;
+
 struct weir_stmt {
+    weir_stmt_kind kind;
     weir_arena  arena;                  /* ledger NULL: one of the constant statements, which own nothing */
     const char *text;
     size_t      length;
@@ -27,7 +37,8 @@ struct weir_stmt {
     size_t      declared_count;
     weir_execution_options options;
     weir_error  error;
-    weir_select_tree *tree;             /* of a select; NULL: textual */
+    weir_stmt_parts parts;
+    weir_select_tree *tree;             /* which rows, and which of their columns: of all that is built; NULL: textual */
 };
 
 /* The parameter of that name, or NULL. A select's own parameters are those of its fragments, and by name those of its subqueries,
@@ -35,8 +46,8 @@ struct weir_stmt {
 weir_parameter *weir_stmt_find(const weir_stmt *stmt, const char *name, size_t length);
 
 /* ---- for the builders of trees ---- */
-/* A select with an empty tree, or a constant statement without memory. */
-weir_stmt *weir_stmt_new_tree(void);
+/* A statement of that kind with an empty tree, or a constant statement without memory. */
+weir_stmt *weir_stmt_new_tree(weir_stmt_kind kind);
 /* Whether the statement may be changed: it is not closed and has no mistake yet. */
 bool weir_stmt_can_build(const weir_stmt *stmt);
 /* Adds the parameters of a text to those that there are. An error is the statement's too. */

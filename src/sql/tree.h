@@ -34,8 +34,8 @@ const weir_expr *weir_tree_infer_on(weir_stmt *stmt, const weir_entity *entity, 
 
 /* ---- whole trees ---- */
 int weir_tree_copy(weir_stmt *to, const weir_select_tree *from);
-/* Frees the statements that belong to the tree and lets its sources go; the arena holds the rest. */
-void weir_tree_release(weir_select_tree *tree);
+/* Frees the statements that belong to one and lets its sources go; the arena holds the rest. */
+void weir_tree_release(weir_stmt_parts *parts);
 /* One more, and one less, copy of a source. */
 void weir_source_hold(const weir_source *source);
 void weir_source_let_go(const weir_source *source);

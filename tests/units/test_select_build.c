@@ -284,8 +284,8 @@ static void test_the_tree_is_a_copy(void **state)
     assert_non_null(strstr(first, "<cte tree{ options 0 columns:"));
     assert_int_equal(stmt->tree->columns.count, 7);
     assert_int_equal(stmt->tree->where.count, 3);
-    assert_int_equal(stmt->tree->source_count, 3);                  /* each once, however often it is named */
-    assert_int_equal(stmt->tree->owned_count, 6);                   /* SCALAR, IN, EXISTS, the subquery, two halves */
+    assert_int_equal(stmt->parts.source_count, 3);                  /* each once, however often it is named */
+    assert_int_equal(stmt->parts.owned_count, 6);                   /* SCALAR, IN, EXISTS, the subquery, two halves */
     weir_stmt *copy = weir_stmt_copy(stmt);
     weir_stmt_free(&stmt);
     second = tree_text(copy);
@@ -400,7 +400,7 @@ static void test_parameters_of_fragments_and_subqueries_are_bound_by_name(void *
         assert_string_equal(weir_stmt_parameter_name(stmt, i), names[i]);
     assert_int_equal(weir_stmt_find(stmt, "a", 1)->values[0].as.i, 1);          /* bound before the table grew */
     weir_bind(stmt, "least", weir_value_int(5));
-    const weir_stmt *part = stmt->tree->owned[0];
+    const weir_stmt *part = stmt->parts.owned[0];
     assert_int_equal(weir_stmt_find(part, "least", 5)->values[0].as.i, 5);
     assert_string_equal(weir_stmt_find(part, "word", 4)->values[0].as.text.ptr, "inside");
     assert_false(weir_stmt_find(inner, "least", 5)->bound);
@@ -770,7 +770,7 @@ static void test_a_source_named_before_it_was_defined_has_its_halves_afterwards(
     weir_source *tree = weir_cte_recursive("tree");
     weir_stmt *base = weir_select_columns(WEIR_COL(order, id)), *stmt = weir_select_columns(WEIR_FIELD(tree, "id"));
     weir_cte_define(tree, base, base, false);
-    assert_null(stmt->tree->sources[0]->stmt);
+    assert_null(stmt->parts.sources[0]->stmt);
     weir_from_source(stmt, tree);
     assert_non_null(stmt->tree->columns.items[0]->source->recursive_stmt);
     weir_stmt_free(&stmt);
