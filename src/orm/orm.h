@@ -2,6 +2,7 @@
 #ifndef WEIR_ORM_ORM_H
 #define WEIR_ORM_ORM_H
 #include <weir/session.h>
+#include "base/lanes.h"
 #include "base/values.h"
 #include "engine/result.h"
 #include "sql/select.h"
@@ -91,8 +92,6 @@ weir_mapped_relationship *weir_mapper_relationship(weir_mapper *mapper, size_t o
 weir_mapper *weir_mapper_target(weir_mapped_relationship *relationship, weir_mapper *parent, weir_error *error);
 
 /* ---- members as values ------------------------------------------------------------------------------------------------------------ */
-/* Reads a column member as a value; texts are borrowed from the struct. */
-void weir_member_value(const weir_member *member, const void *object, weir_value *out);
 /* Stores a cell's value into the member; pointers are borrowed from the cell. WEIR_DATA with `reason` (WEIR_REASON_SIZE bytes). */
 int weir_member_store(const weir_member *member, void *object, const weir_value *cell, char *reason);
 /* "order 7" or "order (7, 3)": for messages. */
