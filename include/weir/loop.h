@@ -37,14 +37,15 @@ typedef struct weir_task_options {
 } weir_task_options;
 #define WEIR_TASK_OPTIONS(...) (&(const weir_task_options){ .struct_size = sizeof(weir_task_options), __VA_ARGS__ })
 
-/* Makes a task that runs `run(argument)` from the loop's next turn on. Any thread. The caller's, never NULL: to be joined or
- * detached. Errors (kept; joining gives them): WEIR_RESOURCE_CLOSED for a loop that is being closed, WEIR_ARGUMENT for options,
- * WEIR_OUT_OF_MEMORY (a stack could not be mapped, too: the process may have too many mappings, vm.max_map_count). */
+/* Makes a task that runs `run(argument)` from the loop's next turn on. Any thread; from another one the loop must be kept alive by
+ * something else until then (adapters: libuv's loops end when they have nothing to do). The caller's, never NULL: to be joined or
+ * detached. Errors (kept; joining gives them): WEIR_RESOURCE_CLOSED for a loop that is being closed, WEIR_ARGUMENT for options or
+ * NULL, the error of a loop that could not be opened, WEIR_OUT_OF_MEMORY (a stack could not be mapped, too: the process may have too many mappings, vm.max_map_count). */
 WEIR_API weir_task *weir_task_spawn(weir_loop *loop, weir_task_fn run, void *argument);
 WEIR_API weir_task *weir_task_spawn_with(weir_loop *loop, weir_task_fn run, void *argument, const weir_task_options *options);
 /* Waits until the task ended and frees it; *task becomes NULL; *result (may be NULL) is what its function returned. In another
  * task it parks, in another thread it blocks. WEIR_WOULD_BLOCK on a loop's thread outside a task while it has not ended (*task
- * stays); WEIR_CANCELLED when the waiting task was cancelled (*task stays); WEIR_INVALID_REQUEST for a task that joins itself; the
+ * stays); WEIR_CANCELLED or WEIR_DEADLINE_EXCEEDED when the waiting task was cancelled (*task stays); WEIR_INVALID_REQUEST for a task that joins itself; the
  * kept error of a spawn that failed (*task is freed). NULL: WEIR_ARGUMENT. One thread or task joins. */
 WEIR_API WEIR_MUST_CHECK int weir_task_join(weir_task **task, int *result);
 /* Nobody will join it: it is freed when it ends. Sets *task to NULL. Any thread. */
@@ -68,7 +69,7 @@ WEIR_API int weir_task_yield(void);
 /* Waits so long; in a thread, too. WEIR_OK or WEIR_CANCELLED; WEIR_WOULD_BLOCK. */
 WEIR_API int weir_sleep(int64_t milliseconds);
 /* Waits until a descriptor of the program's own is ready: events as poll(2)'s POLLIN and POLLOUT. Closing a descriptor that a task
- * waits for is forbidden. In a thread, too. WEIR_OK, WEIR_DEADLINE_EXCEEDED after timeout_ms (-1: never), WEIR_CANCELLED,
+ * waits for is forbidden. libuv makes the descriptor non-blocking. In a thread, too. WEIR_OK, WEIR_DEADLINE_EXCEEDED after timeout_ms (-1: never), WEIR_CANCELLED,
  * WEIR_WOULD_BLOCK. */
 WEIR_API int weir_wait_fd(int fd, int events, int64_t timeout_ms);
 /* Runs `work(argument)`, which may block, on one of the loop's worker threads while the task is parked; in a thread, right here.
@@ -119,6 +120,14 @@ WEIR_API void weir_loop_turn(weir_loop *loop);
 WEIR_API void weir_loop_ready(weir_watch *watch);
 /* How many tasks it has that have not ended, those that close handles included. The loop's thread. */
 WEIR_API size_t weir_loop_tasks(const weir_loop *loop);
+/* A loop that only keeps this error, for an adapter that could not set itself up. The caller's, never NULL; weir_loop_free. */
+WEIR_API weir_loop *weir_loop_failed(int status, const char *message);
+/* The pointer given to weir_loop_new; NULL when the loop was made with another table. Borrowed; any thread. */
+WEIR_API void *weir_loop_of(const weir_loop *loop, const weir_loop_table *table);
+/* Memory for an adapter's own structs, zeroed, from weir's ledger; NULL without memory. Given back by weir_loop_return (NULL is
+ * fine). Any thread. */
+WEIR_API void *weir_loop_allocate(size_t size);
+WEIR_API void weir_loop_return(void *block);
 /* Frees it and sets *loop to NULL; afterwards the thread is an ordinary one again. WEIR_INVALID_REQUEST while tasks have not ended
  * (nothing happens: let the loop run on), WEIR_OK for NULL. The loop's thread, outside tasks. */
 WEIR_API WEIR_MUST_CHECK int weir_loop_free(weir_loop **loop);

@@ -5,6 +5,7 @@
 #include <weir/engine.h>
 #include <weir/entity.h>
 #include <weir/expression.h>
+#include <weir/loop.h>
 #include <weir/result.h>
 #include <weir/schema.h>
 #include <weir/select.h>

@@ -1,7 +1,8 @@
-/* The memory ledger and the only door to malloc, realloc and free (scripts/check-symbols fails the build on another). */
+/* The memory ledger and the only door to malloc, realloc, free and mmap (scripts/check-symbols fails the build on another). */
 #include "base/ledger.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 typedef struct header {
     weir_ledger *ledger;
@@ -15,9 +16,11 @@ static void *plain_resize(void *block, size_t size, void *context) { (void)conte
 static void plain_release(void *block, void *context) { (void)context; free(block); }
 
 static weir_ledger root;
+static weir_task_counts tasks;
 static weir_allocator hooks = { plain_allocate, plain_resize, plain_release, NULL };
 
 weir_ledger *weir_ledger_root(void) { return &root; }
+weir_task_counts *weir_ledger_tasks(void) { return &tasks; }
 
 int weir_set_allocator(const weir_allocator *allocator)
 {
@@ -124,6 +127,41 @@ char *weir_copy_text(weir_ledger *ledger, weir_purpose purpose, const char *text
         memcpy(copy, text, length);
     copy[length] = 0;
     return copy;
+}
+
+#ifndef MAP_STACK
+#define MAP_STACK 0
+#endif
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+
+void *weir_stack_map(size_t size)
+{
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    char *guard = mmap(NULL, WEIR_STACK_GUARD + size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (guard == MAP_FAILED)
+        return NULL;
+    if (mprotect(guard + WEIR_STACK_GUARD, size, PROT_READ | PROT_WRITE) != 0) {
+        munmap(guard, WEIR_STACK_GUARD + size);
+        return NULL;
+    }
+    count_in(&root, WEIR_MEMORY_STACKS, size);
+    return guard + WEIR_STACK_GUARD;
+}
+
+void weir_stack_unmap(void *stack, size_t size)
+{
+    munmap((char *)stack - WEIR_STACK_GUARD, WEIR_STACK_GUARD + size);
+    count_out(&root, WEIR_MEMORY_STACKS, size);
+}
+
+void weir_stack_rest(void *stack, size_t size)
+{
+    enum { KEPT = 16 * 1024 };
+    if (size > KEPT)
+        madvise(stack, size - KEPT, MADV_DONTNEED);
 }
 
 void weir_ledger_figures(const weir_ledger *ledger, weir_memory_figures *out)

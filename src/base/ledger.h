@@ -28,4 +28,17 @@ void *weir_resize(weir_ledger *ledger, weir_purpose purpose, void *block, size_t
 void weir_free(void *block);            /* NULL is fine */
 /* A copy of `length` bytes of text, ended by a NUL. */
 char *weir_copy_text(weir_ledger *ledger, weir_purpose purpose, const char *text, size_t length);
+
+/* Stacks of tasks: `size` bytes that may be used, in whole pages, above WEIR_STACK_GUARD bytes that fault. Counted in the root as
+ * WEIR_MEMORY_STACKS, without the guard (no memory is ever behind it). The lowest usable byte; NULL: no memory, or too many
+ * mappings. */
+enum { WEIR_STACK_GUARD = 64 * 1024 };
+void *weir_stack_map(size_t size);
+void weir_stack_unmap(void *stack, size_t size);
+/* A stack that is kept for reuse gives its memory back, up to the few pages at its upper end that any use touches. */
+void weir_stack_rest(void *stack, size_t size);
+
+/* Tasks of this process: alive, and since the start. */
+typedef struct weir_task_counts { _Atomic int64_t alive, spawned; } weir_task_counts;
+weir_task_counts *weir_ledger_tasks(void);
 #endif

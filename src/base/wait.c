@@ -6,8 +6,6 @@
 #include "base/error.h"
 
 #define NS_PER_S 1000000000LL
-#define SLICE_NS (250 * 1000000LL)      /* how often a wait looks at its cancel flag */
-#define GRACE_NS (2 * NS_PER_S)         /* how long a cancelled server has to answer */
 
 int64_t weir_now(void)
 {
@@ -35,7 +33,7 @@ static int poll_once(int fd, short events, int64_t nanoseconds)
     return n < 0 && errno != EINTR ? 1 : n;     /* an error shows at the next read */
 }
 
-static int wait_in_thread(const weir_want *want)
+int weir_wait_in_thread(const weir_want *want)
 {
     if (want->breathe)
         return WEIR_READY;
@@ -49,12 +47,12 @@ static int wait_in_thread(const weir_want *want)
         if (want->cancelled && atomic_load_explicit(want->cancelled, memory_order_relaxed)) {
             if (!cancelled_at)
                 cancelled_at = now;
-            else if (now - cancelled_at > GRACE_NS)
+            else if (now - cancelled_at > WEIR_CANCEL_GRACE_NS)
                 return WEIR_WAIT_CANCELLED;
         }
         if (left < 0)
             left = 0;
-        int64_t slice = want->cancelled && left > SLICE_NS ? SLICE_NS : left;
+        int64_t slice = want->cancelled && left > WEIR_CANCEL_SLICE_NS ? WEIR_CANCEL_SLICE_NS : left;
         if (slice > 3600 * NS_PER_S)
             slice = 3600 * NS_PER_S;
         if (poll_once(want->fd, want->events, slice) > 0)
@@ -67,7 +65,7 @@ static int wait_in_thread(const weir_want *want)
 int weir_wait(const weir_want *want)
 {
     const weir_world *world = weir_here_now()->world;
-    return world ? world->wait(want) : wait_in_thread(want);
+    return world ? world->wait(want) : weir_wait_in_thread(want);
 }
 
 void weir_wait_forget(int fd)
@@ -121,7 +119,7 @@ void weir_parker_destroy(weir_parker *parker)
     pthread_mutex_destroy(&parker->mutex);
 }
 
-static int park_thread(weir_parker *parker, int64_t deadline)
+int weir_park_in_thread(weir_parker *parker, int64_t deadline)
 {
     pthread_mutex_lock(&parker->mutex);
     while (!parker->ready) {
@@ -142,7 +140,7 @@ static int park_thread(weir_parker *parker, int64_t deadline)
 int weir_park(weir_parker *parker, int64_t deadline)
 {
     const weir_world *world = weir_here_now()->world;
-    return world ? world->park(parker, deadline) : park_thread(parker, deadline);
+    return world ? world->park(parker, deadline) : weir_park_in_thread(parker, deadline);
 }
 
 void weir_unpark(weir_parker *parker)

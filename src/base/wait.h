@@ -77,4 +77,12 @@ typedef struct weir_world {
 /* The library's one thread-local (RULES T2). world NULL: a plain thread. loop and task are src/task's. */
 typedef struct weir_here { const weir_world *world; void *loop, *task; } weir_here;
 weir_here *weir_here_now(void);
+/* What weir_wait and weir_park do in a plain thread: also for a loop's thread that must wait itself, since a close could not be
+ * handed to a task. */
+int weir_wait_in_thread(const weir_want *want);
+int weir_park_in_thread(weir_parker *parker, int64_t deadline);
+
+#define WEIR_NS_PER_MS 1000000LL
+#define WEIR_CANCEL_SLICE_NS (250 * WEIR_NS_PER_MS)     /* how often a wait looks at its cancel flag */
+#define WEIR_CANCEL_GRACE_NS (2000 * WEIR_NS_PER_MS)    /* how long a cancelled server has to answer */
 #endif
