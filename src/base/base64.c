@@ -34,3 +34,25 @@ void weir_base64_append(weir_buffer *buffer, const void *bytes, size_t length)
     if (length && weir_buffer_reserve(buffer, (length + 2) / 3 * 4))
         buffer->length += weir_base64_put(buffer->data + buffer->length, bytes, length);
 }
+
+bool weir_base64_read(weir_text text, uint8_t *out, size_t *length)
+{
+    uint32_t bits = 0;
+    unsigned held = 0;
+    size_t n = text.len;
+    while (n && text.ptr[n - 1] == '=' && text.len - n < 2)
+        n--;
+    *length = 0;
+    if ((n != text.len && text.len % 4 != 0) || n % 4 == 1)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const char *found = text.ptr[i] ? strchr(letters, text.ptr[i]) : NULL;
+        if (!found)
+            return false;
+        bits = bits << 6 | (uint32_t)(found - letters);
+        held += 6;
+        if (held >= 8)
+            out[(*length)++] = (uint8_t)(bits >> (held -= 8));
+    }
+    return (bits & ((1u << held) - 1)) == 0;    /* bits beyond the last byte would be lost */
+}

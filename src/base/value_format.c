@@ -149,10 +149,18 @@ static void put_item(sink *s, const weir_value *v)
     }
 }
 
+/* Of an array to be bound, neither lengths nor bounds need be there. */
+static int32_t length_of(const weir_array *array, int32_t dimension)
+{
+    return array->lengths ? array->lengths[dimension] : (int32_t)array->count;
+}
+
+static int32_t bound_of(const weir_array *array, int32_t dimension) { return array->lower_bounds ? array->lower_bounds[dimension] : 1; }
+
 static void put_dimension(sink *s, const weir_array *array, int32_t dimension, size_t *next)
 {
     put(s, "{", 1);
-    for (int32_t i = 0; i < array->lengths[dimension]; i++) {
+    for (int32_t i = 0; i < length_of(array, dimension); i++) {
         if (i)
             put(s, ",", 1);
         if (dimension + 1 < array->dimensions)
@@ -168,15 +176,15 @@ static void put_bounds(sink *s, const weir_array *array)
 {
     bool plain = true;
     for (int32_t i = 0; i < array->dimensions; i++)
-        plain &= array->lower_bounds[i] == 1;
+        plain &= bound_of(array, i) == 1;
     if (plain)
         return;
     for (int32_t i = 0; i < array->dimensions; i++) {
         char text[48], *p = text;
         *p++ = '[';
-        p += weir_format_int64(p, array->lower_bounds[i]);
+        p += weir_format_int64(p, bound_of(array, i));
         *p++ = ':';
-        p += weir_format_int64(p, (int64_t)array->lower_bounds[i] + array->lengths[i] - 1);
+        p += weir_format_int64(p, (int64_t)bound_of(array, i) + length_of(array, i) - 1);
         *p++ = ']';
         put(s, text, (size_t)(p - text));
     }

@@ -29,6 +29,8 @@ void weir_value_append(weir_buffer *buffer, const weir_value *v);
 void weir_base64_append(weir_buffer *buffer, const void *bytes, size_t length);
 /* Writes base64 without a NUL behind it and returns its length: (length + 2) / 3 * 4. */
 size_t weir_base64_put(char *out, const void *bytes, size_t length);
+/* Reads base64, its padding may be missing, into `out`, which has room for text.len bytes; false: it is none. */
+bool weir_base64_read(weir_text text, uint8_t *out, size_t *length);
 
 /* The civil calendar (proleptic Gregorian), days since 1970-01-01. */
 int64_t weir_days_from_civil(int64_t year, unsigned month, unsigned day);
