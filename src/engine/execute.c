@@ -279,7 +279,7 @@ static int end_own_transaction(execution *run, int status)
 static int start(execution *run, const weir_stmt *stmt, const weir_execution_options *options)
 {
     weir_result *result = run->result;
-    int status = weir_stmt_compile(stmt, run->connection->core->driver->dialect, &result->arena, &result->compiled, &run->error);
+    int status = weir_stmt_compile_kept(stmt, run->connection->core->driver->dialect, &result->arena, &result->compiled, &run->error);
     if (status != WEIR_OK || (status = merge_options(run, stmt, options)) != WEIR_OK)
         return status;
     decide_mode(run);

@@ -174,6 +174,7 @@ void weir_result_unreference(weir_result *result)
     if (atomic_fetch_sub(&result->references, 1) != 1)
         return;
     weir_engine_core *core = result->core;
+    weir_kept_let_go(result->compiled.kept);
     weir_arena_free(&result->arena);
     weir_free(result);
     if (core)

@@ -117,6 +117,7 @@ int weir_stmt_compile_as(const weir_stmt *stmt, const weir_dialect *dialect, boo
         weir_buffer_free(&text);
         if (status == WEIR_OK)
             status = copy_declared(stmt, arena, out, error);
+        out->origins = renderer.origins;
     }
     if (status != WEIR_OK && stmt && stmt->text)
         weir_error_text(error->sql, sizeof error->sql, stmt->text, stmt->length);

@@ -89,6 +89,7 @@ typedef struct weir_renderer {
     const char **names;
     size_t       value_count, value_capacity, made_up;
     weir_numbers *numbers;
+    const weir_origin *origins;
     weir_named   *named;
     weir_with    *with, **with_end;
     weir_scope   *scope;

@@ -59,7 +59,14 @@ static size_t number_parameter(weir_renderer *r, const weir_parameter *parameter
     if (!number || *number || !parameter->count)
         return number ? *number : 0;
     const char *name = weir_render_copy(r, parameter->name, parameter->length);
-    return *number = name ? weir_render_number(r, parameter->values, parameter->count, name) : 0;
+    weir_origin *origin = weir_render_take(r, sizeof *origin);
+    if (!name || !origin)
+        return 0;
+    *number = weir_render_number(r, parameter->values, parameter->count, name);
+    *origin = (weir_origin){ .next = r->origins, .parameter = parameter, .first = *number };
+    if (*number)
+        r->origins = origin;
+    return *number;
 }
 
 /* ---- text ---- */

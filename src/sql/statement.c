@@ -23,7 +23,15 @@ static const weir_stmt statement_without_memory = {
 static const weir_stmt *or_closed(const weir_stmt *stmt) { return stmt ? stmt : &closed_statement; }
 
 /* Constant statements always carry an error, so what this lets through may be written to. */
-bool weir_stmt_can_build(const weir_stmt *stmt) { return stmt && stmt->error.status == WEIR_OK; }
+static bool is_open(const weir_stmt *stmt) { return stmt && stmt->error.status == WEIR_OK; }
+
+bool weir_stmt_can_build(weir_stmt *stmt)
+{
+    if (!is_open(stmt))
+        return false;
+    weir_stmt_drop_kept(stmt);
+    return true;
+}
 
 /* ---- parameters ---- */
 
@@ -225,6 +233,7 @@ void weir_stmt_free(weir_stmt **stmt)
     *stmt = (weir_stmt *)&closed_statement;
     if (!old || !old->arena.ledger)
         return;
+    weir_stmt_drop_kept(old);
     weir_tree_release(&old->parts);
     for (size_t i = 0; i < old->parameter_count; i++)
         weir_arena_free(&old->parameters[i].storage);
@@ -352,7 +361,7 @@ static int unknown_parameter(const char *name, weir_error *error)
 
 static void bind_values(weir_stmt *stmt, const char *name, const weir_value *values, size_t count, bool list)
 {
-    if (!weir_stmt_can_build(stmt))
+    if (!is_open(stmt))
         return;
     if (!name || (!values && count)) {
         weir_error_set(&stmt->error, WEIR_ARGUMENT, "a parameter is bound without its %s", name ? "values" : "name");
@@ -365,6 +374,7 @@ static void bind_values(weir_stmt *stmt, const char *name, const weir_value *val
     for (size_t i = 0; i < count; i++)
         if (weir_stmt_check_value(name, &values[i], &stmt->error) != WEIR_OK)
             return;
+    weir_stmt_rebinds(stmt, name, strlen(name), count, list);
     store_everywhere(stmt, name, strlen(name), values, count, list, &stmt->error);
 }
 
@@ -425,12 +435,12 @@ void weir_sql_columns(weir_stmt *stmt, const weir_declared_column *columns, size
     declare(stmt, columns, count);
 }
 
-/* ---- options ---- */
+/* ---- options: no part of what is compiled ---- */
 
 void weir_stmt_options(weir_stmt *stmt, const weir_execution_options *options)
 {
     weir_execution_options checked;
-    if (weir_stmt_can_build(stmt) && weir_options_check(options, false, &checked, &stmt->error) == WEIR_OK)
+    if (is_open(stmt) && weir_options_check(options, false, &checked, &stmt->error) == WEIR_OK)
         weir_options_merge(&stmt->options, &checked);
 }
 
@@ -440,21 +450,21 @@ void weir_stmt_get_options(const weir_stmt *stmt, weir_execution_options *out) {
 void weir_yield_per(weir_stmt *stmt, int64_t rows)
 {
     weir_execution_options checked;
-    if (weir_stmt_can_build(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.yield_per = rows), false, &checked, &stmt->error) == WEIR_OK)
+    if (is_open(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.yield_per = rows), false, &checked, &stmt->error) == WEIR_OK)
         stmt->options.yield_per = rows;
 }
 
 void weir_stream_results(weir_stmt *stmt, weir_switch on)
 {
     weir_execution_options checked;
-    if (weir_stmt_can_build(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.stream_results = on), false, &checked, &stmt->error) == WEIR_OK)
+    if (is_open(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.stream_results = on), false, &checked, &stmt->error) == WEIR_OK)
         stmt->options.stream_results = on;
 }
 
 void weir_max_row_buffer(weir_stmt *stmt, int64_t rows)
 {
     weir_execution_options checked;
-    if (weir_stmt_can_build(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.max_row_buffer = rows), false, &checked, &stmt->error) == WEIR_OK)
+    if (is_open(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.max_row_buffer = rows), false, &checked, &stmt->error) == WEIR_OK)
         stmt->options.max_row_buffer = rows;
 }
 

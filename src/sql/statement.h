@@ -23,6 +23,8 @@ typedef struct weir_stmt_parts {
     const weir_entity **entities; size_t entity_count;      /* checked */
 } weir_stmt_parts;
 
+enum { WEIR_KEPT_DIALECTS = 2 };
+
 struct weir_stmt {
     weir_stmt_kind kind;
     weir_arena  arena;                  /* ledger NULL: one of the constant statements, which own nothing */
@@ -39,6 +41,11 @@ struct weir_stmt {
     weir_error  error;
     weir_stmt_parts parts;
     weir_select_tree *tree;             /* which rows, and which of their columns: of all that is built; NULL: textual */
+    struct weir_kept_slot {             /* by dialect; the only part that executions write, in any thread */
+        _Atomic(weir_kept *) form;      /* NULL: not compiled to be kept */
+        atomic_bool          used;      /* executed since it was changed */
+    } kept[WEIR_KEPT_DIALECTS];
+    bool        rebound;                /* values were bound since a form was made */
 };
 
 /* The parameter of that name, or NULL. A select's own parameters are those of its fragments, and by name those of its subqueries,
@@ -48,12 +55,19 @@ weir_parameter *weir_stmt_find(const weir_stmt *stmt, const char *name, size_t l
 /* ---- for the builders of trees ---- */
 /* A statement of that kind with an empty tree, or a constant statement without memory. */
 weir_stmt *weir_stmt_new_tree(weir_stmt_kind kind);
-/* Whether the statement may be changed: it is not closed and has no mistake yet. */
-bool weir_stmt_can_build(const weir_stmt *stmt);
+/* Whether the statement may be changed: it is not closed and has no mistake yet. Then it will be: what was compiled of it is dropped. */
+bool weir_stmt_can_build(weir_stmt *stmt);
 /* Adds the parameters of a text to those that there are. An error is the statement's too. */
 int weir_stmt_add_parameters(weir_stmt *stmt, const char *text, size_t length);
 /* Copies `given` as a part of `owner`, which frees it. NULL: an error, kept by `owner`. */
 weir_stmt *weir_stmt_own(weir_stmt *owner, const weir_stmt *given);
+
+/* ---- kept.c ---- */
+void weir_stmt_drop_kept(weir_stmt *stmt);
+/* Values will be bound to the parameter: drops what is kept unless its text stays right. */
+void weir_stmt_rebinds(weir_stmt *stmt, const char *name, size_t length, size_t count, bool list);
+
+/* ---- values ---- */
 /* Whether a value can be sent; `name`: of its parameter, NULL for one of an expression. */
 int weir_stmt_check_value(const char *name, const weir_value *value, weir_error *error);
 /* A NULL pointer is SQL NULL, whatever type stands beside it. */

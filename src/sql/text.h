@@ -28,6 +28,15 @@ typedef struct weir_sql_facts {
 /* Reads a text with the dialect's lexical rules. */
 void weir_sql_read_facts(const char *sql, size_t length, const weir_dialect *dialect, weir_sql_facts *out);
 
+/* Where values came from, so that others can take their place. */
+struct weir_parameter;
+typedef struct weir_origin {
+    const struct weir_origin    *next;
+    const struct weir_parameter *parameter;
+    size_t                       first;         /* the number of its first placeholder */
+} weir_origin;
+typedef struct weir_kept weir_kept;
+
 /* A statement made ready for one execution on one dialect; everything lies in the arena. */
 typedef struct weir_compiled {
     const char       *sql;              /* with placeholders; ended by NUL */
@@ -39,11 +48,17 @@ typedef struct weir_compiled {
     const weir_declared_column *declared;
     size_t            declared_count;
     const weir_select_shape *shape;     /* of a select; NULL: textual */
+    const weir_origin *origins;         /* of those values that weir_bind gave */
+    weir_kept        *kept;             /* holds what is shared with other executions; NULL: nothing is */
 } weir_compiled;
 
 /* Errors: the statement's kept one; WEIR_INVALID_REQUEST "A value is required for bind parameter 'x'", empty text, more
  * than one statement, COPY, parameters in the database's own notation, too many parameters; out of memory. */
 int weir_stmt_compile(const weir_stmt *stmt, const weir_dialect *dialect, weir_arena *arena, weir_compiled *out, weir_error *error);
+/* The same for an execution: what compiling gave may be shared with others of the statement (decision 0018). The arena and out->kept,
+ * which the caller lets go of, hold it. Any thread, like weir_stmt_compile, while nobody builds. */
+int weir_stmt_compile_kept(const weir_stmt *stmt, const weir_dialect *dialect, weir_arena *arena, weir_compiled *out, weir_error *error);
+void weir_kept_let_go(weir_kept *kept);         /* NULL: nothing */
 /* The parameters as "name=value, …" for the log and errors (texts in quotes, lists in parentheses), each value cut to 80
  * characters, the whole to `size`. Always one line, ended by a NUL when size > 0. */
 void weir_compiled_show_parameters(const weir_compiled *compiled, char *buffer, size_t size);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <weir/select.h>
+#include "base/values.h"
 #include "sql/compile.h"
 
 WEIR_ENTITY_DECLARE(order);
@@ -62,12 +63,34 @@ static int free_arena(void **state)
     return figures.bytes == 0 ? 0 : -1;
 }
 
+/* From the second time on what is kept is used: nothing may differ. */
+static void is_kept_text(const weir_dialect *dialect, const char *expected)
+{
+    for (int time = 0; time < 3; time++) {
+        weir_compiled kept;
+        assert_int_equal(weir_stmt_compile_kept(stmt, dialect, &arena, &kept, &error), WEIR_OK);
+        assert_string_equal(kept.sql, expected);
+        assert_int_equal(kept.value_count, compiled.value_count);
+        for (size_t i = 0; i < kept.value_count; i++) {
+            assert_true(weir_value_equal(&kept.values[i], &compiled.values[i]) || kept.values[i].type == WEIR_T_NULL);
+            assert_string_equal(kept.names[i], compiled.names[i]);
+        }
+        assert_int_equal(kept.kept != NULL, time > 0);
+        weir_kept_let_go(kept.kept);
+    }
+}
+
 static void is_text(const weir_dialect *dialect, const char *expected)
 {
     if (weir_stmt_compile(stmt, dialect, &arena, &compiled, &error) != WEIR_OK)
         fail_msg("%s: %s", expected, error.message);
     assert_string_equal(compiled.sql, expected);
     assert_int_equal(compiled.sql_length, strlen(expected));
+    weir_stmt *copy = weir_stmt_copy(stmt), *built = stmt;  /* which was not executed before */
+    stmt = copy;
+    is_kept_text(dialect, expected);
+    stmt = built;
+    weir_stmt_free(&copy);
 }
 
 /* Checks the text for both dialects; lite NULL: the same but for ? where PostgreSQL has $. Leaves PostgreSQL's in `compiled`. */
