@@ -2,6 +2,7 @@
 #ifndef WEIR_WEIR_H
 #define WEIR_WEIR_H
 #include <weir/base.h>
+#include <weir/bulk.h>
 #include <weir/engine.h>
 #include <weir/entity.h>
 #include <weir/expression.h>
@@ -13,4 +14,5 @@
 #include <weir/statement.h>
 #include <weir/transfer.h>
 #include <weir/value.h>
+#include <weir/write.h>
 #endif

@@ -19,13 +19,14 @@ typedef struct weir_lane {
 /* Sets to be sent, all columns of each. */
 typedef struct weir_feed {
     const weir_lane   *lanes;
-    size_t             lane_count, count;
+    size_t             lane_count, first, count;        /* from the first-th set on */
     const uint32_t    *order;           /* indexes of the sets, in the order in which they are sent; NULL: as they lie */
     const void *const *rows;            /* each set's own address; NULL: lanes have theirs */
 } weir_feed;
 
 static inline const void *weir_feed_at(const weir_feed *feed, const weir_lane *lane, size_t set)
 {
+    set += feed->first;
     if (feed->rows)
         return (const char *)feed->rows[set] + lane->offset;
     return lane->at + (feed->order ? feed->order[set] : set) * lane->stride;

@@ -6,6 +6,7 @@
 #include <weir/engine.h>
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/lanes.h"
 #include "base/url.h"
 #include "base/wait.h"
 #include "sql/text.h"
@@ -118,6 +119,19 @@ struct weir_cursor {
     int64_t              rows, round_trips, bytes;
 };
 
+/* ---- rows in ------------------------------------------------------------------------------------------------------------ */
+/* A COPY into a table: the engine fills it, the driver keeps the rest; both live as long as the COPY. */
+typedef struct weir_copy_in {
+    const char  *table, *columns;               /* SQL: quoted names */
+    weir_cursor *described;                     /* prepared: SELECT columns FROM table WHERE false; closed after the COPY */
+    bool         numbered;                      /* the table has one column more behind the feed's: the row's number, a bigint */
+    int64_t      taken;                         /* rows that were taken, sent or not */
+    int64_t      written;                       /* rows that the server counted; after the end */
+    bool         refused;                       /* put failed because of a value: nothing of that row was sent, the COPY goes on */
+    bool         over;                          /* the server ended it: nothing more can be put */
+    void        *inside;                        /* the driver's */
+} weir_copy_in;
+
 /* ---- operations ----------------------------------------------------------------------------------------------------------- */
 typedef enum weir_progress { WEIR_DONE = 1, WEIR_WANTS = 2 } weir_progress;     /* or a negative status */
 
@@ -165,6 +179,15 @@ struct weir_driver {
     int (*open_ahead)(weir_link *link, weir_cursor *cursor, int64_t rows);
     /* Forgets a cursor whose transaction ended: what the driver holds for it is freed, nothing is sent. Immediate. */
     void (*forget)(weir_link *link, weir_cursor *cursor);
+    /* COPY. NULL: this database has none. Nothing else may run on the link until it is over, and everything else is refused. */
+    int (*copy_begin)(weir_link *link, weir_copy_in *copy);
+    /* Takes the feed's sets; they are on their way when enough of them have come together. The feed has a lane for each column. */
+    int (*copy_put)(weir_link *link, weir_copy_in *copy, const weir_feed *feed);
+    /* All rows were put; or, with a reason, none of them shall be written (which then is no error). */
+    int (*copy_end)(weir_link *link, weir_copy_in *copy, const char *abort_reason);
+    /* Executes the prepared statement once for each set, whose lanes are its parameters. cursor->row_count is the sum; *done is how
+     * many sets were executed, also when the next one failed. */
+    int (*run_sets)(weir_link *link, weir_cursor *cursor, const weir_feed *feed, size_t *done);
     /* Fills step->decode for a column whose values become weir_value cells. */
     int (*plan_cell)(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step);
     /* The text that begins a transaction: isolation as in weir_isolation, in `buffer`. */

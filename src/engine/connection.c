@@ -1,6 +1,7 @@
 /* Connections: their handles, errors and options, becoming ready for an operation, and the results open on them. */
 #include "engine/connection.h"
 #include <string.h>
+#include "engine/copy.h"
 
 static const weir_connection closed = {
     .error = { .status = WEIR_RESOURCE_CLOSED, .message = "This Connection is closed" },
@@ -86,6 +87,10 @@ static void let_go_of_results(weir_connection *connection)
 static void give_back(weir_connection *connection)
 {
     weir_error error;
+    if (connection->copy) {
+        weir_copy_cut_off(connection->copy, WEIR_RESOURCE_CLOSED, "the connection of this COPY was closed");
+        connection->commit_on_close = false;    /* what it had sent is not to stay */
+    }
     if (connection->commit_on_close && connection->unreported.status == WEIR_OK && weir_connection_commit_now(connection, &error) != WEIR_OK)
         connection->unreported = error;
     weir_connection_end_results(connection, WEIR_NONE_SURVIVE);
@@ -124,6 +129,12 @@ int weir_connection_usable(const weir_connection *connection, weir_error *error)
         return weir_engine_core_check_process(connection->core, error);
     *error = connection->unreported;
     return error->status;
+}
+
+int weir_connection_copy_check(const weir_connection *connection, weir_error *error)
+{
+    return connection->copy ? weir_error_set(error, WEIR_INVALID_REQUEST, "a COPY is open on this connection: finish or abort it first")
+                            : WEIR_OK;
 }
 
 static int pending_rollback(const weir_connection *connection, weir_error *error)
@@ -181,6 +192,8 @@ static int begin_if_needed(weir_connection *connection, weir_error *error)
 int weir_connection_ready(weir_connection *connection, bool autobegin, weir_error *error)
 {
     int status = weir_connection_usable(connection, error);
+    if (status == WEIR_OK)
+        status = weir_connection_copy_check(connection, error);
     if (status != WEIR_OK)
         return status;
     if (connection->needs_rollback)

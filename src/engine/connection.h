@@ -50,6 +50,7 @@ struct weir_connection {
     weir_link_transaction server;       /* as the last operation left it */
     int64_t           last_used;        /* end of the last operation, monotonic ns: idle time in transaction */
     weir_error        abort_cause;      /* what aborted the transaction, named by later 25P02s */
+    struct weir_copy *copy;             /* that is open: nothing else runs */
     weir_result      *results;          /* open ones: a list through weir_open_result */
     int               savepoints[WEIR_MAX_SAVEPOINTS];  /* numbers of the open savepoints, outermost first */
     int               savepoint_depth, last_savepoint;
@@ -67,6 +68,8 @@ int weir_connection_usable(const weir_connection *connection, weir_error *error)
  * autobegin: reconnects an invalidated connection, and begins a transaction unless there is one or the isolation level is
  * AUTOCOMMIT; BEGIN travels with the next operation. Without autobegin an invalidated connection is WEIR_RESOURCE_CLOSED. */
 int weir_connection_ready(weir_connection *connection, bool autobegin, weir_error *error);
+/* WEIR_INVALID_REQUEST while a COPY is open. */
+int weir_connection_copy_check(const weir_connection *connection, weir_error *error);
 /* Keeps the error for weir_connection_error. Returns its status. */
 int weir_connection_report(weir_connection *connection, int status, const weir_error *error);
 /* Remembers a failed statement: as report, and weir_engine_begin's close rolls back. */

@@ -2,6 +2,7 @@
 #include "engine/connection.h"
 #include <stdio.h>
 #include <string.h>
+#include "engine/copy.h"
 
 /* ---- begin, commit, rollback ------------------------------------------------------------------------------------------------------- */
 static int begin(weir_connection *connection, weir_error *error)
@@ -59,6 +60,8 @@ static int commit_on_link(weir_connection *connection, weir_error *error)
 int weir_connection_commit_now(weir_connection *connection, weir_error *error)
 {
     int status = weir_connection_usable(connection, error);
+    if (status == WEIR_OK)
+        status = weir_connection_copy_check(connection, error);
     if (status != WEIR_OK || !connection->in_transaction)
         return status;
     if (connection->needs_rollback)
@@ -84,6 +87,8 @@ static int rollback(weir_connection *connection, weir_error *error)
     int status = weir_connection_usable(connection, error);
     if (status != WEIR_OK || !connection->in_transaction)
         return status;
+    if (connection->copy)
+        weir_copy_cut_off(connection->copy, WEIR_INVALID_REQUEST, "the transaction of this COPY was rolled back");
     weir_connection_end_results(connection, WEIR_COMMITTED_SURVIVE);
     /* The user knows of what failed in it. */
     weir_error_clear(&connection->unreported);
@@ -151,6 +156,8 @@ int weir_connection_savepoint(weir_connection *connection)
 static int find_savepoint(weir_connection *connection, int savepoint, int *index, weir_error *error)
 {
     int status = weir_connection_usable(connection, error);
+    if (status == WEIR_OK)
+        status = weir_connection_copy_check(connection, error);
     if (status == WEIR_OK && connection->needs_rollback)
         status = weir_connection_ready(connection, false, error);
     if (status != WEIR_OK)

@@ -88,6 +88,11 @@ int weir_pg_encode_binary(const weir_value *value, const weir_pg_type *type, wei
 /* The bytes of a numeric in plain digits; false, and nothing appended, when it has too many of them for binary. */
 bool weir_pg_encode_numeric(weir_text digits, weir_buffer *out);
 
+/* Whether the type's binary form is its text. Not of "char" and name: their binary input is stricter than their text input. */
+bool weir_pg_is_text_in_binary(const weir_pg_type *type);
+/* Valid UTF-8 without a NUL, or WEIR_DATA. */
+int weir_pg_append_text(weir_text text, weir_buffer *out, weir_error *error);
+
 /* The type of what has none: all goes as text. */
 extern const weir_pg_type weir_pg_type_other;
 #endif

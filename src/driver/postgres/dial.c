@@ -113,6 +113,7 @@ static int check_server(PGconn *conn, weir_error *error)
 
 static void free_link(weir_pg_link *link)
 {
+    weir_pg_copy_forget(link);
     if (link->cancel_key)
         PQfreeCancel(link->cancel_key);
     if (link->conn)

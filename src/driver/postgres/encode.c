@@ -178,8 +178,7 @@ static bool is_text(weir_type type)
     return type == WEIR_T_TEXT || type == WEIR_T_JSON || type == WEIR_T_INET || type == WEIR_T_ENUM || type == WEIR_T_OTHER;
 }
 
-/* Whether the type's binary form is its text. Not of "char" and name: their binary input is stricter than their text input. */
-static bool is_text_in_binary(const weir_pg_type *type)
+bool weir_pg_is_text_in_binary(const weir_pg_type *type)
 {
     if (type->type == WEIR_T_JSON)
         return type->base_oid == WEIR_PG_OID_JSON;
@@ -187,7 +186,7 @@ static bool is_text_in_binary(const weir_pg_type *type)
         || (type->type == WEIR_T_TEXT && type->base_oid != WEIR_PG_OID_CHAR && type->base_oid != WEIR_PG_OID_NAME);
 }
 
-static int append_text(weir_text text, weir_buffer *out, weir_error *error)
+int weir_pg_append_text(weir_text text, weir_buffer *out, weir_error *error)
 {
     size_t valid = weir_utf8_valid_length(text);
     if (valid != text.len)
@@ -222,9 +221,9 @@ static int append_text_form(const weir_value *value, weir_buffer *out, weir_erro
 int weir_pg_encode_value(const weir_value *value, const weir_pg_type *type, bool text_only, weir_buffer *out,
                          weir_pg_form *form, weir_error *error)
 {
-    *form = is_text_in_binary(type) ? WEIR_PG_FORM_EITHER : WEIR_PG_FORM_TEXT;
+    *form = weir_pg_is_text_in_binary(type) ? WEIR_PG_FORM_EITHER : WEIR_PG_FORM_TEXT;
     if (is_text(value->type))
-        return append_text(value->as.text, out, error);
+        return weir_pg_append_text(value->as.text, out, error);
     weir_value exact = { 0 };
     int status = converters[type->type](value, type, &exact, error);
     if (status != WEIR_OK)

@@ -15,6 +15,8 @@ int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, wei
 {
     if (link->base.lost)
         return weir_pg_lost(link, WEIR_OPERATIONAL, "the connection to the server was lost before");
+    if (link->copy && operation != WEIR_PG_COPY)
+        return weir_error_set(&link->base.error, WEIR_INVALID_REQUEST, "a COPY is open on this connection: finish or abort it first");
     weir_error_clear(&link->base.error);
     link->operation = operation;
     link->cursor = cursor;
@@ -68,7 +70,7 @@ static void take_parameter(weir_pg_link *link, const uint8_t *body, size_t lengt
 /* ---- errors ------------------------------------------------------------------------------------------------------------- */
 static bool is_fatal(const char *severity) { return !strcmp(severity, "FATAL") || !strcmp(severity, "PANIC"); }
 
-static int take_error(weir_pg_link *link, const uint8_t *body, size_t length)
+int weir_pg_take_error(weir_pg_link *link, const uint8_t *body, size_t length)
 {
     weir_error error;
     char severity[32] = "";
@@ -210,7 +212,7 @@ static int take_in_operation(weir_pg_link *link, char type, uint8_t *body, size_
     case 'I':                                   /* EmptyQueryResponse */
         link->part_next++;
         return WEIR_OK;
-    case 'E': return take_error(link, body, length);
+    case 'E': return weir_pg_take_error(link, body, length);
     case '1':
         if (link->parse_next < link->parse_count && link->parse_flags[link->parse_next])
             *link->parse_flags[link->parse_next] = true;
@@ -242,7 +244,7 @@ static int note_abort(weir_pg_link *link, const uint8_t *body, size_t length)
     char severity[32] = "";
     weir_pg_read_error(body, length, &error, severity);
     if (is_fatal(severity))
-        return take_error(link, body, length);
+        return weir_pg_take_error(link, body, length);
     if (strcmp(error.sqlstate, "25P02") != 0)   /* that one has met a cause, and is none */
         weir_error_keep(&link->abort_cause, &error);
     return WEIR_OK;
@@ -263,6 +265,8 @@ static int take_ready(weir_pg_link *link, const uint8_t *body, size_t length)
     }
     if (group.kind == WEIR_PG_GROUP_DISCARD)
         return WEIR_OK;
+    if (group.kind == WEIR_PG_GROUP_COPY)
+        return weir_pg_copy_over(link);
     int status = weir_pg_operation_next(link);
     if (status == WEIR_OK)
         link->operation_done = true;
@@ -288,7 +292,7 @@ static int take_message(weir_pg_link *link, uint8_t *whole, size_t total)
     }
     weir_pg_group *group = front(link);
     if (!group)
-        return type == 'E' ? take_error(link, body, length)
+        return type == 'E' ? weir_pg_take_error(link, body, length)
                            : weir_pg_lost(link, WEIR_INTERFACE, "the server sent a message '%c' that nobody asked for", type);
     switch (group->kind) {
     case WEIR_PG_GROUP_AHEAD:
@@ -296,6 +300,8 @@ static int take_message(weir_pg_link *link, uint8_t *whole, size_t total)
         int status = type == 'E' ? note_abort(link, body, length) : WEIR_OK;
         return status == WEIR_OK && group->kind == WEIR_PG_GROUP_AHEAD ? keep_raw(link, group->cursor, whole, total) : status;
     }
+    case WEIR_PG_GROUP_COPY:
+        return weir_pg_copy_message(link, type, body, length);
     default:
         return take_in_operation(link, type, body, length);
     }
@@ -464,7 +470,7 @@ static int end_of_stream(weir_pg_link *link)
     return weir_pg_lost(link, WEIR_OPERATIONAL, "server closed the connection unexpectedly");
 }
 
-static int finish_operation(weir_pg_link *link, int status)
+int weir_pg_finish_operation(weir_pg_link *link, int status)
 {
     if (link->base.lost && !link->begin_sent)
         link->begin_sql = NULL;
@@ -475,6 +481,15 @@ static int finish_operation(weir_pg_link *link, int status)
     link->operation = WEIR_PG_NONE;
     link->cursor = NULL;
     return status == WEIR_OK ? WEIR_DONE : status;
+}
+
+int weir_pg_look(weir_pg_link *link)
+{
+    int64_t n = weir_pg_fill(link);
+    if (n < 0)
+        return link->end_of_stream ? end_of_stream(link) : link->base.error.status;
+    int status = n > 0 ? take_messages(link) : WEIR_OK;
+    return status > 0 ? WEIR_OK : status;
 }
 
 /* What to wait for, now that the socket has nothing more. */
@@ -502,14 +517,16 @@ int weir_pg_advance(weir_link *base, weir_want *want)
 {
     weir_pg_link *link = (weir_pg_link *)base;
     int status = WEIR_OK;
+    if (weir_pg_copy_feeds(link))
+        return weir_pg_copy_advance(link, want);
     if (link->replay && (status = replay(link)) != WEIR_OK)
-        return finish_operation(link, status);
+        return weir_pg_finish_operation(link, status);
     bool read_something = false;
     for (;;) {
         if (link->operation_done)
-            return finish_operation(link, status);
+            return weir_pg_finish_operation(link, status);
         if (link->out.length > link->out_sent && weir_pg_flush(link) < 0)
-            return finish_operation(link, link->base.error.status);
+            return weir_pg_finish_operation(link, link->base.error.status);
         int64_t n;
         if (link->giant) {
             n = read_giant(link);
@@ -517,14 +534,14 @@ int weir_pg_advance(weir_link *base, weir_want *want)
             status = take_messages(link);
             if (status <= 0) {
                 if (status < 0)
-                    return finish_operation(link, status);
+                    return weir_pg_finish_operation(link, status);
                 continue;
             }
             status = WEIR_OK;
             if (link->giant)
                 continue;
             if (link->operation == WEIR_PG_LISTEN && !link->group_count && listening_ends(link, &status))
-                return finish_operation(link, status);
+                return weir_pg_finish_operation(link, status);
             if (read_something && link->drained)
                 return wait_for_more(link, want);
             size_t room = link->in_capacity - (link->in_end - link->in_start);
@@ -532,7 +549,7 @@ int weir_pg_advance(weir_link *base, weir_want *want)
             link->drained = n >= 0 && (size_t)n < room && !link->ssl;
         }
         if (n < 0)
-            return finish_operation(link, link->end_of_stream ? end_of_stream(link) : link->base.error.status);
+            return weir_pg_finish_operation(link, link->end_of_stream ? end_of_stream(link) : link->base.error.status);
         if (n == 0) {
             if (link->low_water && !read_something) {   /* less than the low-water mark is all there is */
                 weir_pg_set_low_water(link, false);

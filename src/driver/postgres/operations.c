@@ -22,7 +22,7 @@ enum { UNSENT_AHEAD = 1024 * 1024 };            /* bytes that the socket has not
 static weir_pg_link *pg_link(weir_link *link) { return (weir_pg_link *)link; }
 static weir_pg_cursor *pg_cursor(weir_cursor *cursor) { return (weir_pg_cursor *)cursor; }
 
-static void tell_round_trip(weir_pg_link *link, const char *what, int64_t rows)
+void weir_pg_tell_round_trip(weir_pg_link *link, const char *what, int64_t rows)
 {
     if (link->base.listener.round_trip)
         link->base.listener.round_trip(link->base.listener.context, what, rows);
@@ -55,7 +55,7 @@ static int take_back(weir_pg_link *link, size_t out_mark, int status)
     return status;
 }
 
-static int nothing_to_send(weir_pg_link *link)
+int weir_pg_nothing_to_send(weir_pg_link *link)
 {
     link->operation = WEIR_PG_NONE;
     link->cursor = NULL;
@@ -86,7 +86,7 @@ int weir_pg_command(weir_link *base, const char *sql)
     send_begin(link);
     weir_pg_send_simple(link, sql);
     weir_pg_expect(link, WEIR_PG_PART_PLAIN);
-    tell_round_trip(link, sql, 0);
+    weir_pg_tell_round_trip(link, sql, 0);
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL);
 }
 
@@ -98,7 +98,7 @@ int weir_pg_ping(weir_link *base)
         return status;
     weir_pg_send_simple(link, "");              /* the empty query: parsed, executed, nothing done, no transaction left open */
     weir_pg_expect(link, WEIR_PG_PART_PLAIN);
-    tell_round_trip(link, "ping", 0);
+    weir_pg_tell_round_trip(link, "ping", 0);
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL);
 }
 
@@ -139,7 +139,7 @@ static int send_prepare(weir_pg_link *link, weir_pg_cursor *cursor)
         weir_pg_send_simple(link, "RELEASE SAVEPOINT " GUARD_NAME);
         weir_pg_expect(link, WEIR_PG_PART_PLAIN);
     }
-    tell_round_trip(link, "prepare", 0);
+    weir_pg_tell_round_trip(link, "prepare", 0);
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
 }
 
@@ -189,7 +189,7 @@ int weir_pg_prepare(weir_link *base, weir_cursor *base_cursor)
         cursor->statement->users++;
         cursor->counted = true;
         status = describe_to_engine(link, cursor);
-        return status == WEIR_OK ? nothing_to_send(link) : status;
+        return status == WEIR_OK ? weir_pg_nothing_to_send(link) : status;
     }
     cursor->statement = weir_pg_statement_new(link, compiled->sql, compiled->sql_length, serial, base_cursor->named);
     if (!cursor->statement)
@@ -224,7 +224,7 @@ static bool declare_parameter(weir_pg_link *link, weir_pg_cursor *cursor)
 }
 
 /* The group's error becomes the operation's; what met an aborted transaction names the error that nobody has fetched yet. */
-static int group_failed(weir_pg_link *link)
+int weir_pg_group_failed(weir_pg_link *link)
 {
     weir_error *error = &link->group_error;
     if (!strcmp(error->sqlstate, "25P02") && link->abort_cause.status != WEIR_OK)
@@ -260,12 +260,12 @@ static int prepare_next(weir_pg_link *link)
         if (!link->catalog_asked && declare_parameter(link, cursor))
             return prepare_again(link, cursor);
         leave_statement(cursor);
-        return group_failed(link);
+        return weir_pg_group_failed(link);
     }
     int status = link->catalog_asked ? WEIR_OK : weir_pg_catalog_ask(link, cursor->statement);
     if (status > 0) {
         link->catalog_asked = true;
-        tell_round_trip(link, "types", 0);
+        weir_pg_tell_round_trip(link, "types", 0);
         status = weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
         return status == WEIR_OK ? 1 : status;
     }
@@ -439,7 +439,7 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     }
     link->commits = base_cursor->statement->facts.kind == WEIR_SQL_TRANSACTION && is_commit(base_cursor->statement->sql);
     expect_batch(link, cursor, rows);
-    tell_round_trip(link, "open", rows);
+    weir_pg_tell_round_trip(link, "open", rows);
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
 }
 
@@ -450,7 +450,7 @@ int weir_pg_open_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     weir_pg_cursor *cursor = pg_cursor(base_cursor);
     bool simple = base_cursor->mode == WEIR_MODE_BUFFERED && base_cursor->statement->facts.kind == WEIR_SQL_SELECT && base_cursor->named;
     bool unsent = link->out.length - link->out_sent > UNSENT_AHEAD;
-    if (!simple || unsent || link->base.lost || link->begin_sql || aborted(link) || link->group_count >= WEIR_PG_MAX_AHEAD)
+    if (!simple || unsent || link->base.lost || link->copy || link->begin_sql || aborted(link) || link->group_count >= WEIR_PG_MAX_AHEAD)
         return 0;
     size_t mark = link->out.length;
     if (weir_pg_send_bind(link, cursor, cursor->portal, cursor->statement->name, cursor->statement->returns_rows) != WEIR_OK) {
@@ -460,7 +460,7 @@ int weir_pg_open_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     }
     weir_pg_send_execute(link, cursor->portal, rows);
     cursor->ahead_rows = rows;
-    tell_round_trip(link, "open", rows);
+    weir_pg_tell_round_trip(link, "open", rows);
     base_cursor->round_trips++;
     int status = weir_pg_send_sync(link, WEIR_PG_GROUP_AHEAD, cursor);
     if (status != WEIR_OK)
@@ -494,7 +494,7 @@ static int send_ahead(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
 {
     cursor->ahead_rows = rows;
     weir_pg_send_execute(link, cursor->portal, rows);
-    tell_round_trip(link, "fetch", rows);
+    weir_pg_tell_round_trip(link, "fetch", rows);
     cursor->base.round_trips += link->cursor ? 0 : 1;
     return weir_pg_send_sync(link, WEIR_PG_GROUP_AHEAD, cursor);
 }
@@ -519,7 +519,7 @@ int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         weir_pg_expect(link, WEIR_PG_PART_ROWS);
     }
     expect_batch(link, cursor, rows);
-    tell_round_trip(link, "fetch", rows);
+    weir_pg_tell_round_trip(link, "fetch", rows);
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
 }
 
@@ -556,7 +556,7 @@ int weir_pg_close(weir_link *base, weir_cursor *base_cursor)
     if (status != WEIR_OK)
         return status;
     if (!open)
-        return nothing_to_send(link);
+        return weir_pg_nothing_to_send(link);
     char sql[48];
     snprintf(sql, sizeof sql, "CLOSE %s", cursor->portal);
     /* An aborted transaction takes no CLOSE, but the message: after a ROLLBACK TO SAVEPOINT the portal would still be there. */
@@ -566,7 +566,7 @@ int weir_pg_close(weir_link *base, weir_cursor *base_cursor)
     } else {
         weir_pg_send_close(link, 'P', cursor->portal);
     }
-    tell_round_trip(link, "close", 0);
+    weir_pg_tell_round_trip(link, "close", 0);
     base_cursor->round_trips++;
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL);
 }
@@ -586,5 +586,5 @@ int weir_pg_operation_next(weir_pg_link *link)
         return status;
     if (link->operation == WEIR_PG_OPEN)
         note_stale(link, cursor);
-    return group_failed(link);
+    return weir_pg_group_failed(link);
 }

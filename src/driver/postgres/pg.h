@@ -10,6 +10,7 @@
 
 typedef struct weir_pg_link weir_pg_link;
 typedef struct weir_pg_cursor weir_pg_cursor;
+typedef struct weir_pg_copy weir_pg_copy;
 
 /* ---- prepared statements: parsed and described once per link ---------------------------------------------------------- */
 typedef struct weir_pg_column { const char *name; const weir_pg_type *type; int32_t modifier; } weir_pg_column;
@@ -41,7 +42,8 @@ struct weir_pg_statement {
 typedef enum weir_pg_group_kind {
     WEIR_PG_GROUP_OPERATION = 1,        /* of the operation that runs */
     WEIR_PG_GROUP_AHEAD,                /* asked for ahead of time, a batch or a whole result: its bytes are kept for its cursor */
-    WEIR_PG_GROUP_DISCARD               /* a batch nobody wants any more */
+    WEIR_PG_GROUP_DISCARD,              /* a batch nobody wants any more */
+    WEIR_PG_GROUP_COPY                  /* of the COPY that is open: until it is over, through several operations */
 } weir_pg_group_kind;
 typedef struct weir_pg_group { weir_pg_group_kind kind; weir_pg_cursor *cursor; } weir_pg_group;
 
@@ -54,7 +56,7 @@ typedef enum weir_pg_part {
 } weir_pg_part;
 
 typedef enum weir_pg_operation {
-    WEIR_PG_NONE = 0, WEIR_PG_COMMAND, WEIR_PG_PREPARE, WEIR_PG_OPEN, WEIR_PG_FETCH, WEIR_PG_CLOSE, WEIR_PG_LISTEN
+    WEIR_PG_NONE = 0, WEIR_PG_COMMAND, WEIR_PG_PREPARE, WEIR_PG_OPEN, WEIR_PG_FETCH, WEIR_PG_CLOSE, WEIR_PG_LISTEN, WEIR_PG_COPY
 } weir_pg_operation;
 
 enum { WEIR_PG_MAX_GROUPS = 32, WEIR_PG_MAX_AHEAD = 24, WEIR_PG_MAX_PARTS = 8, WEIR_PG_STATEMENTS_KEPT = 100 };
@@ -110,6 +112,7 @@ struct weir_pg_link {
     size_t     giant_length, giant_have;
     bool       giant_is_kept;           /* it goes into the buffer of a batch taken raw */
     size_t     skip;                    /* bytes of a message nobody wants, still to come */
+    weir_pg_copy *copy;                 /* the COPY that is open, until the server is ready for something else */
     bool       drained, paused;         /* the last read took all there was; the last wait was a pause */
     /* what is known */
     weir_pg_statement *statements;
@@ -172,6 +175,23 @@ void weir_pg_send_simple(weir_pg_link *link, const char *sql);          /* Parse
 int  weir_pg_send_sync(weir_pg_link *link, weir_pg_group_kind kind, weir_pg_cursor *cursor);
 void weir_pg_expect(weir_pg_link *link, weir_pg_part part);
 
+/* A group that ends without Sync: the answer to a Query message. */
+int  weir_pg_push_group(weir_pg_link *link, weir_pg_group_kind kind, weir_pg_cursor *cursor);
+
+/* ---- copy.c: COPY … FROM STDIN ------------------------------------------------------------------------------------------------ */
+/* A message of its group. */
+int weir_pg_copy_message(weir_pg_link *link, char type, const uint8_t *body, size_t length);
+/* Its ReadyForQuery. */
+int weir_pg_copy_over(weir_pg_link *link);
+/* Whether rows are being sent: that has an advance of its own. */
+/* The link goes, with the COPY. */
+void weir_pg_copy_forget(weir_pg_link *link);
+bool weir_pg_copy_feeds(const weir_pg_link *link);
+int weir_pg_copy_advance(weir_pg_link *link, weir_want *want);
+int weir_pg_copy_begin(weir_link *link, weir_copy_in *copy);
+int weir_pg_copy_put(weir_link *link, weir_copy_in *copy, const weir_feed *feed);
+int weir_pg_copy_end(weir_link *link, weir_copy_in *copy, const char *abort_reason);
+
 /* ---- receive.c: messages in -------------------------------------------------------------------------------------------------- */
 /* A reader over one message's body; out-of-bounds reads set `bad` and give 0. */
 typedef struct weir_pg_reader { const uint8_t *next, *end; bool bad; } weir_pg_reader;
@@ -207,8 +227,17 @@ int  weir_pg_statement_resolve(weir_pg_link *link, weir_pg_statement *statement)
 /* ---- exchange.c -------------------------------------------------------------------------------------------------------------------- */
 int weir_pg_advance(weir_link *link, weir_want *want);
 int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, weir_pg_cursor *cursor);
+/* An ErrorResponse becomes the group's error, or that of a link that it ends. */
+int weir_pg_take_error(weir_pg_link *link, const uint8_t *body, size_t length);
+/* Reads what is there, without waiting, and takes it: WEIR_OK or an error. */
+int weir_pg_look(weir_pg_link *link);
+int weir_pg_finish_operation(weir_pg_link *link, int status);
 /* What follows the answer of the operation's group, in operations.c: WEIR_OK when the operation is done, 1 when another group was sent. */
 int weir_pg_operation_next(weir_pg_link *link);
+/* The group's error becomes the operation's. Its status. */
+int weir_pg_group_failed(weir_pg_link *link);
+void weir_pg_tell_round_trip(weir_pg_link *link, const char *what, int64_t rows);
+int weir_pg_nothing_to_send(weir_pg_link *link);
 void weir_pg_discard_ahead(weir_pg_link *link, weir_pg_cursor *cursor);
 
 /* ---- settings.c ---------------------------------------------------------------------------------------------------------------- */

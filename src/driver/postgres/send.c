@@ -130,6 +130,11 @@ int weir_pg_send_sync(weir_pg_link *link, weir_pg_group_kind kind, weir_pg_curso
     weir_pg_message_end(link, weir_pg_message_begin(link, 'S'));
     if (link->out.failed)
         return weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory for a message to the server");
+    return weir_pg_push_group(link, kind, cursor);
+}
+
+int weir_pg_push_group(weir_pg_link *link, weir_pg_group_kind kind, weir_pg_cursor *cursor)
+{
     if (link->group_count == WEIR_PG_MAX_GROUPS)
         return weir_pg_lost(link, WEIR_INTERNAL, "too many exchanges under way on one connection");
     link->groups[link->group_count++] = (weir_pg_group){ kind, cursor };

@@ -95,7 +95,7 @@ int weir_pg_flush(weir_pg_link *link)
             return 0;
         link->out_sent += (size_t)n;
     }
-    if (link->out.capacity > 64 * 1024)
+    if (link->out.capacity > 64 * 1024 && !link->copy)
         weir_buffer_free(&link->out);   /* a large parameter does not stay */
     link->out.length = 0;
     link->out_sent = 0;

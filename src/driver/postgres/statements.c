@@ -64,6 +64,13 @@ static void unlink_statement(weir_pg_link *link, weir_pg_statement *statement)
         }
 }
 
+/* Not in the middle of a COPY, whose rows are in the buffer: then the server keeps what is of no use any more. */
+static void close_at_server(weir_pg_link *link, const weir_pg_statement *statement)
+{
+    if (!link->copy)
+        weir_pg_send_close(link, 'S', statement->name);
+}
+
 void weir_pg_statement_drop(weir_pg_link *link, weir_pg_statement *statement)
 {
     unlink_statement(link, statement);
@@ -78,7 +85,7 @@ void weir_pg_statement_release(weir_pg_link *link, weir_pg_statement *statement)
     if (--statement->users > 0 || !statement->orphaned)
         return;
     if (statement->closed_later)
-        weir_pg_send_close(link, 'S', statement->name);
+        close_at_server(link, statement);
     free_statement(statement);
 }
 
@@ -89,7 +96,7 @@ void weir_pg_statement_discard(weir_pg_link *link, weir_pg_statement *statement)
     if (statement->users > 0)
         statement->closed_later = true;             /* closing it now would close its portals */
     else
-        weir_pg_send_close(link, 'S', statement->name);
+        close_at_server(link, statement);
     weir_pg_statement_drop(link, statement);
 }
 

@@ -82,20 +82,26 @@ static int check_value(weir_error *error, const char *name, const weir_value *va
     return WEIR_OK;
 }
 
-int weir_lite_bind(weir_lite_link *link, sqlite3_stmt *statement, const weir_compiled *compiled)
+int weir_lite_bind_value(weir_lite_link *link, sqlite3_stmt *statement, int number, const char *name, const weir_value *value)
 {
     weir_error *error = &link->base.error;
+    int status = check_value(error, name, value);
+    if (status != WEIR_OK)
+        return status;
+    int code = binders[value->type](statement, number, value);
+    if (code == SQLITE_OK)
+        return WEIR_OK;
+    weir_lite_failed(link, code, sqlite3_sql(statement));
+    weir_error_context(error, "parameter '%s'", name);
+    return error->status;
+}
+
+int weir_lite_bind(weir_lite_link *link, sqlite3_stmt *statement, const weir_compiled *compiled)
+{
     for (size_t i = 0; i < compiled->value_count; i++) {
-        const weir_value *value = &compiled->values[i];
-        int status = check_value(error, compiled->names[i], value);
+        int status = weir_lite_bind_value(link, statement, (int)i + 1, compiled->names[i], &compiled->values[i]);
         if (status != WEIR_OK)
             return status;
-        int code = binders[value->type](statement, (int)i + 1, value);
-        if (code != SQLITE_OK) {
-            weir_lite_failed(link, code, compiled->sql);
-            weir_error_context(error, "parameter '%s'", compiled->names[i]);
-            return error->status;
-        }
     }
     return WEIR_OK;
 }

@@ -389,6 +389,7 @@ const weir_driver weir_driver_sqlite = {
     .advance = advance,
     .read_ahead = NULL,
     .forget = weir_lite_forget,
+    .run_sets = weir_lite_run_sets,
     .plan_cell = weir_lite_plan_cell,
     .begin_text = begin_text,
     .cancel = cancel,

@@ -38,6 +38,8 @@ struct weir_lite_link {
     const char       *command;          /* SQL of a command */
     int64_t           rows;             /* asked for; 0: all */
     int               result;           /* of the work */
+    const weir_feed  *feed;             /* sets to execute the statement with */
+    size_t           *sets_done;
     char              begin[64];        /* SQL to run in front of it; "" for none */
     /* waiting for a lock */
     int               busy_timeout_ms;
@@ -79,6 +81,11 @@ void weir_lite_forget(weir_link *link, weir_cursor *cursor);
 /* ---- bind.c -------------------------------------------------------------------------------------------------------- */
 /* Gives the statement its values. Texts and blobs are not copied: they live as long as the cursor. */
 int weir_lite_bind(weir_lite_link *link, sqlite3_stmt *statement, const weir_compiled *compiled);
+/* One of them; borrowed until the statement is bound anew. */
+int weir_lite_bind_value(weir_lite_link *link, sqlite3_stmt *statement, int number, const char *name, const weir_value *value);
+
+/* ---- sets.c -------------------------------------------------------------------------------------------------------- */
+int weir_lite_run_sets(weir_link *link, weir_cursor *cursor, const weir_feed *feed, size_t *done);
 
 /* ---- decode.c ------------------------------------------------------------------------------------------------------ */
 int weir_lite_plan_cell(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step);
