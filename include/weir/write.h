@@ -31,7 +31,7 @@ WEIR_API void weir_set_columns_(weir_stmt *stmt, const weir_expr *const *columns
 #define weir_set_columns(stmt, ...) weir_set_columns_((stmt), WEIR_EXPRS(__VA_ARGS__))
 /* One more row of a multi-row VALUES, in the order of weir_set_columns (default: all columns but server-generated ones). */
 WEIR_API void weir_insert_row_(weir_stmt *stmt, const weir_expr *const *values);
-#define weir_insert_row(stmt, ...) weir_insert_row_((stmt), WEIR_EXPRS(__VA_ARGS__))
+#define weir_insert_row(stmt, ...) weir_insert_row_((stmt), WEIR_EXPRS(WEIR_MAP_X_(__VA_ARGS__)))
 /* INSERT … SELECT: the select's columns go to those of weir_set_columns, by position. Copied. */
 WEIR_API void weir_insert_select(weir_stmt *stmt, const weir_stmt *select);
 

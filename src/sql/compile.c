@@ -66,21 +66,34 @@ static int finish_text(weir_renderer *r, weir_compiled *out)
     return WEIR_OK;
 }
 
+int weir_render_finish(weir_renderer *r, weir_compiled *out)
+{
+    int status = finish_text(r, out);
+    out->values = r->values;
+    out->names = r->names;
+    out->value_count = r->value_count;
+    return status;
+}
+
 static void read_tree_facts(const weir_renderer *r, const weir_select_tree *tree, weir_compiled *out)
 {
     weir_sql_facts facts = { .kind = WEIR_SQL_SELECT };
     if (r->has_text)
         weir_sql_read_facts(out->sql, out->sql_length, r->dialect, &facts);
+    facts.kind = r->writes && facts.kind == WEIR_SQL_SELECT ? WEIR_SQL_DML : facts.kind;
     facts.ordered = tree->text ? facts.ordered : tree->order_by.count > 0 || r->ordered;
     facts.locks_rows = facts.locks_rows || (tree->lock && r->dialect->row_locks);
     out->facts = facts;
 }
 
-static int render(weir_renderer *r, const weir_stmt *stmt, weir_compiled *out)
+static int render(weir_renderer *r, const weir_stmt *stmt, const struct weir_page *page, weir_compiled *out)
 {
     weir_scope scope = { .stmt = stmt };
     r->scope = &scope;
-    if (stmt->tree) {
+    if (stmt->write) {
+        weir_render_write(r, &scope, page);
+        out->shape = stmt->tree->columns.count ? weir_shape_finish(r, &scope, stmt->tree) : NULL;
+    } else if (stmt->tree) {
         weir_render_select(r, &scope);
         out->shape = weir_shape_finish(r, &scope, stmt->tree);
     } else {
@@ -89,19 +102,16 @@ static int render(weir_renderer *r, const weir_stmt *stmt, weir_compiled *out)
             return r->error->status;
         weir_render_text(r, stmt->text, stmt->length, false);
     }
-    int status = finish_text(r, out);
+    int status = weir_render_finish(r, out);
     if (status == WEIR_OK && stmt->tree) {
         read_tree_facts(r, stmt->tree, out);
         status = check_facts(&out->facts, r->error);
     }
-    out->values = r->values;
-    out->names = r->names;
-    out->value_count = r->value_count;
     return status;
 }
 
-int weir_stmt_compile_as(const weir_stmt *stmt, const weir_dialect *dialect, bool literals, weir_arena *arena, weir_compiled *out,
-                         weir_error *error)
+int weir_stmt_compile_as(const weir_stmt *stmt, const weir_dialect *dialect, bool literals, const struct weir_page *page, weir_arena *arena,
+                         weir_compiled *out, weir_error *error)
 {
     weir_buffer text;
     int status = weir_stmt_error(stmt)->status;
@@ -113,7 +123,7 @@ int weir_stmt_compile_as(const weir_stmt *stmt, const weir_dialect *dialect, boo
         weir_buffer_init(&text, arena->ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
         weir_buffer_reserve(&text, stmt->tree ? 512 : stmt->length + 1);
         renderer.with_end = &renderer.with;
-        status = render(&renderer, stmt, out);
+        status = render(&renderer, stmt, page, out);
         weir_buffer_free(&text);
         if (status == WEIR_OK)
             status = copy_declared(stmt, arena, out, error);
@@ -126,7 +136,7 @@ int weir_stmt_compile_as(const weir_stmt *stmt, const weir_dialect *dialect, boo
 
 int weir_stmt_compile(const weir_stmt *stmt, const weir_dialect *dialect, weir_arena *arena, weir_compiled *out, weir_error *error)
 {
-    return weir_stmt_compile_as(stmt, dialect, false, arena, out, error);
+    return weir_stmt_compile_as(stmt, dialect, false, NULL, arena, out, error);
 }
 
 /* ---- showing parameters ---- */

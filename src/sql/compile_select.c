@@ -59,7 +59,7 @@ static void write_list(weir_renderer *r, const char *before, const weir_expr_lis
     }
 }
 
-static void write_conditions(weir_renderer *r, const char *before, const weir_expr_list *list)
+void weir_render_conditions(weir_renderer *r, const char *before, const weir_expr_list *list)
 {
     for (size_t i = 0; i < list->count && r->status == WEIR_OK; i++) {
         weir_buffer_text(r->text, i ? " AND " : before);
@@ -179,10 +179,10 @@ static void write_plain(weir_renderer *r, weir_scope *scope, const weir_select_t
     } else {
         weir_eager_columns(r, scope);
     }
-    weir_render_from(r, scope);
-    write_conditions(r, " WHERE ", &tree->where);
+    weir_render_from(r, scope, " FROM ");
+    weir_render_conditions(r, " WHERE ", &tree->where);
     write_list(r, " GROUP BY ", &tree->group_by, weir_render_group);
-    write_conditions(r, " HAVING ", &tree->having);
+    weir_render_conditions(r, " HAVING ", &tree->having);
     write_list(r, " ORDER BY ", &scope->orders, weir_render_order);
     if (!scope->wrapper)
         weir_eager_orders(r, scope, !scope->orders.count);
@@ -204,15 +204,21 @@ static bool stands_alone(const weir_stmt *stmt, weir_set_operation within, bool 
     return !ended && (!tree->set || (left && tree->set == within));
 }
 
+static void refuse_write(weir_renderer *r, const weir_stmt *stmt)
+{
+    weir_render_fail(r, WEIR_ARGUMENT, "%s inside of another statement: only weir_cte takes one", weir_stmt_kind_name(stmt->kind));
+}
+
 static void write_member(weir_renderer *r, const weir_stmt *stmt, weir_scope *inner, bool alone)
 {
     const char *before = alone ? "" : r->dialect->members_in_parentheses ? "(" : "SELECT * FROM (";
     weir_buffer_text(r->text, before);
-    if (stmt->tree) {
+    if (stmt->write)
+        refuse_write(r, stmt);
+    else if (stmt->tree)
         weir_render_select(r, inner);
-    } else {
+    else
         weir_render_text(r, stmt->text, stmt->length, true);
-    }
     weir_buffer_text(r->text, alone ? "" : ")");
 }
 
@@ -299,6 +305,10 @@ void weir_render_statement(weir_renderer *r, const weir_stmt *stmt, bool correla
         return;
     }
     r->subquery_options += has_options(&stmt->options);
+    if (stmt->write) {
+        weir_render_write(r, &scope, NULL);
+        return;
+    }
     if (stmt->tree) {
         weir_render_select(r, &scope);
         return;
@@ -310,6 +320,8 @@ void weir_render_statement(weir_renderer *r, const weir_stmt *stmt, bool correla
 
 void weir_render_subquery(weir_renderer *r, const weir_stmt *stmt, bool correlates)
 {
+    if (stmt->write)
+        refuse_write(r, stmt);
     weir_buffer_byte(r->text, '(');
     weir_render_statement(r, stmt, correlates);
     weir_buffer_byte(r->text, ')');

@@ -22,6 +22,12 @@ typedef struct weir_dialect {
     bool        ilike;
     bool        offset_needs_limit;     /* LIMIT -1 OFFSET 3 */
     bool        members_in_parentheses; /* (SELECT …) UNION (SELECT …); else a member with ORDER BY becomes SELECT * FROM (…) */
+    bool        constraint_targets;     /* ON CONFLICT ON CONSTRAINT name */
+    bool        delete_using;           /* DELETE … USING */
+    bool        defaults_conflict;      /* INSERT … DEFAULT VALUES ON CONFLICT … */
+    bool        select_hides_conflict;  /* ON behind a bare INSERT … SELECT … FROM t is read as that of a join */
+    bool        returns_written;        /* RETURNING has columns of the changed table alone, by their bare names */
+    bool        write_ctes;             /* WITH x AS (INSERT … RETURNING …) */
     size_t      maximum_parameters;     /* that one statement may have */
     const char *isolation_names[6];     /* by weir_isolation; NULL: unknown here */
     const char *isolation_list;         /* the valid names, for messages */

@@ -71,6 +71,7 @@ static const op_facts ops[WEIR_OP_COUNT_] = {
     [WEIR_OP_DESC] = { "WEIR_DESC", 1, 1, false, false },
     [WEIR_OP_NULLS_FIRST] = { "WEIR_NULLS_FIRST", 1, 1, false, false },
     [WEIR_OP_NULLS_LAST] = { "WEIR_NULLS_LAST", 1, 1, false, false },
+    [WEIR_OP_EXCLUDED] = { "WEIR_EXCLUDED", 0, 0, false, false },
 };
 
 static const weir_expr *copy_expr(weir_stmt *stmt, const weir_expr *from, int depth);
@@ -194,7 +195,7 @@ static bool check_entity(weir_stmt *stmt, const weir_expr *expr, bool may_be_rel
 {
     if (!weir_tree_use_entity(stmt, expr->entity) || !check_source(stmt, expr))
         return false;
-    if (expr->op != WEIR_OP_COLUMN)
+    if (expr->op == WEIR_OP_ENTITY)
         return true;
     const weir_member *member = weir_entity_member(expr->entity, expr->offset);
     if (!member) {
@@ -216,7 +217,7 @@ static bool copy_place(weir_stmt *stmt, const weir_expr *from, weir_expr *to, bo
     to->offset = from->offset;
     if (from->source && !(to->source = weir_tree_source(stmt, from->source)))
         return false;
-    if (from->op == WEIR_OP_COLUMN || from->op == WEIR_OP_ENTITY)
+    if (from->op == WEIR_OP_COLUMN || from->op == WEIR_OP_EXCLUDED || from->op == WEIR_OP_ENTITY)
         return check_entity(stmt, to, may_be_relationship);
     return from->op != WEIR_OP_SOURCE_COLUMN || from->source || wrong(stmt, from, "its source is NULL");
 }

@@ -189,6 +189,15 @@ static void add_explicit(weir_renderer *r, weir_scope *scope, const weir_entity 
         scope->froms[index].explicitly = true;
 }
 
+void weir_from_written(weir_renderer *r, weir_scope *scope, const weir_entity *entity)
+{
+    size_t index = add(r, scope, entity, NULL);
+    if (index != SIZE_MAX)
+        scope->froms[index].explicitly = scope->froms[index].written = true;
+}
+
+void weir_from_name(weir_renderer *r, weir_scope *scope, const weir_expr *e) { collect(r, scope, e); }
+
 void weir_from_collect(weir_renderer *r, weir_scope *scope, const weir_select_tree *tree)
 {
     add_targets(r, scope, tree);
@@ -275,12 +284,17 @@ static void append_name(weir_renderer *r, weir_buffer *text, const weir_element 
     weir_buffer_printf(text, "\"%s\"", name ? name : "");
 }
 
+static const char *verb_of(const weir_stmt *stmt)
+{
+    return stmt->kind == WEIR_STMT_UPDATE ? "UPDATE" : stmt->kind == WEIR_STMT_DELETE ? "DELETE" : "SELECT";
+}
+
 static void tell_cartesian(weir_renderer *r, const weir_scope *scope, size_t last)
 {
     weir_buffer text;
     size_t named = 0;
     weir_buffer_init(&text, r->arena->ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 4);
-    weir_buffer_text(&text, "SELECT statement has a cartesian product between FROM element(s) ");
+    weir_buffer_printf(&text, "%s statement has a cartesian product between FROM element(s) ", verb_of(scope->stmt));
     for (size_t i = 0; i < scope->from_count; i++)
         if (!scope->froms[i].correlated && scope->froms[i].group != scope->froms[last].group) {
             weir_buffer_text(&text, named++ ? ", " : "");

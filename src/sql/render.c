@@ -125,10 +125,13 @@ bool weir_value_is_null(const weir_value *value)
 
 static void write_literal_text(weir_renderer *r, const char *text, size_t length)
 {
-    weir_buffer_byte(r->text, '\'');
+    bool escaped = r->dialect->backslash_strings && memchr(text, '\\', length);    /* right whatever standard_conforming_strings is */
+    if (memchr(text, 0, length))
+        weir_render_fail(r, WEIR_ARGUMENT, "a text with a NUL byte cannot stand in a statement");
+    weir_buffer_text(r->text, escaped ? " E'" : "'");
     for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\'')
-            weir_buffer_byte(r->text, '\'');
+        if (text[i] == '\'' || (escaped && text[i] == '\\'))
+            weir_buffer_byte(r->text, text[i]);
         weir_buffer_byte(r->text, text[i]);
     }
     weir_buffer_byte(r->text, '\'');

@@ -20,6 +20,7 @@ typedef struct weir_element {
     bool joined;                        /* the target of a join */
     bool explicitly;                    /* named by weir_from: never correlated */
     bool correlated;                    /* an enclosing select has it */
+    bool written;                       /* the table that the statement changes */
     size_t root;                        /* the element behind which it is joined */
     size_t group;                       /* linked elements have one group: for the warning of SQL-16 */
 } weir_element;
@@ -52,7 +53,8 @@ typedef struct weir_scope {
     struct weir_scope *outer;
     const weir_stmt   *stmt;
     bool               correlates;      /* may use the elements of the enclosing selects */
-    bool               names_only;      /* ORDER BY behind a UNION: columns of the result, by name */
+    bool               names_only;      /* ORDER BY behind a UNION: columns of the result, by name; or there is but one table */
+    const weir_entity *excluded;        /* an upsert's: excluded may be named; NULL: not here */
     weir_element         *froms;
     size_t             from_count, from_capacity;
     weir_linked       *joins;
@@ -83,6 +85,7 @@ typedef struct weir_renderer {
     bool         literals;              /* values in the text, for reading */
     bool         has_text;              /* SQL that the program wrote: to be looked at by the lexer */
     bool         recursive;             /* WITH RECURSIVE */
+    bool         writes;                /* an insert, update or delete is in it */
     bool         ordered;               /* an order was added */
     unsigned     depth;
     weir_value  *values;
@@ -140,7 +143,10 @@ size_t weir_from_find(const weir_scope *scope, const weir_entity *entity, const 
 void weir_from_collect(weir_renderer *r, weir_scope *scope, const weir_select_tree *tree);
 void weir_from_infer(weir_renderer *r, weir_scope *scope, weir_linked *linked);
 void weir_from_check(weir_renderer *r, weir_scope *scope, const weir_select_tree *tree);
-void weir_render_from(weir_renderer *r, weir_scope *scope);
+void weir_render_from(weir_renderer *r, weir_scope *scope, const char *word);      /* " FROM " */
+/* The table that is changed, as an element of its own; what an expression names. Before weir_from_collect. */
+void weir_from_written(weir_renderer *r, weir_scope *scope, const weir_entity *entity);
+void weir_from_name(weir_renderer *r, weir_scope *scope, const weir_expr *e);
 void weir_render_source(weir_renderer *r, const weir_entity *entity, const weir_source *source);
 void weir_render_pairs(weir_renderer *r, const weir_linked *linked, const weir_element *parent, const weir_element *target);
 
@@ -149,6 +155,16 @@ void weir_render_pairs(weir_renderer *r, const weir_linked *linked, const weir_e
 void weir_render_statement(weir_renderer *r, const weir_stmt *stmt, bool correlates);
 void weir_render_subquery(weir_renderer *r, const weir_stmt *stmt, bool correlates);      /* in parentheses */
 void weir_render_select(weir_renderer *r, weir_scope *scope);
+void weir_render_conditions(weir_renderer *r, const char *before, const weir_expr_list *list);
+
+/* ---- render_write.c ---- */
+/* An insert, update or delete; page NULL: with the values that it has itself. */
+struct weir_page;
+void weir_render_write(weir_renderer *r, weir_scope *scope, const struct weir_page *page);
+/* Numbers the places of a page's values, before anything else is numbered. */
+void weir_page_number(weir_renderer *r, const struct weir_page *page);
+/* unnest($1::bigint[], $2::text[]) */
+void weir_page_unnest(weir_renderer *r, const struct weir_page *page);
 
 /* ---- select_shape.c ---- */
 void weir_shape_columns(weir_renderer *r, weir_scope *scope, const weir_select_tree *tree);    /* writes the select list */

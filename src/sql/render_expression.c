@@ -28,6 +28,21 @@ void weir_render_column(weir_renderer *r, const weir_expr *e)
     weir_identifier_append(r->text, name);
 }
 
+static void write_excluded(weir_renderer *r, const weir_expr *e)
+{
+    const weir_member *member = weir_entity_member(e->entity, e->offset);
+    const weir_scope *scope = r->scope;
+    while (scope && !scope->excluded)
+        scope = scope->outer;
+    if (!scope || scope->excluded != e->entity) {
+        weir_render_fail(r, WEIR_ARGUMENT, "WEIR_EXCLUDED(%s, %s) is not within the do update of an insert into %s", e->entity->name,
+                         member ? member->name : "?", e->entity->table ? e->entity->table : e->entity->name);
+        return;
+    }
+    weir_buffer_text(r->text, "excluded.");
+    weir_identifier_append(r->text, weir_member_column(member));
+}
+
 static void write_star(weir_renderer *r, const weir_expr *e)
 {
     if (e->entity || e->source) {
@@ -333,6 +348,7 @@ static void write_expression(weir_renderer *r, const weir_expr *e, int binding, 
     case WEIR_OP_VALUE: weir_render_value(r, &e->value, typed); break;
     case WEIR_OP_COLUMN:
     case WEIR_OP_SOURCE_COLUMN: weir_render_column(r, e); break;
+    case WEIR_OP_EXCLUDED: write_excluded(r, e); break;
     case WEIR_OP_STAR: write_star(r, e); break;
     case WEIR_OP_FRAGMENT: write_fragment(r, e, binding); break;
     case WEIR_OP_AND:

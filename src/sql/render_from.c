@@ -22,6 +22,8 @@ static void write_cte(weir_renderer *r, const weir_source *source, const char *n
         weir_render_fail(r, WEIR_INVALID_REQUEST, "the CTE %.60s is not defined: weir_cte_define gives it its halves", name);
         return;
     }
+    if (source->stmt->write && !r->dialect->write_ctes)
+        weir_render_fail(r, WEIR_COMPILE, "%s has no WITH … AS (%s)", r->dialect->name, weir_stmt_kind_name(source->stmt->kind));
     weir_render_statement(r, source->stmt, false);
     if (source->recursive) {
         weir_buffer_text(r->text, source->all ? " UNION ALL " : " UNION ");
@@ -165,15 +167,15 @@ void weir_render_pairs(weir_renderer *r, const weir_linked *linked, const weir_e
     write_local_pairs(r, linked, parent, target);
 }
 
-void weir_render_from(weir_renderer *r, weir_scope *scope)
+void weir_render_from(weir_renderer *r, weir_scope *scope, const char *word)
 {
     const weir_select_tree *tree = scope->stmt->tree;
     bool first = true;
     for (size_t i = 0; i < scope->from_count && r->status == WEIR_OK; i++) {
         const weir_element *from = &scope->froms[i];
-        if (from->joined || from->correlated)
+        if (from->joined || from->correlated || from->written)
             continue;
-        weir_buffer_text(r->text, first ? " FROM " : ", ");
+        weir_buffer_text(r->text, first ? word : ", ");
         first = false;
         weir_render_source(r, from->entity, from->source);
         for (size_t k = 0; k < tree->join_count && r->status == WEIR_OK; k++)

@@ -5,6 +5,11 @@
 
 /* ---- help for all builders ---- */
 
+static bool reaches(weir_stmt_kind kind, weir_tree_reach reach)
+{
+    return kind == WEIR_STMT_SELECT || reach == WEIR_REACH_ANY || (reach == WEIR_REACH_ROWS && kind != WEIR_STMT_INSERT);
+}
+
 bool weir_tree_ready(weir_stmt *stmt, const char *call, weir_tree_reach reach)
 {
     if (!weir_stmt_can_build(stmt))
@@ -12,9 +17,11 @@ bool weir_tree_ready(weir_stmt *stmt, const char *call, weir_tree_reach reach)
     const weir_select_tree *tree = stmt->tree;
     if (!tree)
         weir_error_set(&stmt->error, WEIR_ARGUMENT, "%s is for select statements; this one is textual SQL", call);
-    else if (tree->text && reach != WEIR_REACH_ALL)
+    else if (!reaches(stmt->kind, reach))
+        weir_error_set(&stmt->error, WEIR_ARGUMENT, "%s does not apply to %s", call, weir_stmt_kind_name(stmt->kind));
+    else if (tree->text && reach != WEIR_REACH_ALL && reach != WEIR_REACH_ANY)
         weir_error_set(&stmt->error, WEIR_ARGUMENT, "%s cannot change a select that takes its rows from textual SQL", call);
-    else if (tree->set && reach == WEIR_REACH_PLAIN)
+    else if (tree->set && (reach == WEIR_REACH_PLAIN || reach == WEIR_REACH_ROWS))
         weir_error_set(&stmt->error, WEIR_ARGUMENT,
                        "%s does not apply to a combined select as a whole: use it on the selects that are combined", call);
     return stmt->error.status == WEIR_OK;
@@ -86,7 +93,8 @@ weir_stmt *weir_select_from_sql(const weir_entity *entity, const weir_stmt *text
     if (!weir_stmt_can_build(stmt))
         return stmt;
     if (text && text->tree) {
-        weir_error_set(&stmt->error, WEIR_ARGUMENT, "weir_select_from_sql takes textual SQL, not a select: weir_subquery takes one");
+        weir_error_set(&stmt->error, WEIR_ARGUMENT, "weir_select_from_sql takes textual SQL, not %s: weir_subquery takes a select",
+                       weir_stmt_kind_name(text->kind));
         return stmt;
     }
     stmt->tree->text = weir_stmt_own(stmt, text);
@@ -131,7 +139,7 @@ static void add_one(weir_stmt *stmt, weir_expr_list *list, const weir_expr *expr
 
 void weir_where(weir_stmt *stmt, const weir_expr *condition)
 {
-    if (weir_tree_ready(stmt, "weir_where", WEIR_REACH_PLAIN))
+    if (weir_tree_ready(stmt, "weir_where", WEIR_REACH_ROWS))
         add_one(stmt, &stmt->tree->where, condition, "weir_where");
 }
 
@@ -242,12 +250,12 @@ static void set_switch(weir_stmt *stmt, const char *call, weir_switch *to, weir_
 
 void weir_populate_existing(weir_stmt *stmt, weir_switch on)
 {
-    if (weir_tree_ready(stmt, "weir_populate_existing", WEIR_REACH_ALL))
+    if (weir_tree_ready(stmt, "weir_populate_existing", WEIR_REACH_ANY))
         set_switch(stmt, "weir_populate_existing", &stmt->tree->populate_existing, on);
 }
 
 void weir_autoflush(weir_stmt *stmt, weir_switch on)
 {
-    if (weir_tree_ready(stmt, "weir_autoflush", WEIR_REACH_ALL))
+    if (weir_tree_ready(stmt, "weir_autoflush", WEIR_REACH_ANY))
         set_switch(stmt, "weir_autoflush", &stmt->tree->autoflush, on);
 }

@@ -9,7 +9,7 @@ static const void *identity_of(const weir_source *source) { return source ? sour
 
 void weir_from(weir_stmt *stmt, const weir_expr *entity_or_alias)
 {
-    if (!weir_tree_ready(stmt, "weir_from", WEIR_REACH_PLAIN))
+    if (!weir_tree_ready(stmt, "weir_from", WEIR_REACH_ROWS))
         return;
     if (!entity_or_alias || entity_or_alias->op != WEIR_OP_ENTITY) {
         weir_error_set(&stmt->error, WEIR_ARGUMENT, "weir_from takes WEIR_ENTITY_OF or WEIR_ALIAS_OF");
@@ -29,7 +29,7 @@ void weir_from(weir_stmt *stmt, const weir_expr *entity_or_alias)
 
 void weir_from_source(weir_stmt *stmt, const weir_source *source)
 {
-    if (!weir_tree_ready(stmt, "weir_from_source", WEIR_REACH_PLAIN))
+    if (!weir_tree_ready(stmt, "weir_from_source", WEIR_REACH_ROWS))
         return;
     weir_select_tree *tree = stmt->tree;
     const weir_source *copy = weir_tree_source(stmt, source);

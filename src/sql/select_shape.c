@@ -95,8 +95,10 @@ static void write_mapped(weir_renderer *r, weir_scope *scope, const weir_entity 
                          const weir_member *member, const char *name)
 {
     const char *column = weir_member_column(member);
-    weir_render_qualifier(r, entity, source);
-    weir_buffer_byte(r->text, '.');
+    if (!scope->names_only) {
+        weir_render_qualifier(r, entity, source);
+        weir_buffer_byte(r->text, '.');
+    }
     weir_identifier_append(r->text, column);
     const char *given = name ? name : free_name(r, scope, column, true);
     weir_label *label = given ? add_label(r, scope, given) : NULL;

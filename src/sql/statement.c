@@ -242,6 +242,15 @@ void weir_stmt_free(weir_stmt **stmt)
     weir_free(old);
 }
 
+const char *weir_stmt_kind_name(weir_stmt_kind kind)
+{
+    static const char *const names[] = {
+        [WEIR_STMT_TEXT] = "textual SQL", [WEIR_STMT_SELECT] = "a select", [WEIR_STMT_INSERT] = "an insert",
+        [WEIR_STMT_UPDATE] = "an update", [WEIR_STMT_DELETE] = "a delete",
+    };
+    return names[kind];
+}
+
 const weir_error *weir_stmt_error(const weir_stmt *stmt) { return &or_closed(stmt)->error; }
 
 size_t weir_stmt_parameter_count(const weir_stmt *stmt) { return or_closed(stmt)->parameter_count; }
@@ -492,6 +501,10 @@ weir_stmt *weir_stmt_copy(const weir_stmt *stmt)
         return copy;
     bool whole = stmt->error.status == WEIR_OK;         /* a mistake may have left half a tree behind */
     if (stmt->tree && whole && weir_tree_copy(copy, stmt->tree) != WEIR_OK)
+        return copy;
+    if (stmt->write && whole)
+        weir_write_copy(copy, stmt->write);
+    if (copy->error.status != WEIR_OK)
         return copy;
     if (copy_parameters(copy, stmt) != WEIR_OK)
         return copy;

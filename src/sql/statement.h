@@ -40,6 +40,7 @@ struct weir_stmt {
     weir_execution_options options;
     weir_error  error;
     weir_stmt_parts parts;
+    struct weir_write_tree *write;      /* what is written (sql/write.h); NULL: nothing */
     weir_select_tree *tree;             /* which rows, and which of their columns: of all that is built; NULL: textual */
     struct weir_kept_slot {             /* by dialect; the only part that executions write, in any thread */
         _Atomic(weir_kept *) form;      /* NULL: not compiled to be kept */
@@ -55,6 +56,8 @@ weir_parameter *weir_stmt_find(const weir_stmt *stmt, const char *name, size_t l
 /* ---- for the builders of trees ---- */
 /* A statement of that kind with an empty tree, or a constant statement without memory. */
 weir_stmt *weir_stmt_new_tree(weir_stmt_kind kind);
+/* "a select", "an update": for messages. */
+const char *weir_stmt_kind_name(weir_stmt_kind kind);
 /* Whether the statement may be changed: it is not closed and has no mistake yet. Then it will be: what was compiled of it is dropped. */
 bool weir_stmt_can_build(weir_stmt *stmt);
 /* Adds the parameters of a text to those that there are. An error is the statement's too. */

@@ -17,7 +17,7 @@ size_t weir_stmt_text(const weir_stmt *stmt, const char *dialect, bool literals,
     if (!found)
         status = weir_error_set(&trouble, WEIR_ARGUMENT, "'%.60s' is no dialect: postgresql, sqlite", dialect ? dialect : "");
     else
-        status = weir_stmt_compile_as(stmt, found, literals, &arena, &compiled, &trouble);
+        status = weir_stmt_compile_as(stmt, found, literals, NULL, &arena, &compiled, &trouble);
     size_t length = status == WEIR_OK ? compiled.sql_length : 0;
     if (size) {
         size_t shown = length < size ? length : size - 1;

@@ -7,7 +7,9 @@
 typedef enum weir_tree_reach {
     WEIR_REACH_PLAIN,           /* a plain select */
     WEIR_REACH_WHOLE,           /* also a union … as a whole */
-    WEIR_REACH_ALL              /* also an entity from textual SQL */
+    WEIR_REACH_ALL,             /* also an entity from textual SQL */
+    WEIR_REACH_ROWS,            /* a plain select, and what updates or deletes rows */
+    WEIR_REACH_ANY              /* whatever is built */
 } weir_tree_reach;
 
 /* Whether `call` may change the statement; a mistake is kept. */
@@ -34,6 +36,7 @@ const weir_expr *weir_tree_infer_on(weir_stmt *stmt, const weir_entity *entity, 
 
 /* ---- whole trees ---- */
 int weir_tree_copy(weir_stmt *to, const weir_select_tree *from);
+void weir_write_copy(weir_stmt *to, const struct weir_write_tree *from);
 /* Frees the statements that belong to one and lets its sources go; the arena holds the rest. */
 void weir_tree_release(weir_stmt_parts *parts);
 /* One more, and one less, copy of a source. */
