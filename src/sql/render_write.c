@@ -291,6 +291,8 @@ static void write_target(writer *w, const weir_conflict *conflict)
     w->r->literals = w->scope->names_only = true;
     w->r->numbers = NULL;
     write_target_columns(w, conflict);
+    if (w->r->origins != before.origins)
+        weir_render_fail(w->r, WEIR_INVALID_REQUEST, "the target of a conflict has a parameter: the index is found before it has its value");
     w->scope->names_only = false;
     w->r->literals = before.literals;
     w->r->numbers = before.numbers;
