@@ -7,6 +7,7 @@
 #include <weir/entity.h>
 #include <weir/expression.h>
 #include <weir/loop.h>
+#include <weir/queue.h>
 #include <weir/result.h>
 #include <weir/schema.h>
 #include <weir/select.h>

@@ -118,6 +118,8 @@ void weir_ledger_move(void *block, weir_ledger *to)
     hand_out(h, to ? to : &root, purpose_of(h), size_of(h));
 }
 
+size_t weir_block_bytes(const void *block) { return size_of((const header *)block - 1) + sizeof(header); }
+
 char *weir_copy_text(weir_ledger *ledger, weir_purpose purpose, const char *text, size_t length)
 {
     char *copy = weir_alloc(ledger, purpose, length + 1);

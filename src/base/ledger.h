@@ -17,6 +17,8 @@ weir_ledger *weir_ledger_root(void);
 /* parent NULL: the root. */
 void weir_ledger_init(weir_ledger *ledger, weir_ledger *parent);
 void weir_ledger_figures(const weir_ledger *ledger, weir_memory_figures *out);
+/* What the ledger counts for a block. */
+size_t weir_block_bytes(const void *block);
 /* Moves a block's bytes from the ledger that it was taken from to `to`: for what outlives its stream. */
 void weir_ledger_move(void *block, weir_ledger *to);
 

@@ -438,6 +438,8 @@ const weir_row *weir_row_retain(const weir_row *row)
     return NULL;
 }
 
+size_t weir_row_kept_bytes(const weir_row *row) { return weir_block_bytes((const char *)row - offsetof(struct kept_row, row)); }
+
 void weir_row_release(const weir_row **row)
 {
     if (!row || !*row)

@@ -42,6 +42,8 @@ weir_view *weir_view_new(weir_arena *arena, const weir_column_info *columns, con
 weir_view *weir_view_select(weir_arena *arena, const weir_view *from, const size_t *columns, size_t count);
 /* An index that may count from the end, made one from 0; -1: out of range. */
 int64_t weir_view_index(const weir_view *view, int index);
+/* What the ledger counts for a retained row. */
+size_t weir_row_kept_bytes(const weir_row *row);
 /* The value of a column, of its declared type; NULL when it does not fit that: the error is kept. */
 const weir_value *weir_view_value(const weir_view *view, const weir_row *row, size_t column);
 #endif

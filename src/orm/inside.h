@@ -18,6 +18,12 @@ __attribute__((always_inline)) static inline void weir_identity_expect(const wei
 void weir_slab_trim(weir_slab *slab, bool all);
 void weir_slab_free(weir_slab *slab);
 void weir_identity_trim(weir_mapper *mapper, bool all);
+/* Bytes that its values and collections take in an arena, slack included; and its columns' texts and such, copied there: `to` is a
+ * copy of the struct `from` already. */
+size_t weir_instance_extent(weir_instance *instance);
+int weir_instance_copy_columns(const weir_mapper *mapper, weir_arena *arena, const void *from, void *to);
+/* A number that no instance of the store has as its mark yet. */
+uint32_t weir_store_next_visit(weir_store *store);
 /* Its values lie in no batch any more; a batch that only waited for it is freed. */
 void weir_holding_leave(weir_instance *instance);
 void weir_holding_take(weir_instance *instance, weir_holding *holding);     /* they lie in this batch now */

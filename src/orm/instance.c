@@ -1,6 +1,7 @@
 /* Instances: their states, holders, values of their own, and the relationships that are attached to them. */
 #include "orm/inside.h"
 #include <string.h>
+#include "orm/instance_copy.h"
 
 /* ---- values of its own ---------------------------------------------------------------------------------------------------------
  * One block: an arena whose room lies behind it, so that one allocation holds all. */
@@ -18,8 +19,9 @@ static bool has_collection(const weir_instance *instance, const weir_mapped_rela
     return relationship->pairs.to_many && (instance->loaded >> (relationship->bit + WEIR_REACHES) & 1);
 }
 
-static size_t extent_of(weir_instance *instance, const weir_mapper *mapper)
+size_t weir_instance_extent(weir_instance *instance)
 {
+    const weir_mapper *mapper = weir_mapper_of(instance);
     size_t extent = 0;
     for (size_t i = 0; mapper->has_pointers && i < mapper->column_count; i++) {
         weir_value value;
@@ -28,11 +30,11 @@ static size_t extent_of(weir_instance *instance, const weir_mapper *mapper)
     }
     for (size_t i = 0; i < mapper->relationship_count; i++)
         if (has_collection(instance, &mapper->relationships[i]))
-            extent += collection_of(instance, &mapper->relationships[i])->count * sizeof(void *) + _Alignof(max_align_t);
+            extent += collection_of(instance, &mapper->relationships[i])->count * sizeof(void *) + sizeof(void *) + _Alignof(max_align_t);
     return extent;
 }
 
-static int copy_columns(const weir_mapper *mapper, weir_arena *arena, const void *from, void *to)
+int weir_instance_copy_columns(const weir_mapper *mapper, weir_arena *arena, const void *from, void *to)
 {
     char reason[WEIR_REASON_SIZE];
     for (size_t i = 0; mapper->has_pointers && i < mapper->column_count; i++) {
@@ -84,12 +86,11 @@ static void free_own(void *own)
 int weir_instance_settle(weir_instance *instance)
 {
     const weir_mapper *mapper = weir_mapper_of(instance);
-    size_t extent = extent_of(instance, mapper);
+    size_t extent = weir_instance_extent(instance);
     void *object = weir_instance_struct(instance);
     own_values *values = NULL;
     weir_before_note(instance);
     if (extent) {
-        extent += sizeof(void *) * (mapper->relationship_count + 1);
         values = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, sizeof *values + extent + mapper->entity->size);
         if (!values)
             return WEIR_OUT_OF_MEMORY;
@@ -98,7 +99,7 @@ int weir_instance_settle(weir_instance *instance)
         values->arena.end = values->arena.next + extent;
         /* The struct is put together beside itself first, so that a failure leaves it as it was. */
         memcpy(values->room, object, mapper->entity->size);
-        if (copy_columns(mapper, &values->arena, object, values->room) != WEIR_OK ||
+        if (weir_instance_copy_columns(mapper, &values->arena, object, values->room) != WEIR_OK ||
             copy_collections(instance, mapper, &values->arena, values->room) != WEIR_OK) {
             free_own(values);
             return WEIR_OUT_OF_MEMORY;
@@ -180,7 +181,9 @@ void weir_changed(void *object)
 void *weir_retain(void *object)
 {
     weir_instance *instance = weir_instance_of(object);
-    if (!instance || ((instance->home || !instance->own) && weir_instance_settle(instance) != WEIR_OK))
+    if (instance && instance->flags & WEIR_INSTANCE_COPY)
+        weir_instance_copy_hold(instance);
+    else if (!instance || ((instance->home || !instance->own) && weir_instance_settle(instance) != WEIR_OK))
         return NULL;
     instance->retains++;
     return object;
@@ -193,6 +196,10 @@ void weir_release(void *object)
         return;
     weir_store *store = weir_mapper_of(instance)->store;
     instance->retains--;
+    if (instance->flags & WEIR_INSTANCE_COPY) {
+        weir_instance_copy_let_go(instance);
+        return;
+    }
     weir_instance_let_go(instance);
     weir_store_look(store, false);
 }

@@ -41,6 +41,21 @@ void weir_instance_let_go(weir_instance *instance)
 
 /* ---- the walk ------------------------------------------------------------------------------------------------------------------------ */
 
+static void forget_visit(weir_instance *instance, void *context)
+{
+    (void)context;
+    instance->visit = 0;
+}
+
+uint32_t weir_store_next_visit(weir_store *store)
+{
+    if (++store->visit == 0) {
+        weir_store_each(store, forget_visit, NULL);
+        store->visit = 1;
+    }
+    return store->visit;
+}
+
 static void visit(weir_store *store, weir_instance *instance, weir_instance **work)
 {
     if (instance->visit == store->visit)
@@ -75,7 +90,7 @@ static void follow(weir_store *store, weir_instance *instance, weir_instance **w
 static void walk(weir_store *store)
 {
     weir_instance *work = NULL;
-    store->visit++;
+    weir_store_next_visit(store);
     for (weir_mapper *mapper = store->mappers; mapper; mapper = mapper->next) {
         if (!mapper->relationship_count)
             continue;

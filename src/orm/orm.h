@@ -22,6 +22,7 @@ enum {                                      /* weir_instance.flags; the low four
     WEIR_INSTANCE_SESSION_HOLDS = 0x40,     /* from a buffered result or a get: until it is expunged */
     WEIR_INSTANCE_TARGET = 0x80,            /* some relationship points or pointed to it */
     WEIR_INSTANCE_LINGERS = 0x100,          /* in the store's list of those that only relationships hold */
+    WEIR_INSTANCE_COPY = 0x200,             /* part of a copy that lives and dies as a whole, which `link` points to (instance_copy.h) */
     WEIR_INSTANCE_CHANGED_IN = 16,          /* shift: the savepoint inside which it was changed last; 0: none */
 };
 struct weir_instance {
