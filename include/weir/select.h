@@ -77,14 +77,17 @@ WEIR_API void weir_with_for_update(weir_stmt *stmt, const weir_lock_options *opt
  *                   not repeated in it: the keys of the parents take their place, so that LIMIT cannot change the outcome. With the
  *                   execution option strict_loading it is WEIR_INVALID_REQUEST in a stream, as in SQLAlchemy.
  *  joinedload       none: a LEFT JOIN. A collection wants weir_result_unique (WEIR_INVALID_REQUEST at the first read), and no
- *                   yield_per (WEIR_INVALID_REQUEST before any SQL). A to-one streams.
+ *                   yield_per (WEIR_INVALID_REQUEST before any SQL). A to-one streams. Nothing can be joined to a union or to textual
+ *                   SQL: WEIR_INVALID_REQUEST, kept; what the mapping alone would join there is loaded as by selectinload.
  *  immediateload    one statement per parent; a to-one whose target is in the session: none.
  *  lazyload         as immediateload, when weir_load asks. raiseload: weir_load is refused. noload: loaded and empty.
  * Loads run on the session's connection in the stream's transaction, before the next batch is asked for. What is loaded already
  * in the session stays as it is, unless the statement populates existing instances. The error of a load is that of the read. */
 /* A path of relationships: WEIR_COL(order, lines) alone, or several for nested loading: weir_selectinload(q, WEIR_COL(order,
- * lines), WEIR_COL(order_line, product)). Each step of the path is loaded that way. It begins at an entity that is selected
- * (WEIR_SCOL: at an alias), and each step where the one before leads to: else WEIR_ARGUMENT. */
+ * lines), WEIR_COL(order_line, product)). Each step of the path is loaded that way. It begins at an entity that is selected, and
+ * each step where the one before leads to: else WEIR_ARGUMENT. An alias is named by WEIR_SCOL, and by it alone: an option for
+ * WEIR_COL says nothing of instances that come by an alias of the entity, nor the other way round. An instance that comes by both
+ * is loaded if one of them asks for it. */
 WEIR_API void weir_load_option_(weir_stmt *stmt, weir_lazy how, const weir_expr *const *path);
 #define weir_selectinload(stmt, ...) weir_load_option_((stmt), WEIR_LAZY_SELECTIN, WEIR_EXPRS(__VA_ARGS__))
 #define weir_joinedload(stmt, ...) weir_load_option_((stmt), WEIR_LAZY_JOINED, WEIR_EXPRS(__VA_ARGS__))
@@ -95,8 +98,8 @@ WEIR_API void weir_load_option_(weir_stmt *stmt, weir_lazy how, const weir_expr 
 #define weir_noload(stmt, ...) weir_load_option_((stmt), WEIR_LAZY_NOLOAD, WEIR_EXPRS(__VA_ARGS__))
 /* Streams a joined collection with yield_per, which counts rows of the join: the statement must be ordered by the parent's
  * primary key first (added when there is no order), so that a parent's rows are known to be together. Each parent is delivered
- * once, when the next one begins. WEIR_INVALID_REQUEST before any SQL: another order; a second joined collection. Beyond
- * SQLAlchemy. */
+ * once, when the next one begins. To-ones may be joined beside it. WEIR_INVALID_REQUEST before any SQL: another order; a second
+ * joined collection. Beyond SQLAlchemy. */
 WEIR_API void weir_joinedload_contiguous_(weir_stmt *stmt, const weir_expr *const *path);
 #define weir_joinedload_contiguous(stmt, ...) weir_joinedload_contiguous_((stmt), WEIR_EXPRS(__VA_ARGS__))
 /* Keys per statement for the relationship at the end of the last selectinload option's path; default 500. WEIR_ARGUMENT: there is

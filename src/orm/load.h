@@ -20,11 +20,20 @@ typedef struct weir_load_step {
     weir_load_node *target;             /* what happens to the instances that it reaches; NULL: nothing */
 } weir_load_step;
 
+/* Where the plan of an item begins: what the statement says of its loads. */
+typedef struct weir_load_root {
+    const weir_load_path *paths; size_t path_count;
+    const void           *source;       /* identity of the item's alias; NULL: its table */
+    bool                  eager;        /* false: eager loads are disabled */
+    bool                  unjoined;     /* nothing can be joined to the statement */
+} weir_load_root;
+
 /* The instances of one item of a statement, or those that one path of relationships reaches from it. */
 struct weir_load_node {
     weir_mapper                    *mapper;
     const weir_load_node           *parent;
     const weir_mapped_relationship *from;       /* the parent's relationship that leads here */
+    const void                     *source;     /* of the item, where there is no parent: as in weir_load_root */
     size_t                          depth;      /* relationships between the item and this node */
     weir_load_step                 *steps;      /* one for each relationship of the mapper */
     bool                            busy;       /* there is something to do at each batch */
@@ -60,10 +69,9 @@ typedef struct weir_loaders {
 } weir_loaders;
 
 /* ---- load_plan.c -------------------------------------------------------------------------------------------------------------- */
-/* The node of an entity: paths may be NULL. NULL without memory or with a mapping's mistake, in *error. */
-weir_load_node *weir_load_plan_node(weir_arena *arena, weir_mapper *mapper, const weir_load_path *paths, size_t path_count, bool eager,
-                                    weir_error *error);
-/* Whether the path begins with what leads from the item to `node`, and then goes on with the relationship. */
+/* The node of an entity. NULL without memory or with a mapping's mistake, in *error. */
+weir_load_node *weir_load_plan_node(weir_arena *arena, weir_mapper *mapper, const weir_load_root *root, weir_error *error);
+/* Whether the path begins at the item, with what leads from it to `node`, and then goes on with the relationship. */
 bool weir_load_path_fits(const weir_load_path *path, const weir_load_node *node, const weir_mapped_relationship *relationship);
 static inline bool weir_lazy_is_eager(weir_lazy how)
 {

@@ -66,7 +66,8 @@ static int do_load(weir_load_work *work, weir_instance *instance, const weir_map
     const weir_expr named = { .op = WEIR_OP_COLUMN, .entity = mapper->entity, .offset = relationship->member->offset };
     const weir_expr *const steps[] = { &named, NULL };
     const weir_load_path path = { .how = WEIR_LAZY_SELECTIN, .steps = steps, .step_count = 1 };
-    const weir_load_node *node = weir_load_plan_node(work->arena, weir_mapper_of(instance), &path, 1, true, work->error);
+    const weir_load_root root = { .paths = &path, .path_count = 1, .eager = true };
+    const weir_load_node *node = weir_load_plan_node(work->arena, weir_mapper_of(instance), &root, work->error);
     if (!node)
         return work->error->status;
     const weir_load_step *step = &node->steps[relationship - mapper->relationships];

@@ -150,7 +150,8 @@ static int plan_items(weir_reading *reading, weir_loaders *loaders, weir_error *
         weir_mapper *mapper = weir_store_mapper(reading->store, shape->items[i].entity, error);
         if (!mapper)
             return error->status;
-        loaders->nodes[i] = weir_load_plan_node(&loaders->plan, mapper, shape->loads, shape->load_count, !shape->disable_eagerloads, error);
+        const weir_load_root root = { shape->loads, shape->load_count, shape->items[i].source, !shape->disable_eagerloads, shape->unjoined };
+        loaders->nodes[i] = weir_load_plan_node(&loaders->plan, mapper, &root, error);
         if (!loaders->nodes[i])
             return error->status;
         reading->loads = reading->loads || loaders->nodes[i]->busy;

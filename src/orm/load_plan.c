@@ -3,17 +3,18 @@
 #include <string.h>
 
 typedef struct planner {
-    weir_arena *arena;
-    const weir_load_path *paths;
-    size_t      path_count;
-    bool        eager;                  /* false: eager loads are disabled */
-    weir_error *error;
+    weir_arena           *arena;
+    const weir_load_root *root;
+    weir_error           *error;
 } planner;
 
 static bool step_is(const weir_expr *step, const weir_entity *entity, const weir_member *member)
 {
     return step->entity == entity && step->offset == member->offset;
 }
+
+/* Copies of one source are the same source. */
+static const void *source_of(const weir_expr *step) { return step->source ? step->source->identity : NULL; }
 
 bool weir_load_path_fits(const weir_load_path *path, const weir_load_node *node, const weir_mapped_relationship *relationship)
 {
@@ -22,15 +23,15 @@ bool weir_load_path_fits(const weir_load_path *path, const weir_load_node *node,
     for (; node->parent; node = node->parent)
         if (!step_is(path->steps[node->depth - 1], node->parent->mapper->entity, node->from->member))
             return false;
-    return true;
+    return source_of(path->steps[0]) == node->source;
 }
 
 /* The last option of the statement for the relationship; its chunk size is that of the last one that ends with it. */
 static void read_options(const planner *plan, const weir_load_node *node, weir_load_step *step)
 {
     step->how = step->relationship->member->lazy;
-    for (size_t i = 0; i < plan->path_count; i++) {
-        const weir_load_path *path = &plan->paths[i];
+    for (size_t i = 0; i < plan->root->path_count; i++) {
+        const weir_load_path *path = &plan->root->paths[i];
         if (!weir_load_path_fits(path, node, step->relationship))
             continue;
         bool ends_here = path->step_count == node->depth + 1;
@@ -40,7 +41,9 @@ static void read_options(const planner *plan, const weir_load_node *node, weir_l
         if (ends_here)
             step->chunk = path->chunk;
     }
-    if (step->how == WEIR_LAZY_DEFAULT || (!plan->eager && weir_lazy_is_eager(step->how)))
+    if (step->how == WEIR_LAZY_JOINED && plan->root->unjoined && !node->parent)
+        step->how = WEIR_LAZY_SELECTIN;         /* by the mapping alone: options are refused when they are given */
+    if (step->how == WEIR_LAZY_DEFAULT || (!plan->root->eager && weir_lazy_is_eager(step->how)))
         step->how = WEIR_LAZY_SELECT;
     if (step->chunk < 1)
         step->chunk = WEIR_LOAD_GROUP;
@@ -103,10 +106,12 @@ static int fill_node(const planner *plan, weir_load_node *node)
     return status;
 }
 
-weir_load_node *weir_load_plan_node(weir_arena *arena, weir_mapper *mapper, const weir_load_path *paths, size_t path_count, bool eager,
-                                    weir_error *error)
+weir_load_node *weir_load_plan_node(weir_arena *arena, weir_mapper *mapper, const weir_load_root *root, weir_error *error)
 {
-    planner plan = { arena, paths, path_count, eager, error };
+    planner plan = { arena, root, error };
     weir_load_node *node = new_node(&plan, mapper, NULL, NULL);
-    return node && fill_node(&plan, node) == WEIR_OK ? node : NULL;
+    if (!node)
+        return NULL;
+    node->source = root->source;
+    return fill_node(&plan, node) == WEIR_OK ? node : NULL;
 }

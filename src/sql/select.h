@@ -66,6 +66,7 @@ typedef struct weir_select_item {
     const char        *name;                /* label, column name, entity's or alias's name: the row's column of that name */
     const weir_entity *entity;              /* of an entity, or of a column of one */
     const weir_member *member;              /* of a mapped column */
+    const void        *source;              /* identity of the alias, subquery or CTE that an entity comes from; NULL: its table */
     size_t             first_column, column_count;      /* among the result's columns; an entity: its column members in table order */
     /* added by joinedload: hidden behind the visible items; belongs to a relationship of another item */
     bool               hidden;
@@ -79,6 +80,7 @@ typedef struct weir_select_shape {
     bool   disable_eagerloads;
     weir_switch populate_existing, autoflush;
     bool   by_name;                         /* from textual SQL: columns of the entity are found by name */
+    bool   unjoined;                        /* a union or textual SQL: what the mapping would join is loaded otherwise */
     bool   joined_collection;               /* a hidden item of a to-many relationship: unique() is needed */
     const char *joined_name;                /* its "order.lines" */
     const char *entity_without_key;         /* GROUP BY or DISTINCT ON that lack the key of this selected entity; NULL: fine */

@@ -71,6 +71,17 @@ static const weir_expr *take_step(path *p, const weir_expr *step)
     return weir_tree_use_entity(p->stmt, p->member->target) && check_link(p, &before) ? p->step : NULL;
 }
 
+/* There is no FROM of its own that a join could be added to. */
+static bool check_joinable(const path *p, weir_lazy how)
+{
+    const weir_select_tree *tree = p->stmt->tree;
+    if (how != WEIR_LAZY_JOINED || (!tree->set && !tree->text))
+        return true;
+    weir_error_set(&p->stmt->error, WEIR_INVALID_REQUEST, "weir_joinedload: nothing can be joined to %s; load \"%s.%s\" with weir_selectinload",
+                   tree->set ? "a union" : "textual SQL", p->step->entity->name, p->member->name);
+    return false;
+}
+
 static void add_path(weir_stmt *stmt, weir_lazy how, const weir_expr *const *steps, bool contiguous)
 {
     weir_select_tree *tree = stmt->tree;
@@ -87,7 +98,7 @@ static void add_path(weir_stmt *stmt, weir_lazy how, const weir_expr *const *ste
     if (!copies)
         weir_error_out_of_memory(&stmt->error);
     for (size_t i = 0; copies && i < count; i++)
-        if (!(copies[i] = take_step(&p, steps[i])))
+        if (!(copies[i] = take_step(&p, steps[i])) || !check_joinable(&p, how))
             return;
     if (!copies)
         return;

@@ -130,7 +130,8 @@ void weir_shape_hidden(weir_renderer *r, weir_scope *scope, const weir_entity *e
 
 static void write_entity(weir_renderer *r, weir_scope *scope, const weir_entity *entity, const weir_source *source)
 {
-    weir_select_item item = { .kind = WEIR_ITEM_ENTITY, .entity = entity, .first_column = scope->label_count };
+    weir_select_item item = { .kind = WEIR_ITEM_ENTITY, .entity = entity, .source = weir_source_identity(source),
+                              .first_column = scope->label_count };
     if (!entity) {
         weir_render_fail(r, WEIR_ARGUMENT, "a source without an entity is selected as a whole: name its columns by WEIR_FIELD");
         return;
@@ -286,6 +287,7 @@ const weir_select_shape *weir_shape_finish(weir_renderer *r, weir_scope *scope, 
     shape->populate_existing = tree->populate_existing;
     shape->autoflush = tree->autoflush;
     shape->by_name = tree->text != NULL;
+    shape->unjoined = tree->text || tree->set;
     shape->entity_without_key = entity_without_key(scope, tree);
     shape->cartesian = r->cartesian;
     shape->subquery_options = r->subquery_options;
