@@ -115,6 +115,7 @@ static int take_entity(weir_copy *copy, weir_error *error)
         copy->members[copy->column_count] = member;
         copy->columns[copy->column_count++] = weir_member_column(member);
     }
+    copy->columns[copy->column_count] = NULL;
     copy->table = entity->table;
     return WEIR_OK;
 }
@@ -128,7 +129,7 @@ static int ask_columns(weir_copy *copy, weir_error *error)
     if (point != copy->table)
         snprintf(schema, sizeof schema, "%.*s", (int)(point - copy->table - 1), copy->table);
     weir_stmt *stmt = weir_sql(lite ? "SELECT name FROM pragma_table_xinfo(:name, :schema) WHERE hidden = 0 ORDER BY cid"
-                                    : "SELECT attname::text FROM pg_catalog.pg_attribute a WHERE attrelid = (CAST(:name AS text))::regclass "
+                                    : "SELECT attname::text AS name FROM pg_catalog.pg_attribute a WHERE attrelid = (CAST(:name AS text))::regclass "
                                       "AND attnum > 0 AND NOT attisdropped AND coalesce(pg_catalog.to_jsonb(a)->>'attgenerated', '') = '' "
                                       "ORDER BY attnum");
     weir_bind(stmt, "name", weir_value_cstr(lite ? point : copy->target));
@@ -144,7 +145,7 @@ static int ask_columns(weir_copy *copy, weir_error *error)
     else if (!names)
         status = no_text(error);
     for (size_t i = 0; status == WEIR_OK && i < all->count; i++)
-        names[i] = weir_row_cstr(all->rows[i], 0);
+        names[i] = weir_row_cstr(all->rows[i], "name");
     if (status == WEIR_OK)
         status = all->count ? take_names(copy, names, all->count, error)
                             : weir_error_set(error, WEIR_PROGRAMMING, "no such table: %s", copy->table);
@@ -341,16 +342,28 @@ weir_copy *weir_copy_open(weir_connection *connection, const weir_copy_options *
 }
 
 /* ---- ending ------------------------------------------------------------------------------------------------------------------------ */
+static void forget_cursor(weir_copy *copy)
+{
+    weir_link *link = weir_connection_link(copy->connection);
+    if (copy->cursor && link && copy->cursor->link == link)
+        link->driver->forget(link, copy->cursor);
+    copy->cursor = NULL;
+}
+
+void weir_copy_link_goes(weir_copy *copy)
+{
+    forget_cursor(copy);
+    copy->in.over = true;
+}
+
 /* Forgets the connection: nothing more can be done. */
 static void let_go(weir_copy *copy)
 {
     weir_connection *connection = copy->connection;
-    weir_link *link = weir_connection_link(connection);
+    forget_cursor(copy);
     copy->connection = NULL;
     if (connection->copy == copy)
         connection->copy = NULL;
-    if (copy->cursor && link && copy->cursor->link == link)
-        link->driver->forget(link, copy->cursor);
 }
 
 /* Makes the server forget the COPY that runs; the transaction is for the caller to roll back. */
@@ -359,7 +372,8 @@ static void end_on_link(weir_copy *copy, const char *reason)
     weir_error ignored;
     weir_connection *connection = copy->connection;
     weir_link *link = weir_connection_link(connection);
-    connection->copy = NULL;
+    if (connection->copy == copy)
+        connection->copy = NULL;
     if (copy->in.inside && !copy->in.over && link)
         (void)weir_connection_drive(connection, link->driver->copy_end(link, &copy->in, reason), &ignored);
 }

@@ -39,4 +39,6 @@ int weir_copy_fail(weir_copy *copy, const weir_error *error);
 int weir_copy_usable(weir_copy *copy);
 /* The connection is closed, or rolls back: the COPY is over with that error. */
 void weir_copy_cut_off(weir_copy *copy, int status, const char *message);
+/* The connection's link is about to be hung up. */
+void weir_copy_link_goes(weir_copy *copy);
 #endif

@@ -3,6 +3,7 @@
 #include "engine/connection.h"
 #include <stdio.h>
 #include <string.h>
+#include "engine/copy.h"
 
 /* ---- what happens on the link ---------------------------------------------------------------------------------------------------- */
 static void on_notice(void *context, const char *severity, const char *message)
@@ -110,6 +111,8 @@ static void follow(weir_connection *connection, int started, int status, const w
 void weir_connection_drop_link(weir_connection *connection, weir_invalidation how)
 {
     weir_connection_end_results(connection, WEIR_NONE_SURVIVE);
+    if (connection->copy)
+        weir_copy_link_goes(connection->copy);
     weir_pool_invalidate(connection->slot, how);
     connection->server = WEIR_LINK_IDLE;
     connection->begin_queued = connection->held = connection->was_cancelled = false;
