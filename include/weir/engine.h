@@ -4,9 +4,16 @@
  * its results belong to one thread at a time; weir_connection_cancel may be called from any thread. After fork(), the child may
  * only call weir_engine_abandon; all else is WEIR_INVALID_REQUEST there, and closes without touching the parent's connections.
  *
+ * On the thread of an event loop (weir/loop.h): in a task every call parks the task where it would wait in a thread. Outside tasks a
+ * call that would wait (a check-out, an execution, a further batch, the end of a transaction that the server knows of) is refused
+ * with WEIR_WOULD_BLOCK before any SQL, and connection and transaction are as before; the rest works, and closing, invalidating
+ * and cancelling hand to a task of the loop what would have to be waited for.
+ *
  * Errors that every call which talks to the database may give, besides its own: WEIR_OPERATIONAL with `disconnect` (the connection
- * was lost), WEIR_DEADLINE_EXCEEDED (read_timeout_ms), WEIR_CANCELLED (weir_connection_cancel), WEIR_PENDING_ROLLBACK (the connection
- * was lost or the transaction ended by an error: weir_connection_rollback first). */
+ * was lost), WEIR_DEADLINE_EXCEEDED (read_timeout_ms, with `disconnect`; timeout_ms, weir_connection_deadline, weir_task_cancel_after),
+ * WEIR_CANCELLED (weir_connection_cancel, weir_task_cancel), WEIR_WOULD_BLOCK, WEIR_PENDING_ROLLBACK (the connection was lost or the
+ * transaction ended by an error: weir_connection_rollback first).
+ * A COMMIT, ROLLBACK or savepoint that the server did although it was cancelled is WEIR_OK: weir_task_cancelled tells. */
 #ifndef WEIR_ENGINE_H
 #define WEIR_ENGINE_H
 #include <weir/result.h>
@@ -107,7 +114,8 @@ WEIR_API weir_connection *weir_engine_connect_at_(weir_engine *engine, const cha
 WEIR_API weir_connection *weir_engine_begin_at_(weir_engine *engine, const char *where);
 
 /* Closes open results, ends the transaction (rollback; commit or rollback for weir_engine_begin) and returns the
- * connection to the pool. Gives the first error that was not reported otherwise: that of a failed check-out or COMMIT, or, for
+ * connection to the pool. On a loop's thread outside a task it never waits: a task does the rest, and what fails there is a warning
+ * in the log. Gives the first error that was not reported otherwise: that of a failed check-out or COMMIT, or, for
  * weir_engine_begin, of the statement because of which it rolled back. Sets *connection to a constant closed one. */
 WEIR_API WEIR_MUST_CHECK int weir_connection_close(weir_connection **connection);
 /* The error of the last call on this handle that failed, else one with status WEIR_OK. Valid until the handle's next call. */
@@ -158,13 +166,18 @@ WEIR_API int weir_connection_savepoint_rollback(weir_connection *connection, int
 /* ---- trouble ------------------------------------------------------------------------------------------------------- */
 /* Stops what the connection is doing now, or the next thing that it does if it is idle in a transaction with an open
  * stream: the call that waits gives WEIR_CANCELLED. From any thread while the handle is not being closed; may block while
- * it reaches the server. On PostgreSQL with libpq before 17 the cancel request travels unencrypted (its key with it). */
+ * it reaches the server (on a loop's thread outside a task: a task of the loop sends it). On PostgreSQL with libpq before 17 the cancel request travels unencrypted (its key with it). */
 WEIR_API int weir_connection_cancel(weir_connection *connection);
 /* Takes the connection out of the pool: it works on, its place is free, and closing it really closes it. Never waits. */
 WEIR_API int weir_connection_detach(weir_connection *connection);
 /* Closes the connection to the database now, open results with it; the next statement (in a transaction: after a rollback,
  * WEIR_PENDING_ROLLBACK until then) uses a new one. */
 WEIR_API int weir_connection_invalidate(weir_connection *connection);
+/* From now on all calls on this handle end so many milliseconds from now (-1: take that back): a query that runs then is cancelled at
+ * the server as by timeout_ms, a connect or a wait that is under way is ended, and what would begin later is refused before any SQL,
+ * each with WEIR_DEADLINE_EXCEEDED. What ends something (rollback, closing) is still done, and may take two seconds more; COMMIT is
+ * not begun. A later call sets it anew. */
+WEIR_API int weir_connection_deadline(weir_connection *connection, int64_t milliseconds);
 /* Whether the connection to the database was lost or invalidated and not yet replaced. */
 WEIR_API bool weir_connection_invalidated(const weir_connection *connection);
 

@@ -50,10 +50,14 @@ WEIR_API weir_session_factory *weir_session_factory_new(weir_engine *engine, con
 WEIR_API weir_session *weir_session_factory_open(const weir_session_factory *factory);
 WEIR_API void weir_session_factory_free(weir_session_factory **factory);
 /* Closes open results (reading on is WEIR_RESOURCE_CLOSED), rolls back, detaches all instances (those somebody retains stay
- * readable; changes are dropped), returns the connection. The first error that was not reported otherwise: that of an open that
+ * readable; changes are dropped), returns the connection (on a loop's thread outside a task, a task of the loop rolls back and
+ * returns it). The first error that was not reported otherwise: that of an open that
  * failed, of giving the connection back, WEIR_OUT_OF_MEMORY in weir_changed. Sets *session to a constant closed one; closing
  * that, or NULL, is WEIR_OK. */
 WEIR_API WEIR_MUST_CHECK int weir_session_close(weir_session **session);
+/* As weir_connection_deadline, for all calls on the session and what its loads need, waiting for a connection included. -1 takes it
+ * back. */
+WEIR_API int weir_session_deadline(weir_session *session, int64_t milliseconds);
 /* The last error of a call on the session or of making one of its results; status WEIR_OK if there was none. Never NULL; valid as
  * long as the session. Errors of reading a result are the result's (weir_result_error). */
 WEIR_API const weir_error *weir_session_error(const weir_session *session);

@@ -84,6 +84,12 @@ typedef struct weir_execution_options {
     weir_isolation   isolation_level;
     const char      *isolation_level_name;  /* the same by name, "REPEATABLE READ", "repeatable_read"; unknown: WEIR_ARGUMENT */
     weir_switch      read_only;         /* transactions begin READ ONLY (SQLite: PRAGMA query_only) */
+    /* of all again */
+    int64_t          timeout_ms;        /* longest wait of one call for the database: of the execution, from its start, and of each fetch
+                                           of a further batch. Then the query is cancelled at the server (SQLite: interrupted), and the
+                                           call gives WEIR_DEADLINE_EXCEEDED; the connection is usable after a rollback, unless the
+                                           error says `disconnect`: the server did not answer that within two seconds. 0: not set;
+                                           -1: none; else < 0: WEIR_ARGUMENT. Waiting for a free connection does not count */
 } weir_execution_options;
 /* A pointer to options given by name, alive to the end of the enclosing block. C++: fill a zeroed struct, set struct_size. */
 #define WEIR_EXECUTION_OPTIONS(...) \

@@ -70,6 +70,8 @@ struct weir_link {
     weir_link_transaction transaction;          /* as the server says after each operation */
     bool                  lost;                 /* of no use any more: hang up */
     atomic_bool           cancelled;            /* weir_connection_cancel was called; cleared by the engine */
+    int64_t               limit;                /* of the operation that runs, monotonic ns: blocking work ends itself then, as if cancelled;
+                                                   0: none */
     struct {                                    /* cancel requests; the pool's, under its lock */
         int          on_way;
         bool         astray;                    /* one was not answered in time and may still arrive: not for another user */
@@ -91,6 +93,12 @@ typedef struct weir_dial_plan {
     bool               in_memory;               /* set by the driver's check: the database lives in its one connection */
     weir_ledger       *ledger;
 } weir_dial_plan;
+
+/* What may end a dial early: looked at now and then, from the thread that dials. */
+typedef struct weir_dial_watch {
+    int64_t     deadline;                       /* WEIR_NO_DEADLINE: none but the plan's */
+    atomic_bool stop;
+} weir_dial_watch;
 
 /* ---- cursors ----------------------------------------------------------------------------------------------------------- */
 struct weir_cursor {
@@ -144,10 +152,12 @@ struct weir_driver {
 
     /* At weir_engine_open: WEIR_ARGUMENT for a URL or connect_args that make no sense. May set plan->in_memory. */
     int (*check)(weir_dial_plan *plan, weir_error *error);
-    /* Connects. Blocks, at most connect_timeout_ms per host: the engine runs it as blocking work. */
-    int (*dial)(const weir_dial_plan *plan, weir_link **out, weir_error *error);
+    /* Connects. Blocks, at most connect_timeout_ms per host: the engine runs it as blocking work. Ends soon once the watch (may be
+     * NULL) says so: WEIR_CANCELLED or WEIR_DEADLINE_EXCEEDED. */
+    int (*dial)(const weir_dial_plan *plan, weir_dial_watch *watch, weir_link **out, weir_error *error);
     /* Closes and frees. Never waits for the server; in the middle of a message the socket is shut down first. */
     void (*hang_up)(weir_link *link);
+    bool  hang_up_works;                        /* that writes files: blocking work */
     /* For a forked child: frees without a word to the server. */
     void (*abandon)(weir_link *link);
 
@@ -164,6 +174,8 @@ struct weir_driver {
     int (*fetch)(weir_link *link, weir_cursor *cursor, int64_t rows);
     /* Closes the server's side of the cursor, if it is open, and frees what the driver holds for it (safe to repeat). */
     int (*close)(weir_link *link, weir_cursor *cursor);
+    /* The same without waiting for an answer: what has to be said travels now, or with the next operation. Immediate. */
+    void (*drop)(weir_link *link, weir_cursor *cursor);
     /* A trivial exchange: is the other side alive? */
     int (*ping)(weir_link *link);
     /* Reads what has come unasked, until plan.deadline: notifications. */
@@ -192,8 +204,13 @@ struct weir_driver {
     int (*plan_cell)(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step);
     /* The text that begins a transaction: isolation as in weir_isolation, in `buffer`. */
     const char *(*begin_text)(weir_isolation isolation, bool read_only, char *buffer, size_t size);
-    /* Interrupts the running operation. From any thread; may block as long as the server does. */
+    /* Interrupts the running operation. From any thread; may block as long as the server does, unless it is immediate. */
     int (*cancel)(weir_link *link);
+    bool  cancel_is_immediate;
+    /* Whether the server has something to answer, so that a cancel has an aim. NULL: it always has. */
+    bool (*awaits)(const weir_link *link);
+    /* Whether the server answers new connections before the deadline: cancel would not block for long. Waits. NULL: it never does. */
+    bool (*reachable)(weir_link *link, int64_t deadline);
 };
 
 extern const weir_driver weir_driver_sqlite, weir_driver_postgresql;

@@ -29,7 +29,9 @@ int weir_connection_report(weir_connection *connection, int status, const weir_e
 void weir_connection_failed(weir_connection *connection, const weir_error *error)
 {
     weir_connection_report(connection, error->status, error);
-    if (is_constant(connection) || !connection->commit_on_close || connection->unreported.status != WEIR_OK)
+    /* What was refused has changed nothing. */
+    if (is_constant(connection) || !connection->commit_on_close || connection->unreported.status != WEIR_OK ||
+        error->status == WEIR_WOULD_BLOCK)
         return;
     connection->unreported = *error;
     connection->unreported_depth = connection->savepoint_depth;
@@ -50,18 +52,22 @@ static int take_slot(weir_connection *connection, const weir_engine *engine, con
     connection->options = engine->options;
     int status = weir_engine_core_check_process(engine->core, error);
     if (status == WEIR_OK)
-        status = weir_pool_take(engine->core->pool, where, &connection->slot, error);
+        status = weir_may_wait(error);
+    if (status == WEIR_OK)
+        status = weir_pool_take_by(engine->core->pool, where, connection->deadline ? connection->deadline : WEIR_NO_DEADLINE,
+                                   &connection->slot, error);
     if (status == WEIR_OK)
         weir_connection_attach(connection);
     return status;
 }
 
-static weir_connection *connect(const weir_engine *engine, const char *where, bool begin)
+static weir_connection *connect(const weir_engine *engine, const char *where, bool begin, int64_t deadline)
 {
     weir_connection *connection = weir_alloc_zero(engine->core ? &engine->core->ledger : NULL, WEIR_MEMORY_HANDLES, sizeof *connection);
     if (!connection)
         return constant(&no_memory);
     connection->commit_on_close = begin;
+    connection->deadline = deadline;
     if (take_slot(connection, engine, where) != WEIR_OK)
         connection->error = connection->unreported;
     else if (begin && !connection->in_transaction)
@@ -69,8 +75,13 @@ static weir_connection *connect(const weir_engine *engine, const char *where, bo
     return connection;
 }
 
-weir_connection *weir_engine_connect_at_(weir_engine *engine, const char *where) { return connect(engine, where, false); }
-weir_connection *weir_engine_begin_at_(weir_engine *engine, const char *where) { return connect(engine, where, true); }
+weir_connection *weir_engine_connect_at_(weir_engine *engine, const char *where) { return connect(engine, where, false, 0); }
+weir_connection *weir_engine_begin_at_(weir_engine *engine, const char *where) { return connect(engine, where, true, 0); }
+
+weir_connection *weir_engine_connect_by(weir_engine *engine, const char *where, int64_t deadline)
+{
+    return connect(engine, where, false, deadline);
+}
 
 /* ---- closing -------------------------------------------------------------------------------------------------------------------- */
 /* In a forked child link and slot are the parent's: results only lose sight of the connection. */
@@ -91,6 +102,8 @@ static void give_back(weir_connection *connection)
         weir_copy_cut_off(connection->copy, WEIR_RESOURCE_CLOSED, "the connection of this COPY was closed");
         connection->commit_on_close = false;    /* what it had sent is not to stay */
     }
+    if (connection->roll_back)
+        weir_connection_rollback(connection);
     if (connection->commit_on_close && connection->unreported.status == WEIR_OK && weir_connection_commit_now(connection, &error) != WEIR_OK)
         connection->unreported = error;
     weir_connection_end_results(connection, WEIR_NONE_SURVIVE);
@@ -99,16 +112,10 @@ static void give_back(weir_connection *connection)
     weir_pool_give_back(connection->slot, keep);
 }
 
-int weir_connection_close(weir_connection **handle)
+static int close_now(weir_connection *connection)
 {
-    weir_connection *connection = handle ? *handle : NULL;
-    weir_error error;
-    if (!connection || connection == &closed)
-        return WEIR_OK;
-    *handle = constant(&closed);
-    if (connection == &no_memory)
-        return WEIR_OUT_OF_MEMORY;
     weir_engine_core *core = connection->core;
+    weir_error error;
     if (core && weir_engine_core_check_process(core, &error) != WEIR_OK) {
         weir_error_keep(&connection->unreported, &error);
         let_go_of_results(connection);
@@ -120,6 +127,61 @@ int weir_connection_close(weir_connection **handle)
     if (core)
         weir_engine_core_release(core);
     return status;
+}
+
+/* What the program was not told is logged. */
+static void close_later(void *argument)
+{
+    weir_connection *connection = argument;
+    weir_engine_core *core = connection->core;
+    int64_t number = connection->slot->number;
+    bool told = connection->unreported.status != WEIR_OK;
+    weir_engine_core_hold(core);
+    int status = close_now(connection);
+    if (status != WEIR_OK && !told)
+        weir_warn(&core->log, number, NULL, "closing a connection outside a task failed afterwards: %s", weir_status_name(status));
+    weir_engine_core_release(core);
+}
+
+/* Whether something has to be waited for before it can go back to the pool. */
+static bool has_to_wait(const weir_connection *connection)
+{
+    weir_error ignored;
+    if (!weir_connection_link(connection) || weir_engine_core_check_process(connection->core, &ignored) != WEIR_OK)
+        return false;
+    const weir_link *link = connection->slot->link;
+    return link->transaction != WEIR_LINK_IDLE || connection->begin_queued || connection->held || connection->listening ||
+           connection->slot->was_cancelled;
+}
+
+/* Outside a task: its results end at once, the rest is a task's. */
+static bool hand_over(weir_connection *connection)
+{
+    weir_error ignored;
+    if (!has_to_wait(connection) || weir_may_wait(&ignored) == WEIR_OK)
+        return false;
+    weir_connection_end_results(connection, WEIR_NONE_SURVIVE);
+    connection->on_notification = NULL;
+    return weir_defer(close_later, connection);
+}
+
+int weir_connection_close(weir_connection **handle)
+{
+    weir_connection *connection = handle ? *handle : NULL;
+    if (!connection || connection == &closed)
+        return WEIR_OK;
+    *handle = constant(&closed);
+    if (connection == &no_memory)
+        return WEIR_OUT_OF_MEMORY;
+    int status = connection->unreported.status;
+    return hand_over(connection) ? status : close_now(connection);
+}
+
+int weir_connection_roll_back_and_close(weir_connection **handle)
+{
+    if (*handle && !is_constant(*handle))
+        (*handle)->roll_back = true;
+    return weir_connection_close(handle);
 }
 
 /* ---- being ready ----------------------------------------------------------------------------------------------------------------- */
@@ -148,7 +210,7 @@ static int pending_rollback(const weir_connection *connection, weir_error *error
 
 static int reconnect(weir_connection *connection, weir_error *error)
 {
-    int status = weir_pool_reconnect(connection->slot, error);
+    int status = weir_pool_reconnect(connection->slot, connection->deadline ? connection->deadline : WEIR_NO_DEADLINE, error);
     if (status == WEIR_OK)
         weir_connection_attach(connection);
     return status;
@@ -189,11 +251,21 @@ static int begin_if_needed(weir_connection *connection, weir_error *error)
     return status;
 }
 
+int weir_connection_may_begin(const weir_connection *connection, weir_error *error)
+{
+    int status = weir_may_wait(error);
+    if (status == WEIR_OK && connection->deadline && weir_now() >= connection->deadline)
+        status = weir_error_set(error, WEIR_DEADLINE_EXCEEDED, WEIR_DEADLINE_TEXT);
+    return status;
+}
+
 int weir_connection_ready(weir_connection *connection, bool autobegin, weir_error *error)
 {
     int status = weir_connection_usable(connection, error);
     if (status == WEIR_OK)
         status = weir_connection_copy_check(connection, error);
+    if (status == WEIR_OK)
+        status = weir_connection_may_begin(connection, error);
     if (status != WEIR_OK)
         return status;
     if (connection->needs_rollback)
@@ -273,6 +345,15 @@ int weir_connection_options(weir_connection *connection, const weir_execution_op
 {
     weir_error error;
     return weir_connection_report(connection, change_options(connection, options, &error), &error);
+}
+
+int weir_connection_deadline(weir_connection *connection, int64_t milliseconds)
+{
+    weir_error error;
+    int status = weir_connection_usable(connection, &error);
+    if (status == WEIR_OK)
+        connection->deadline = milliseconds < 0 ? 0 : weir_deadline_ms(milliseconds);
+    return weir_connection_report(connection, status, &error);
 }
 
 void weir_connection_get_options(const weir_connection *connection, weir_execution_options *out)

@@ -57,6 +57,8 @@ struct weir_connection {
     weir_notification_fn on_notification;
     void             *notification_context;
     bool              listening;        /* on_notification was set: UNLISTEN * before it goes back */
+    bool              roll_back;        /* before it is closed, whatever the pool's reset is */
+    int64_t           deadline;         /* of all calls, monotonic ns; 0: none */
 };
 
 /* ---- connection.c: handles, errors, being ready, open results ------------------------------------------------------------- */
@@ -76,6 +78,13 @@ int weir_connection_report(weir_connection *connection, int status, const weir_e
 void weir_connection_failed(weir_connection *connection, const weir_error *error);
 /* The constant closed connection: every call on it is WEIR_RESOURCE_CLOSED. */
 weir_connection *weir_connection_closed(void);
+/* Whether an operation may begin here and now: WEIR_WOULD_BLOCK on a loop's thread outside a task (RULES T1),
+ * WEIR_DEADLINE_EXCEEDED once the connection's deadline passed. Part of ready. */
+int weir_connection_may_begin(const weir_connection *connection, weir_error *error);
+/* weir_engine_connect_at_ that ends at the deadline, too, and gives it to the connection (0: none). */
+weir_connection *weir_engine_connect_by(weir_engine *engine, const char *where, int64_t deadline);
+/* Rolls back and closes, without waiting where that is not allowed: as weir_connection_close. */
+int weir_connection_roll_back_and_close(weir_connection **connection);
 /* The link, or NULL. It may go with every operation that fails: look again. */
 static inline weir_link *weir_connection_link(const weir_connection *c) { return c->slot ? c->slot->link : NULL; }
 
@@ -94,10 +103,18 @@ typedef enum weir_survivors { WEIR_NONE_SURVIVE = 0, WEIR_COMMITTED_SURVIVE, WEI
 void weir_connection_end_results(weir_connection *connection, weir_survivors survivors);
 
 /* ---- follow.c: in step with the server ---------------------------------------------------------------------------------------- */
+/* What kind of operation is driven; NULL: any. */
+typedef struct weir_call {
+    int64_t answer_by;                  /* the statement's timeout_ms: the query is cancelled then; 0 or WEIR_NO_DEADLINE: never */
+    bool    reads;                      /* ended early it has failed, even if the server did all of it: nobody gets the rows */
+    bool    ends;                       /* a close, a rollback: may take a little longer than the connection's deadline */
+} weir_call;
+#define WEIR_DEADLINE_TEXT "the deadline that weir_connection_deadline or weir_session_deadline set has passed"
+#define WEIR_CALL(...) (&(const weir_call){ __VA_ARGS__ })
 /* Drives the operation started on the link; afterwards keeps transaction state, abort cause, invalidation and the cancel flag
  * in step with the server: results of a transaction that is gone are ended, a lost link is hung up. `started` is what the start
  * function returned. Copies the link's error to *error, with the abort's cause in the detail of a 25P02. The status. */
-int weir_connection_drive(weir_connection *connection, int started, weir_error *error);
+int weir_connection_drive(weir_connection *connection, int started, const weir_call *call, weir_error *error);
 /* Puts "aborted by: …" into the error's detail, unless there is no cause or it is named already. */
 void weir_connection_name_cause(weir_error *error, const weir_error *cause);
 /* A command of the connection's own: COMMIT, SAVEPOINT … */

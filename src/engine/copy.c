@@ -223,7 +223,7 @@ static int prepare(weir_copy *copy, const char *sql, weir_error *error)
     copy->cursor->mode = WEIR_MODE_BUFFERED;
     copy->cursor->named = true;
     copy->cursor->hide_values = copy->core->log.hide_parameters;
-    return weir_connection_drive(copy->connection, driver->prepare(copy->cursor->link, copy->cursor), error);
+    return weir_connection_drive(copy->connection, driver->prepare(copy->cursor->link, copy->cursor), NULL, error);
 }
 
 static void log_copy(weir_copy *copy)
@@ -270,7 +270,7 @@ static int begin(weir_copy *copy, weir_error *error)
     copy->in.numbered = copy->staging != NULL;
     status = prepare(copy, describing_text(copy), error);
     copy->in.described = copy->cursor;
-    return status == WEIR_OK ? weir_connection_drive(connection, driver->copy_begin(copy->cursor->link, &copy->in), error) : status;
+    return status == WEIR_OK ? weir_connection_drive(connection, driver->copy_begin(copy->cursor->link, &copy->in), NULL, error) : status;
 }
 
 static int check_options(const weir_copy_options *options, weir_copy_options *out, weir_error *error)
@@ -375,7 +375,7 @@ static void end_on_link(weir_copy *copy, const char *reason)
     if (connection->copy == copy)
         connection->copy = NULL;
     if (copy->in.inside && !copy->in.over && link)
-        (void)weir_connection_drive(connection, link->driver->copy_end(link, &copy->in, reason), &ignored);
+        (void)weir_connection_drive(connection, link->driver->copy_end(link, &copy->in, reason), WEIR_CALL(.ends = true), &ignored);
 }
 
 /* All that the COPY did is undone; the connection can be used as before it. */
@@ -414,6 +414,8 @@ int weir_copy_usable(weir_copy *copy)
     if (copy->failed)
         return copy->error.status;
     weir_error_clear(&copy->error);
+    if (weir_may_wait(&copy->error) != WEIR_OK)         /* it goes on in a task */
+        return copy->error.status;
     int status = weir_connection_usable(copy->connection, &error);
     if (status == WEIR_OK && !weir_connection_link(copy->connection))
         status = weir_error_set(&error, WEIR_OPERATIONAL, "the connection of the COPY was lost or invalidated");
@@ -449,7 +451,7 @@ static int finish(weir_copy *copy, int64_t *rows, weir_error *error)
     weir_link *link = weir_connection_link(connection);
     *rows = copy->in.taken;
     if (copy->in.inside) {
-        int status = weir_connection_drive(connection, link->driver->copy_end(link, &copy->in, NULL), error);
+        int status = weir_connection_drive(connection, link->driver->copy_end(link, &copy->in, NULL), NULL, error);
         if (status != WEIR_OK)
             return status;
         *rows = copy->in.written;
@@ -484,6 +486,8 @@ int64_t weir_copy_finish(weir_copy **handle)
     }
     weir_error_clear(&error);
     int status = weir_copy_usable(copy);
+    if (status == WEIR_WOULD_BLOCK)     /* to be finished in a task */
+        return status;
     if (status == WEIR_OK && (status = finish(copy, &rows, &error)) != WEIR_OK)
         status = weir_copy_fail(copy, &error);
     if (status == WEIR_OK)

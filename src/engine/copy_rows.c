@@ -12,11 +12,11 @@ static int put_on_link(weir_copy *copy, const weir_feed *feed, size_t *done, wei
     weir_link *link = weir_connection_link(copy->connection);
     if (copy->in.inside) {
         int64_t before = copy->in.taken;
-        int status = weir_connection_drive(copy->connection, link->driver->copy_put(link, &copy->in, feed), error);
+        int status = weir_connection_drive(copy->connection, link->driver->copy_put(link, &copy->in, feed), NULL, error);
         *done = (size_t)(copy->in.taken - before);
         return status;
     }
-    int status = weir_connection_drive(copy->connection, link->driver->run_sets(link, copy->cursor, feed, done), error);
+    int status = weir_connection_drive(copy->connection, link->driver->run_sets(link, copy->cursor, feed, done), NULL, error);
     copy->in.taken += (int64_t)*done;
     copy->in.refused = status == WEIR_DATA && !error->sqlstate[0];      /* by us, not by the database */
     if (status != WEIR_OK && *done < feed->count)

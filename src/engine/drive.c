@@ -1,7 +1,19 @@
-/* Driving a driver's operation to its end: advance, wait for what it wants, advance. */
+/* Driving a driver's operation to its end: advance, wait for what it wants, advance; and what ends it before: a cancelled task, a
+ * deadline, a server that does not answer. */
 #include "engine/pool.h"
+#include <stdio.h>
 
 #define PATIENCE_NS (2 * 1000000000LL)     /* with a cancelled operation that goes on and on */
+#define REACH_NS (1 * 1000000000LL)        /* of that, for finding out whether the server takes a cancel request */
+
+/* One operation on its way. */
+typedef struct drive {
+    weir_link        *link;
+    const weir_limits *limits;
+    weir_ending      *ending;
+    int64_t           cancelled_at, stopped_at;         /* 0: not */
+    int               fd;                               /* was waited for; -1: none */
+} drive;
 
 /* The other side did not answer: the link cannot be used any more, since its answer may still come. */
 static int give_up(weir_link *link, int status, const char *message)
@@ -12,38 +24,119 @@ static int give_up(weir_link *link, int status, const char *message)
     return status;
 }
 
-/* Waits for what the driver wants: WEIR_OK to advance again. */
-static int satisfy(weir_link *link, weir_want *want, int64_t deadline)
+static bool is_interrupt(int outcome) { return outcome == WEIR_WAIT_INTERRUPTED || outcome == WEIR_WAIT_EXPIRED; }
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* ---- ending it early -------------------------------------------------------------------------------------------------------- */
+
+int weir_ending_error(const weir_ending *ending, weir_error *error)
 {
-    if (want->work) {
-        weir_run_blocking(want->work, NULL, want->argument);
+    if (ending->outcome != WEIR_LATE)
+        return weir_interrupted(ending->outcome, error);
+    return weir_error_set(error, WEIR_DEADLINE_EXCEEDED, "%s", ending->what);
+}
+
+static int give_up_stopped(drive *d)
+{
+    weir_error words;
+    char message[256];
+    int status = weir_ending_error(d->ending, &words);
+    snprintf(message, sizeof message, "%.160s; the server did not answer and the connection was given up", words.message);
+    return give_up(d->link, status, message);
+}
+
+/* The task was cancelled, or a limit passed: has the server stop, and its answer is waited for, but not for ever. Once: what comes
+ * while it is waited for changes nothing. */
+static int stop(drive *d, int outcome, const char *what)
+{
+    if (d->stopped_at)
         return WEIR_OK;
-    }
-    if (!want->cancelled)
-        want->cancelled = &link->cancelled;
-    if (deadline < want->deadline) {
-        want->deadline = deadline;
-        want->soft = false;
-    }
-    int outcome = weir_wait(want);
-    if (outcome == WEIR_LATE && !want->soft)
-        return give_up(link, WEIR_DEADLINE_EXCEEDED, "the server did not answer in time; the connection was given up");
-    if (outcome == WEIR_WAIT_CANCELLED)
-        return give_up(link, WEIR_CANCELLED, "cancelled by weir_connection_cancel; the server did not answer and the connection was given up");
+    d->stopped_at = weir_now();
+    *d->ending = (weir_ending){ .outcome = outcome, .what = what };
+    if (!d->limits->slot)
+        return give_up_stopped(d);
+    weir_pool_stop(d->limits->slot, d->stopped_at + REACH_NS);
+    return WEIR_OK;
+}
+
+static int look_at_limit(drive *d)
+{
+    int64_t now = weir_now();
+    if (d->stopped_at)
+        return now - d->stopped_at < PATIENCE_NS ? WEIR_OK : give_up_stopped(d);
+    if (now >= d->limits->answer_by)
+        return stop(d, WEIR_LATE, d->limits->what);
     return WEIR_OK;
 }
 
 /* A request that reached the server between two messages is lost there, and rows may keep coming: no wait would end that. */
-static int look_at_cancel(weir_link *link, int64_t *cancelled_at)
+static int look_at_cancel(drive *d)
 {
-    if (!atomic_load_explicit(&link->cancelled, memory_order_relaxed))
+    if (d->stopped_at || !atomic_load_explicit(&d->link->cancelled, memory_order_relaxed))
         return WEIR_OK;
     int64_t now = weir_now();
-    if (!*cancelled_at)
-        *cancelled_at = now;
-    if (now - *cancelled_at < PATIENCE_NS)
+    if (!d->cancelled_at)
+        d->cancelled_at = now;
+    if (now - d->cancelled_at < PATIENCE_NS)
         return WEIR_OK;
-    return give_up(link, WEIR_CANCELLED, "cancelled by weir_connection_cancel; the server went on and the connection was given up");
+    return give_up(d->link, WEIR_CANCELLED, "cancelled by weir_connection_cancel; the server went on and the connection was given up");
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct blocking { weir_want want; weir_link *link; } blocking;
+
+static void run_work(void *argument)
+{
+    const blocking *b = argument;
+    b->want.work(b->want.argument);
+}
+
+/* On the loop's thread, while the work runs on another. */
+static void interrupt_work(void *argument)
+{
+    weir_link *link = ((blocking *)argument)->link;
+    atomic_store(&link->cancelled, true);
+    link->driver->cancel(link);
+}
+
+static int do_work(drive *d, const weir_want *want)
+{
+    blocking b = { .want = *want, .link = d->link };
+    int outcome = weir_run_blocking(run_work, interrupt_work, &b);
+    if (outcome == WEIR_LATE)
+        return weir_error_out_of_memory(&d->link->error);
+    if (outcome != WEIR_READY && !d->stopped_at) {
+        d->stopped_at = weir_now();
+        *d->ending = (weir_ending){ .outcome = outcome };
+    }
+    return WEIR_OK;
+}
+
+/* Waits for what the driver wants: WEIR_OK to advance again. */
+static int satisfy(drive *d, weir_want *want)
+{
+    if (want->breathe) {
+        int turned = weir_wait(want);
+        return is_interrupt(turned) ? stop(d, turned, NULL) : WEIR_OK;
+    }
+    if (want->work)
+        return do_work(d, want);
+    if (!want->cancelled && !d->stopped_at)
+        want->cancelled = &d->link->cancelled;
+    int64_t bound = d->stopped_at ? d->stopped_at + PATIENCE_NS : earlier(d->limits->answer_by, d->limits->give_up_by);
+    bool ours = bound < want->deadline;
+    want->deadline = earlier(bound, want->deadline);
+    if (want->fd >= 0)
+        d->fd = want->fd;
+    int outcome = weir_wait(want);
+    if (is_interrupt(outcome))
+        return stop(d, outcome, NULL);
+    if (outcome == WEIR_WAIT_CANCELLED && !d->stopped_at)
+        return give_up(d->link, WEIR_CANCELLED, "cancelled by weir_connection_cancel; the server did not answer and the connection was given up");
+    if (outcome != WEIR_LATE || (ours && weir_now() < d->limits->give_up_by) || (!ours && want->soft))
+        return WEIR_OK;
+    return give_up(d->link, WEIR_DEADLINE_EXCEEDED, "the server did not answer in time; the connection was given up");
 }
 
 /* A driver that could not even fill in an error (no memory) still gets one shown that fits its status. */
@@ -56,25 +149,41 @@ static int failed(weir_link *link, int status)
     return weir_error_set(&link->error, status, "%s", weir_status_name(status));
 }
 
-int weir_link_drive_until(weir_link *link, int started, int64_t deadline)
+static int run(drive *d)
 {
-    if (started < 0)
-        return failed(link, started);
-    if (started == WEIR_DONE)
-        return WEIR_OK;
-    for (int64_t cancelled_at = 0;;) {
+    for (;;) {
         weir_want want = { .fd = -1, .deadline = WEIR_NO_DEADLINE };
-        int progress = link->driver->advance(link, &want);
+        int progress = d->link->driver->advance(d->link, &want);
         if (progress < 0)
-            return failed(link, progress);
+            return failed(d->link, progress);
         if (progress == WEIR_DONE)
             return WEIR_OK;
-        int status = satisfy(link, &want, deadline);
+        int status = satisfy(d, &want);
         if (status == WEIR_OK)
-            status = look_at_cancel(link, &cancelled_at);
+            status = look_at_limit(d);
+        if (status == WEIR_OK)
+            status = look_at_cancel(d);
         if (status != WEIR_OK)
             return status;
     }
 }
 
-int weir_link_drive(weir_link *link, int started) { return weir_link_drive_until(link, started, WEIR_NO_DEADLINE); }
+int weir_link_drive(weir_link *link, int started, const weir_limits *limits, weir_ending *ending)
+{
+    *ending = (weir_ending){ 0 };
+    if (started < 0)
+        return failed(link, started);
+    if (started == WEIR_DONE)
+        return WEIR_OK;
+    drive d = { .link = link, .limits = limits, .ending = ending, .fd = -1 };
+    weir_breathe();
+    link->limit = limits->answer_by == WEIR_NO_DEADLINE ? 0 : limits->answer_by;
+    int status = run(&d);
+    /* Blocking work ends itself when its limit passes. */
+    if (status == WEIR_QUERY_CANCELED && !d.stopped_at && link->limit && weir_now() >= link->limit)
+        *ending = (weir_ending){ .outcome = WEIR_LATE, .what = limits->what };
+    link->limit = 0;
+    if (d.fd >= 0)
+        weir_wait_forget(d.fd);
+    return status;
+}

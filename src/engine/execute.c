@@ -12,6 +12,7 @@ typedef struct execution {
     weir_execution_options options;     /* in force */
     bool             began;             /* the server's transaction begins with this execution */
     bool             own;               /* and ends with it */
+    int64_t          answer_by;         /* of this call */
     weir_error       error;
 } execution;
 
@@ -49,6 +50,8 @@ static void decide_mode(execution *run)
     weir_result *result = run->result;
     const weir_execution_options *options = &run->options;
     result->mode = WEIR_MODE_BUFFERED;
+    result->timeout_ms = options->timeout_ms;
+    run->answer_by = weir_result_answer_by(result);
     if (result->compiled.facts.kind != WEIR_SQL_SELECT)
         return;
     result->yield_per = options->yield_per;
@@ -148,7 +151,8 @@ static int make_cursor(execution *run)
 static int prepare(execution *run)
 {
     weir_cursor *cursor = run->result->cursor;
-    return weir_connection_drive(run->connection, cursor->link->driver->prepare(cursor->link, cursor), &run->error);
+    int started = cursor->link->driver->prepare(cursor->link, cursor);
+    return weir_connection_drive(run->connection, started, WEIR_CALL(.answer_by = run->answer_by, .reads = true), &run->error);
 }
 
 /* One step per column: how its field becomes a cell of the row. */
@@ -195,7 +199,7 @@ static int open_cursor(execution *run)
         cursor->sink = &batch->sink;
     }
     int started = cursor->link->driver->open(cursor->link, cursor, first_rows(result));
-    int status = weir_connection_drive(run->connection, started, &run->error);
+    int status = weir_connection_drive(run->connection, started, WEIR_CALL(.answer_by = run->answer_by, .reads = true), &run->error);
     if (status != WEIR_OK) {
         weir_batch_free(batch);
         return status;
@@ -215,6 +219,13 @@ static bool needs_own_transaction(const execution *run)
            !connection->in_transaction && kind != WEIR_SQL_TRANSACTION && kind != WEIR_SQL_SET;
 }
 
+int weir_refuse_stream(const char *call, weir_error *error)
+{
+    return weir_error_set(error, WEIR_WOULD_BLOCK, "Can't use %s() with a server-side cursor on the thread of an event loop, outside a "
+                          "task. Use weir_%s_stream() for a streaming result set that is pushed, or run this code in a task "
+                          "(weir_task_spawn)", call, strncmp(call, "weir_session", 12) == 0 ? "session" : "connection");
+}
+
 static int begin(execution *run)
 {
     weir_connection *connection = run->connection;
@@ -222,6 +233,8 @@ static int begin(execution *run)
     if (run->own)
         connection->begun_explicitly = true;
     int status = weir_connection_ready(connection, true, &run->error);
+    if (status == WEIR_WOULD_BLOCK && run->result->streaming)
+        weir_refuse_stream(run->result->hooks ? "weir_session_execute" : "weir_connection_execute", &run->error);
     if (status != WEIR_OK) {
         connection->begun_explicitly = connection->begun_explicitly && connection->in_transaction;
         return status;
@@ -376,7 +389,7 @@ static int send_ahead(execution *run)
         return WEIR_OK;
     int sent = link->driver->open_ahead(link, result->cursor, first_rows(result));
     result->under_way = sent > 0;
-    return sent < 0 ? weir_connection_drive(run->connection, sent, &run->error) : WEIR_OK;
+    return sent < 0 ? weir_connection_drive(run->connection, sent, WEIR_CALL(.reads = true), &run->error) : WEIR_OK;
 }
 
 weir_result *weir_connection_execute_ahead(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options,
@@ -402,6 +415,7 @@ int weir_result_await(weir_result *result)
     result->under_way = false;
     execution run = { .connection = result->open.connection, .result = result, .options = unfinished->options,
                       .began = unfinished->began, .own = unfinished->own };
+    run.answer_by = weir_result_answer_by(result);
     if (!run.connection) {              /* its transaction or its connection is gone */
         weir_error_set(&run.error, WEIR_RESOURCE_CLOSED, "This result object is closed.");
         return weir_result_fail(result, &run.error);

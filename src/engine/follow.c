@@ -50,15 +50,32 @@ void weir_connection_name_cause(weir_error *error, const weir_error *cause)
     weir_error_text(error->detail, sizeof error->detail, detail, strlen(detail));
 }
 
+/* The error of an operation that was ended early; what the server said about it is its detail. */
+static int name_ending(const weir_ending *ending, int status, weir_error *error)
+{
+    weir_error words;
+    weir_ending_error(ending, &words);
+    if (status == WEIR_OK) {
+        *error = words;
+        return words.status;
+    }
+    weir_error_text(error->detail, sizeof error->detail, error->message, strlen(error->message));
+    weir_error_text(error->message, sizeof error->message, words.message, strlen(words.message));
+    return error->status = words.status;
+}
+
 /* While the cancel flag was up, or later in the same transaction, an interrupted statement is one that the user cancelled. One that
  * came between two fetches of a stream found nothing to interrupt: the next fetch is told. */
-static int name_cancel(weir_connection *connection, int status, weir_error *error)
+static int name_cancel(weir_connection *connection, const weir_call *call, const weir_ending *ending, int status, weir_error *error)
 {
+    bool ended = ending->outcome != WEIR_READY;
     if (atomic_load_explicit(&connection->slot->link->cancelled, memory_order_relaxed)) {
         weir_pool_settle_cancels(connection->slot);
         connection->was_cancelled = true;
-        connection->cancel_missed = status == WEIR_OK;
+        connection->cancel_missed = !ended && status == WEIR_OK;
     }
+    if (ended && (status == WEIR_QUERY_CANCELED || (status == WEIR_OK && call->reads)))
+        return name_ending(ending, status, error);
     if ((!connection->was_cancelled && !connection->slot->link->cancels.astray) || status != WEIR_QUERY_CANCELED)
         return status;
     weir_error_text(error->detail, sizeof error->detail, error->message, strlen(error->message));
@@ -120,15 +137,35 @@ void weir_connection_drop_link(weir_connection *connection, weir_invalidation ho
     connection->needs_rollback = connection->in_transaction;
 }
 
-int weir_connection_drive(weir_connection *connection, int started, weir_error *error)
+#define GRACE_NS (2 * 1000000000LL)        /* for what ends something, behind the connection's deadline */
+
+static weir_limits limits_of(const weir_connection *connection, const weir_call *call)
 {
+    weir_limits limits = { .answer_by = call->answer_by ? call->answer_by : WEIR_NO_DEADLINE, .give_up_by = WEIR_NO_DEADLINE, .slot = connection->slot,
+                           .what = "the statement's timeout_ms passed" };
+    int64_t deadline = connection->deadline, soonest = call->ends && deadline ? weir_now() + GRACE_NS : 0;
+    if (soonest > deadline)
+        deadline = soonest;
+    if (deadline && deadline < limits.answer_by) {
+        limits.answer_by = deadline;
+        limits.what = WEIR_DEADLINE_TEXT;
+    }
+    return limits;
+}
+
+int weir_connection_drive(weir_connection *connection, int started, const weir_call *call, weir_error *error)
+{
+    static const weir_call any = { 0 };
     weir_link *link = connection->slot->link;
-    int status = weir_link_drive(link, started);
-    if (status != WEIR_OK) {
+    call = call ? call : &any;
+    weir_limits limits = limits_of(connection, call);
+    weir_ending ending;
+    int done = weir_link_drive(link, started, &limits, &ending);
+    if (done != WEIR_OK) {
         *error = link->error;
         weir_error_clear(&link->error);
     }
-    status = name_cancel(connection, status, error);
+    int status = name_cancel(connection, call, &ending, done, error);
     if (status != WEIR_OK && (link->lost || error->disconnect)) {
         error->disconnect = true;
         link->lost = true;
@@ -139,7 +176,7 @@ int weir_connection_drive(weir_connection *connection, int started, weir_error *
     }
     if (status != WEIR_OK && strcmp(error->sqlstate, "25P02") == 0)
         weir_connection_name_cause(error, &connection->abort_cause);
-    follow(connection, started, status, error);
+    follow(connection, started, done, error);
     connection->last_used = connection->server == WEIR_LINK_IDLE ? 0 : weir_now();
     connection->was_cancelled = connection->was_cancelled && connection->in_transaction;
     connection->cancel_missed = connection->cancel_missed && connection->in_transaction;
@@ -162,16 +199,20 @@ int weir_connection_command(weir_connection *connection, const char *sql, weir_e
         connection->was_cancelled = true;
         connection->cancel_missed = connection->results;
     }
-    return weir_connection_drive(connection, link->driver->command(link, sql), error);
+    return weir_connection_drive(connection, link->driver->command(link, sql), WEIR_CALL(.ends = !strncmp(sql, "ROLLBACK", 8)), error);
 }
 
 /* ---- cleaning ------------------------------------------------------------------------------------------------------------------------ */
 /* A late cancel may hit any exchange, but only one (RULES L4): that one is made again. */
-static bool exchange(weir_slot *slot, const char *sql)
+static bool exchange(const weir_connection *connection, const char *sql)
 {
+    weir_slot *slot = connection->slot;
     weir_link *link = slot->link;
+    weir_limits limits = limits_of(connection, WEIR_CALL(.ends = true));
+    weir_ending ending;
+    limits.slot = NULL;                 /* a close that is cancelled gives the link up */
     for (int attempt = 0; attempt < 2; attempt++) {
-        int status = weir_link_drive(link, sql ? link->driver->command(link, sql) : link->driver->ping(link));
+        int status = weir_link_drive(link, sql ? link->driver->command(link, sql) : link->driver->ping(link), &limits, &ending);
         if (status != WEIR_QUERY_CANCELED || link->lost || !slot->was_cancelled)
             return status == WEIR_OK && !link->lost;
     }
@@ -198,13 +239,13 @@ bool weir_connection_clean(weir_connection *connection)
     bool was_idle = link->transaction == WEIR_LINK_IDLE, usable = !link->lost && !link->cancels.astray;
     const char *reset = reset_text(connection, link);
     if (usable && reset)
-        usable = exchange(slot, reset) || (was_idle && !link->lost);
+        usable = exchange(connection, reset) || (was_idle && !link->lost);
     if (usable && connection->held)
-        usable = exchange(slot, "CLOSE ALL");
+        usable = exchange(connection, "CLOSE ALL");
     if (usable && connection->listening)
-        usable = exchange(slot, "UNLISTEN *");
+        usable = exchange(connection, "UNLISTEN *");
     if (usable && slot->was_cancelled)
-        usable = exchange(slot, NULL);
+        usable = exchange(connection, NULL);
     link->listener = (weir_link_listener){ 0 };
     return usable && (link->transaction == WEIR_LINK_IDLE || connection->core->reset == WEIR_RESET_NONE);
 }

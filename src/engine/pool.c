@@ -154,40 +154,66 @@ static int timed_out(const weir_pool *pool, weir_error *error)
 {
     weir_error_set(error, WEIR_TIMEOUT, "QueuePool limit of size %d overflow %d reached, connection timed out, timeout %0.2f",
                    pool->options.size, overflow_of(pool), pool->options.timeout_ms / 1000.0);
-    list_holders(pool, error->detail, sizeof error->detail);
     return WEIR_TIMEOUT;
 }
 
 /* ---- taking --------------------------------------------------------------------------------------------------------------------- */
 static int turned_away(weir_error *error) { return weir_error_set(error, WEIR_RESOURCE_CLOSED, "This engine is closed"); }
 
+/* Interrupted in line: what the waiter was given in that very moment goes to the next one. */
+static int leave(weir_pool *pool, const weir_waiter *waiter, int outcome, weir_error *error)
+{
+    weir_slot none = { .generation = waiter->generation };
+    if (waiter->slot) {
+        weir_pool_give_back(waiter->slot, true);
+    } else if (waiter->place) {
+        pthread_mutex_lock(&pool->lock);
+        weir_pool_release_place(pool, &none);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return weir_interrupted(outcome, error);
+}
+
+static int wait_in_line(weir_pool *pool, weir_waiter *waiter, int64_t deadline, weir_error *error)
+{
+    int64_t patience = weir_deadline_ms(pool->options.timeout_ms);
+    int outcome = weir_pool_wait(pool, waiter, patience < deadline ? patience : deadline);
+    bool late = outcome == WEIR_LATE;
+    int status = late && patience <= deadline ? timed_out(pool, error)
+               : late ? weir_error_set(error, WEIR_DEADLINE_EXCEEDED, "the deadline passed while waiting for a connection of the pool")
+               : WEIR_OK;
+    if (late)
+        list_holders(pool, error->detail, sizeof error->detail);
+    pthread_mutex_unlock(&pool->lock);
+    if (late)
+        return status;
+    if (outcome != WEIR_READY)
+        return leave(pool, waiter, outcome, error);
+    return waiter->closed ? turned_away(error) : WEIR_OK;
+}
+
 /* Claims an idle slot, or a place to connect in; waits in line for one. *slot stays NULL for a place of *generation. */
-static int claim(weir_pool *pool, const char *where, weir_slot **slot, int64_t *generation, weir_error *error)
+static int claim(weir_pool *pool, const char *where, int64_t deadline, weir_slot **slot, int64_t *generation, weir_error *error)
 {
     weir_waiter waiter = { .where = where };
-    int status = WEIR_OK;
-    int64_t deadline = weir_deadline_ms(pool->options.timeout_ms);
     pthread_mutex_lock(&pool->lock);
     weir_slot *idle = pool->options.lifo ? pool->idle.last : pool->idle.first;
-    if (pool->closed) {
-        status = turned_away(error);
-    } else if (idle) {
+    if (!pool->closed && idle) {
         weir_slot_list_remove(&pool->idle, idle);
         weir_pool_check_out(pool, idle, where);
         *slot = idle;
-    } else if (weir_pool_has_room(pool)) {
+    } else if (!pool->closed && weir_pool_has_room(pool)) {
         pool->places++;
         *generation = pool->generation;
-    } else if (!weir_pool_wait(pool, &waiter, deadline)) {
-        status = timed_out(pool, error);
-    } else if (waiter.closed) {
-        status = turned_away(error);
-    } else {
-        *slot = waiter.slot;
+    } else if (!pool->closed) {
+        int status = wait_in_line(pool, &waiter, deadline, error);      /* gives up the lock */
+        *slot = status == WEIR_OK ? waiter.slot : NULL;
         *generation = waiter.generation;
+        return status;
     }
+    bool closed = pool->closed;
     pthread_mutex_unlock(&pool->lock);
-    return status;
+    return closed ? turned_away(error) : WEIR_OK;
 }
 
 /* A slot for a place that was claimed. NULL: no memory, and the place is free again. */
@@ -208,12 +234,12 @@ static weir_slot *new_slot(weir_pool *pool, const char *where, int64_t generatio
 }
 
 /* A place whose very first connect failed is given up; one that had a connection is kept for the next attempt, as SQLAlchemy's
- * connection records are. */
+ * connection records are. A connection that was made although its task was cancelled is somebody else's. */
 static void take_back_unready(weir_slot *slot, bool new_place)
 {
     weir_pool *pool = slot->pool;
-    if (!new_place) {
-        weir_pool_give_back(slot, false);
+    if (!new_place || slot->link) {
+        weir_pool_give_back(slot, slot->link != NULL);
         return;
     }
     pthread_mutex_lock(&pool->lock);
@@ -225,11 +251,16 @@ static void take_back_unready(weir_slot *slot, bool new_place)
 
 int weir_pool_take(weir_pool *pool, const char *where, weir_slot **out, weir_error *error)
 {
+    return weir_pool_take_by(pool, where, WEIR_NO_DEADLINE, out, error);
+}
+
+int weir_pool_take_by(weir_pool *pool, const char *where, int64_t deadline, weir_slot **out, weir_error *error)
+{
     weir_slot *slot = NULL;
     int64_t generation = 0;
     *out = NULL;
     report_overdue(pool);
-    int status = claim(pool, where, &slot, &generation, error);
+    int status = claim(pool, where, deadline, &slot, &generation, error);
     if (status != WEIR_OK)
         return status;
     bool new_place = !slot;
@@ -237,7 +268,7 @@ int weir_pool_take(weir_pool *pool, const char *where, weir_slot **out, weir_err
         slot = new_slot(pool, where, generation);
     if (!slot)
         return weir_error_out_of_memory(error);
-    status = weir_slot_make_ready(slot, error);
+    status = weir_slot_make_ready(slot, deadline, error);
     if (status != WEIR_OK) {
         take_back_unready(slot, new_place);
         return status;

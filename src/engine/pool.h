@@ -42,6 +42,8 @@ void weir_pool_dispose(weir_pool *pool);
 /* Checks out: reuses (recycle, pre-ping), connects, or waits in line. Errors: WEIR_TIMEOUT with the text of POOL-3 and the holders
  * in its detail ("file.c:12 for 3.2 s; …"), those of dial, WEIR_RESOURCE_CLOSED. `where` is borrowed while checked out. */
 int weir_pool_take(weir_pool *pool, const char *where, weir_slot **out, weir_error *error);
+/* The same, which ends with WEIR_DEADLINE_EXCEEDED at the deadline, too. */
+int weir_pool_take_by(weir_pool *pool, const char *where, int64_t deadline, weir_slot **out, weir_error *error);
 /* Gives back; the transaction was ended by the caller. keep false: the connection is closed, not reused. A slot that is not
  * checked out: a warning "Double checkin attempted on …", and nothing changes. */
 void weir_pool_give_back(weir_slot *slot, bool keep);
@@ -53,12 +55,17 @@ typedef enum weir_invalidation {
 } weir_invalidation;
 /* The slot's link is of no use. Without a link: a warning "Can't invalidate an already-closed connection." */
 void weir_pool_invalidate(weir_slot *slot, weir_invalidation how);
-int weir_pool_reconnect(weir_slot *slot, weir_error *error);
+int weir_pool_reconnect(weir_slot *slot, int64_t deadline, weir_error *error);
 /* The slot leaves the pool: its place is free, giving it back closes it. */
 void weir_pool_detach(weir_slot *slot);
 /* Interrupts what runs on the slot's link. From any thread while the slot is checked out; may block, and then neither the slot's
  * user nor the slot waits for it; but the pool must outlive the call. */
 int weir_pool_cancel(weir_slot *slot);
+/* The same on a loop's thread outside a task: a task sends the request, and calls release(owner) afterwards; also where this fails.
+ * WEIR_OK, or WEIR_OUT_OF_MEMORY. */
+int weir_pool_cancel_later(weir_slot *slot, void (*release)(void *owner), void *owner);
+/* By the slot's own user, in the middle of an operation: has the server stop, if it takes requests until reach_by. */
+void weir_pool_stop(weir_slot *slot, int64_t reach_by);
 /* Waits until no cancel request is on its way and clears the link's flag. Not for ever: one that is not answered leaves the link
  * for this user only (link->cancels.astray). */
 void weir_pool_settle_cancels(weir_slot *slot);
@@ -66,10 +73,25 @@ void weir_pool_settle_cancels(weir_slot *slot);
 void weir_pool_note_idle(weir_pool *pool, int64_t nanoseconds);
 void weir_pool_get_status(weir_pool *pool, weir_pool_status *out);
 
-/* drive.c: drives a started operation to its end: advance, wait, advance. `started` is what the start function returned.
- * The status; details in link->error. Sets link->lost and WEIR_DEADLINE_EXCEEDED when a wait passed its deadline,
- * WEIR_CANCELLED when a cancelled server did not answer. */
-int weir_link_drive(weir_link *link, int started);
-/* The same, bounded: `deadline` holds for each wait besides the driver's own. */
-int weir_link_drive_until(weir_link *link, int started, int64_t deadline);
+/* ---- drive.c --------------------------------------------------------------------------------------------------------------- */
+/* How long an operation may take. */
+typedef struct weir_limits {
+    int64_t     answer_by;              /* then the query is cancelled at the server; WEIR_NO_DEADLINE */
+    int64_t     give_up_by;             /* then the link is given up; WEIR_NO_DEADLINE */
+    const char *what;                   /* passed: "the statement's timeout_ms passed" */
+    weir_slot  *slot;                   /* by which a query is cancelled; NULL: the link is given up instead */
+} weir_limits;
+#define WEIR_NO_LIMITS { .answer_by = WEIR_NO_DEADLINE, .give_up_by = WEIR_NO_DEADLINE }
+/* Why an operation was ended early. The server may still have done all of it. */
+typedef struct weir_ending {
+    int         outcome;                /* WEIR_READY: it was not; WEIR_LATE: answer_by; WEIR_WAIT_INTERRUPTED, WEIR_WAIT_EXPIRED */
+    const char *what;                   /* for WEIR_LATE */
+} weir_ending;
+/* The status and the words for it. */
+int weir_ending_error(const weir_ending *ending, weir_error *error);
+/* Drives a started operation to its end: advance, wait, advance. `started` is what the start function returned. When the task is
+ * cancelled or answer_by passes, the query is cancelled at the server, and its answer waited for: two seconds, then the link is
+ * given up. The status; details in link->error. Sets link->lost and WEIR_DEADLINE_EXCEEDED when a wait passed another deadline,
+ * and with a cancelled server that did not answer. */
+int weir_link_drive(weir_link *link, int started, const weir_limits *limits, weir_ending *ending);
 #endif

@@ -52,12 +52,13 @@ void weir_pool_offer_places(weir_pool *pool);
 void weir_pool_release_place(weir_pool *pool, const weir_slot *slot);
 void weir_pool_check_out(weir_pool *pool, weir_slot *slot, const char *where);
 void weir_pool_turn_away(weir_pool *pool);      /* closed: all waiters leave */
-/* Parks in line; gives up the lock meanwhile. False: nothing was given until the deadline (out of the line again). */
-bool weir_pool_wait(weir_pool *pool, weir_waiter *waiter, int64_t deadline);
+/* Parks in line; gives up the lock meanwhile. As weir_park; WEIR_READY when something was given in the very last moment, too.
+ * Interrupted, the waiter may have been given something all the same. Out of the line in any case. */
+int weir_pool_wait(weir_pool *pool, weir_waiter *waiter, int64_t deadline);
 
 /* ---- pool_slot.c; the caller does not hold the lock ------------------------------------------------------------------------ */
-int weir_slot_dial(weir_slot *slot, weir_error *error);
+int weir_slot_dial(weir_slot *slot, int64_t deadline, weir_error *error);
 void weir_slot_hang_up(weir_slot *slot);
 /* Recycles, pings, connects as needed: afterwards the slot's link works as far as anybody knows. */
-int weir_slot_make_ready(weir_slot *slot, weir_error *error);
+int weir_slot_make_ready(weir_slot *slot, int64_t deadline, weir_error *error);
 #endif

@@ -4,22 +4,30 @@
 /* ---- cancel requests on their way -------------------------------------------------------------------------------------------- */
 #define REQUEST_NS (2 * 1000000000LL)      /* a server that works has long answered then */
 
-/* Waits until there is none, but not for ever: libpq's request has no deadline. The caller holds the lock and gets it back: until
- * it lets go, no new one begins. */
+static bool may_wait(void)
+{
+    weir_error ignored;
+    return weir_may_wait(&ignored) == WEIR_OK;
+}
+
+/* Waits until there is none, but not for ever: libpq's request has no deadline. Where nothing may be waited for, one that is on its
+ * way counts as astray. The caller holds the lock and gets it back: until it lets go, no new one begins. */
 static void await_cancels(weir_slot *slot)
 {
     weir_pool *pool = slot->pool;
     weir_link *link = slot->link;
     weir_parker parker;
     int64_t deadline = weir_now() + REQUEST_NS;
+    if (link && link->cancels.on_way > 0 && !may_wait())
+        link->cancels.astray = true;
     while (link && link->cancels.on_way > 0 && !link->cancels.astray) {
         weir_parker_init(&parker);
         link->cancels.ended = &parker;
         pthread_mutex_unlock(&pool->lock);
-        bool ended = weir_park(&parker, deadline) == WEIR_READY;
+        bool late = weir_park(&parker, deadline) == WEIR_LATE;      /* a task that is cancelled here still waits for it */
         pthread_mutex_lock(&pool->lock);
         link->cancels.ended = NULL;
-        link->cancels.astray = !ended && link->cancels.on_way > 0;
+        link->cancels.astray = late && link->cancels.on_way > 0;
         weir_parker_destroy(&parker);
     }
 }
@@ -37,6 +45,7 @@ void weir_pool_settle_cancels(weir_slot *slot)
 typedef struct dial_work {
     const weir_driver    *driver;
     const weir_dial_plan *plan;
+    weir_dial_watch watch;
     weir_link  *link;
     weir_error *error;
     int         status;
@@ -45,17 +54,23 @@ typedef struct dial_work {
 static void run_dial(void *argument)
 {
     dial_work *work = argument;
-    work->status = work->driver->dial(work->plan, &work->link, work->error);
+    work->status = work->driver->dial(work->plan, &work->watch, &work->link, work->error);
 }
 
-int weir_slot_dial(weir_slot *slot, weir_error *error)
+static void stop_dial(void *argument) { atomic_store(&((dial_work *)argument)->watch.stop, true); }
+
+int weir_slot_dial(weir_slot *slot, int64_t deadline, weir_error *error)
 {
     weir_pool *pool = slot->pool;
-    dial_work work = { .driver = pool->driver, .plan = pool->plan, .error = error };
+    dial_work work = { .driver = pool->driver, .plan = pool->plan, .error = error, .watch.deadline = deadline };
     /* What was being connected while a loss was noticed counts as connected before it. */
     int64_t begun_at = weir_now();
     weir_error_clear(error);
-    weir_run_blocking(run_dial, NULL, &work);
+    int outcome = weir_run_blocking(run_dial, stop_dial, &work);
+    if (outcome == WEIR_LATE)
+        return weir_error_out_of_memory(error);
+    if (work.status != WEIR_OK && outcome != WEIR_READY)
+        return weir_interrupted(outcome, error);
     if (work.status != WEIR_OK) {
         if (error->status == WEIR_OK)
             weir_error_set(error, work.status, "cannot connect");
@@ -69,7 +84,20 @@ int weir_slot_dial(weir_slot *slot, weir_error *error)
     pool->connects++;
     pthread_mutex_unlock(&pool->lock);
     weir_log_event_out(pool->log, WEIR_LOG_CONNECT, slot->number, "connected", "", 0);
-    return WEIR_OK;
+    return outcome == WEIR_READY ? WEIR_OK : weir_interrupted(outcome, error);
+}
+
+static void run_hang_up(void *argument)
+{
+    weir_link *link = argument;
+    link->driver->hang_up(link);
+}
+
+static void hang_up(weir_link *link)
+{
+    /* Outside a task it is done here, as it is where there is no memory to hand it over: it waits for nobody. */
+    if (!link->driver->hang_up_works || !may_wait() || weir_run_blocking(run_hang_up, NULL, link) == WEIR_LATE)
+        run_hang_up(link);
 }
 
 void weir_slot_hang_up(weir_slot *slot)
@@ -87,14 +115,14 @@ void weir_slot_hang_up(weir_slot *slot)
     if (!link)
         return;
     if (!later)
-        pool->driver->hang_up(link);
+        hang_up(link);
     weir_log_event_out(pool->log, WEIR_LOG_DISCONNECT, slot->number, lost ? "lost" : "disconnected", "", 0);
 }
 
-int weir_pool_reconnect(weir_slot *slot, weir_error *error)
+int weir_pool_reconnect(weir_slot *slot, int64_t deadline, weir_error *error)
 {
     weir_slot_hang_up(slot);
-    return weir_slot_dial(slot, error);
+    return weir_slot_dial(slot, deadline, error);
 }
 
 /* ---- making ready --------------------------------------------------------------------------------------------------------------- */
@@ -110,23 +138,32 @@ static bool outdated(weir_slot *slot)
     return old || slot->link->lost || (recycle > 0 && weir_now() - slot->connected_at > recycle);
 }
 
-static bool answers(weir_slot *slot)
+/* WEIR_OK also when there is no answer: then the link is gone. */
+static int ping(weir_slot *slot, int64_t deadline, weir_error *error)
 {
     weir_link *link = slot->link;
-    int64_t deadline = weir_deadline_ms(slot->pool->plan->connect_timeout_ms > 0 ? slot->pool->plan->connect_timeout_ms : -1);
-    return weir_link_drive_until(link, link->driver->ping(link), deadline) == WEIR_OK && !link->lost;
+    weir_limits limits = WEIR_NO_LIMITS;
+    weir_ending ending;
+    limits.give_up_by = weir_deadline_ms(slot->pool->plan->connect_timeout_ms > 0 ? slot->pool->plan->connect_timeout_ms : -1);
+    if (deadline < limits.give_up_by)
+        limits.give_up_by = deadline;
+    if (weir_link_drive(link, link->driver->ping(link), &limits, &ending) == WEIR_OK && !link->lost)
+        return WEIR_OK;
+    weir_pool_invalidate(slot, ending.outcome == WEIR_READY ? WEIR_INVALIDATE_ALL : WEIR_INVALIDATE_HARD);
+    return ending.outcome == WEIR_READY ? WEIR_OK : weir_ending_error(&ending, error);
 }
 
-int weir_slot_make_ready(weir_slot *slot, weir_error *error)
+int weir_slot_make_ready(weir_slot *slot, int64_t deadline, weir_error *error)
 {
     weir_pool *pool = slot->pool;
-    if (slot->link && outdated(slot)) {
+    int status = WEIR_OK;
+    if (slot->link && outdated(slot))
         weir_slot_hang_up(slot);
-    } else if (slot->link && pool->options.pre_ping && slot->used_before && !pool->plan->in_memory && !answers(slot)) {
-        weir_pool_invalidate(slot, WEIR_INVALIDATE_ALL);
-    }
+    else if (slot->link && pool->options.pre_ping && slot->used_before && !pool->plan->in_memory)
+        status = ping(slot, deadline, error);
     /* A connection fresh from the dial is not pinged: two attempts are all there can be. */
-    int status = slot->link ? WEIR_OK : weir_slot_dial(slot, error);
+    if (status == WEIR_OK && !slot->link)
+        status = weir_slot_dial(slot, deadline, error);
     if (status == WEIR_OK)
         slot->used_before = true;
     return status;
@@ -149,7 +186,13 @@ void weir_pool_invalidate(weir_slot *slot, weir_invalidation how)
         weir_slot_hang_up(slot);
 }
 
-typedef struct cancel_work { weir_link *link; int status; } cancel_work;
+typedef struct cancel_work {
+    weir_pool *pool;
+    weir_link *link;                    /* NULL: nobody uses the slot */
+    int        status;
+    void     (*release)(void *owner);   /* of one that is sent later */
+    void      *owner;
+} cancel_work;
 
 static void run_cancel(void *argument)
 {
@@ -158,27 +201,82 @@ static void run_cancel(void *argument)
 }
 
 /* The count of requests on their way keeps the link alive meanwhile: who wants to hang up waits for them, or leaves it to them. */
+static void begin_cancel(cancel_work *work, weir_slot *slot)
+{
+    work->pool = slot->pool;
+    pthread_mutex_lock(&work->pool->lock);
+    work->link = slot->checked_out ? slot->link : NULL;
+    if (work->link) {
+        work->link->cancels.on_way++;
+        slot->was_cancelled = true;
+        atomic_store(&work->link->cancelled, true);
+    }
+    pthread_mutex_unlock(&work->pool->lock);
+}
+
+static void end_cancel(cancel_work *work)
+{
+    pthread_mutex_lock(&work->pool->lock);
+    bool last = --work->link->cancels.on_way == 0, hang_up_now = last && work->link->cancels.hang_up;
+    if (last && work->link->cancels.ended)
+        weir_unpark(work->link->cancels.ended);
+    pthread_mutex_unlock(&work->pool->lock);
+    if (hang_up_now)
+        hang_up(work->link);
+}
+
+static void send_cancel(cancel_work *work)
+{
+    if (work->link->driver->cancel_is_immediate)
+        run_cancel(work);
+    else if (weir_run_blocking(run_cancel, NULL, work) == WEIR_LATE)
+        work->status = WEIR_OUT_OF_MEMORY;
+    end_cancel(work);
+}
+
 int weir_pool_cancel(weir_slot *slot)
 {
-    weir_pool *pool = slot->pool;
     cancel_work work = { 0 };
-    pthread_mutex_lock(&pool->lock);
-    work.link = slot->checked_out ? slot->link : NULL;
-    if (work.link) {
-        work.link->cancels.on_way++;
-        slot->was_cancelled = true;
-        atomic_store(&work.link->cancelled, true);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    if (!work.link)
-        return WEIR_OK;
-    weir_run_blocking(run_cancel, NULL, &work);
-    pthread_mutex_lock(&pool->lock);
-    bool last = --work.link->cancels.on_way == 0, hang_up = last && work.link->cancels.hang_up;
-    if (last && work.link->cancels.ended)
-        weir_unpark(work.link->cancels.ended);
-    pthread_mutex_unlock(&pool->lock);
-    if (hang_up)
-        pool->driver->hang_up(work.link);
+    begin_cancel(&work, slot);
+    if (work.link)
+        send_cancel(&work);
     return work.status;
+}
+
+static void cancel_in_task(void *argument)
+{
+    cancel_work *work = argument;
+    send_cancel(work);
+    work->release(work->owner);
+    weir_free(work);
+}
+
+int weir_pool_cancel_later(weir_slot *slot, void (*release)(void *owner), void *owner)
+{
+    cancel_work *work = weir_alloc_zero(NULL, WEIR_MEMORY_HANDLES, sizeof *work);
+    if (work) {
+        *work = (cancel_work){ .release = release, .owner = owner };
+        begin_cancel(work, slot);
+        if (work->link && !work->link->driver->cancel_is_immediate && weir_defer(cancel_in_task, work))
+            return WEIR_OK;
+    }
+    bool sent = work && (!work->link || work->link->driver->cancel_is_immediate);
+    if (work && work->link && sent)
+        run_cancel(work);
+    if (work && work->link)
+        end_cancel(work);
+    weir_free(work);
+    release(owner);
+    return sent ? WEIR_OK : WEIR_OUT_OF_MEMORY;
+}
+
+void weir_pool_stop(weir_slot *slot, int64_t reach_by)
+{
+    weir_link *link = slot->link;
+    const weir_driver *driver = link->driver;
+    atomic_store(&link->cancelled, true);
+    if (driver->awaits && !driver->awaits(link))
+        return;
+    if (!driver->reachable || driver->reachable(link, reach_by))
+        weir_pool_cancel(slot);
 }

@@ -84,7 +84,7 @@ void weir_pool_turn_away(weir_pool *pool)
 
 /* Unparking happens under the pool's lock, and whoever was unparked takes that lock before it goes on: so its parker, which
  * lies on its stack, outlives the call that unparks it. */
-bool weir_pool_wait(weir_pool *pool, weir_waiter *waiter, int64_t deadline)
+int weir_pool_wait(weir_pool *pool, weir_waiter *waiter, int64_t deadline)
 {
     weir_parker_init(&waiter->parker);
     waiter->next = NULL;
@@ -93,11 +93,11 @@ bool weir_pool_wait(weir_pool *pool, weir_waiter *waiter, int64_t deadline)
     pool->last_waiter = waiter;
     pool->waiting++;
     pthread_mutex_unlock(&pool->lock);
-    weir_park(&waiter->parker, deadline);
+    int outcome = weir_park(&waiter->parker, deadline);
     pthread_mutex_lock(&pool->lock);
     bool given = waiter->slot || waiter->place || waiter->closed;
     if (!given)
         leave_line(pool, waiter);
     weir_parker_destroy(&waiter->parker);
-    return given;
+    return given && outcome == WEIR_LATE ? WEIR_READY : outcome;
 }

@@ -143,6 +143,8 @@ void weir_result_read_ahead(weir_result *result)
     (void)cursor->link->driver->read_ahead(cursor->link, cursor, result->yield_per);
 }
 
+int64_t weir_result_answer_by(const weir_result *result) { return weir_deadline_ms(result->timeout_ms > 0 ? result->timeout_ms : -1); }
+
 static int fetch_from_server(weir_result *result, weir_batch *batch, int64_t rows)
 {
     weir_connection *connection = result->open.connection;
@@ -155,7 +157,8 @@ static int fetch_from_server(weir_result *result, weir_batch *batch, int64_t row
     int status = weir_connection_ready(connection, false, &error);
     if (status == WEIR_OK) {
         cursor->sink = &batch->sink;
-        status = weir_connection_drive(connection, cursor->link->driver->fetch(cursor->link, cursor, rows), &error);
+        const weir_call *call = WEIR_CALL(.answer_by = weir_result_answer_by(result), .reads = true);
+        status = weir_connection_drive(connection, cursor->link->driver->fetch(cursor->link, cursor, rows), call, &error);
     }
     if (status == WEIR_OK && batch->sink.count == 0 && !cursor->ended)
         status = weir_error_set(&error, WEIR_INTERNAL, "a fetch brought neither rows nor the end of the result");

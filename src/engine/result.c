@@ -124,7 +124,11 @@ static void close_cursor(weir_connection *connection, weir_cursor *cursor)
         link->driver->forget(link, cursor);
         return;
     }
-    if (weir_connection_drive(connection, link->driver->close(link, cursor), &error) != WEIR_OK)
+    if (weir_may_wait(&error) != WEIR_OK) {
+        link->driver->drop(link, cursor);
+        return;
+    }
+    if (weir_connection_drive(connection, link->driver->close(link, cursor), WEIR_CALL(.ends = true), &error) != WEIR_OK)
         weir_log_event_out(&connection->core->log, WEIR_LOG_NOTICE, connection->slot ? connection->slot->number : 0, error.message, "", 0);
 }
 

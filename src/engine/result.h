@@ -43,6 +43,7 @@ struct weir_result {
     bool         prefetch;
     bool         one_by_one;            /* each row is looked at before it is handed out: to debug lifetimes */
     int64_t      yield_per, max_row_buffer, growth;
+    int64_t      timeout_ms;            /* of each wait for the server; 0: none */
     weir_switch  stream_results;
     bool         strict_loading;        /* for the orm */
     /* where rows come from: a cursor or a frozen result */
@@ -114,6 +115,8 @@ void weir_result_unreference(weir_result *result);
  * or will be called. */
 weir_result *weir_connection_execute_hooked(weir_connection *connection, const weir_stmt *stmt, const weir_execution_options *options,
                                             const weir_batch_hooks *hooks, void *context);
+/* The error of `call` that would stream where nothing may be waited for (RULES T1). */
+int weir_refuse_stream(const char *call, weir_error *error);
 /* The same, in two steps, so that several executions of buffered selects travel together (RULES B3): the first sends what can be
  * sent without waiting for rows (result->under_way says whether it was), weir_result_await gets the rows and gives the result's
  * status. Results are awaited in the order in which they were sent; one that is closed instead is dropped by the driver. Where
@@ -132,6 +135,8 @@ weir_row *weir_result_take(weir_result *result, int64_t wanted, int column);
 int weir_result_collect(weir_result *result, size_t count, int column);
 typedef enum weir_single { WEIR_SINGLE_FIRST, WEIR_SINGLE_ONE, WEIR_SINGLE_ONE_OR_NONE } weir_single;
 weir_row *weir_result_take_single(weir_result *result, weir_single kind, int column);
+/* When the server's answer to what is asked for now has to be there: its timeout_ms. */
+int64_t weir_result_answer_by(const weir_result *result);
 /* An empty batch for a fetch of up to `rows` rows (0: all); NULL: no memory. Filled, it becomes the one that is read. */
 weir_batch *weir_result_batch_for(weir_result *result, int64_t rows);
 int weir_result_batch_came(weir_result *result, weir_batch *batch, weir_error *error);

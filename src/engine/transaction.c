@@ -34,6 +34,13 @@ static void end_unsent(weir_connection *connection)
     weir_connection_end_transaction(connection);
 }
 
+/* Whether ending the transaction says something to the server. */
+static bool has_to_talk(const weir_connection *connection)
+{
+    const weir_link *link = weir_connection_link(connection);
+    return link && (link->transaction != WEIR_LINK_IDLE || connection->begin_queued);
+}
+
 /* The database would answer ROLLBACK to a COMMIT, which is no success. */
 static int refuse_commit(weir_connection *connection, weir_error *error)
 {
@@ -66,6 +73,8 @@ int weir_connection_commit_now(weir_connection *connection, weir_error *error)
         return status;
     if (connection->needs_rollback)
         return weir_connection_ready(connection, false, error);
+    if (has_to_talk(connection) && (status = weir_connection_may_begin(connection, error)) != WEIR_OK)
+        return status;
     weir_link *link = weir_connection_link(connection);
     if (link && link->transaction == WEIR_LINK_FAILED)
         return refuse_commit(connection, error);
@@ -85,6 +94,8 @@ int weir_connection_commit(weir_connection *connection)
 static int rollback(weir_connection *connection, weir_error *error)
 {
     int status = weir_connection_usable(connection, error);
+    if (status == WEIR_OK && connection->in_transaction && has_to_talk(connection))
+        status = weir_may_wait(error);
     if (status != WEIR_OK || !connection->in_transaction)
         return status;
     if (connection->copy)
@@ -164,7 +175,7 @@ static int find_savepoint(weir_connection *connection, int savepoint, int *index
         return status;
     for (*index = connection->savepoint_depth - 1; *index >= 0; --*index)
         if (connection->savepoints[*index] == savepoint)
-            return WEIR_OK;
+            return weir_may_wait(error);
     return weir_error_set(error, WEIR_INVALID_REQUEST, "there is no open savepoint %d", savepoint);
 }
 
@@ -187,6 +198,8 @@ static void leave_savepoint(weir_connection *connection, int index, bool end_res
 static int release(weir_connection *connection, int savepoint, weir_error *error)
 {
     int index, status = find_savepoint(connection, savepoint, &index, error);
+    if (status == WEIR_OK)
+        status = weir_connection_may_begin(connection, error);
     if (status == WEIR_OK)
         status = savepoint_command(connection, "RELEASE SAVEPOINT", savepoint, error);
     if (status != WEIR_OK)

@@ -2,6 +2,8 @@
 #include "engine/connection.h"
 #include <string.h>
 
+static void release_core(void *core) { weir_engine_core_release(core); }
+
 /* From any thread: touches nothing that the connection's own thread writes. A request that hangs may outlast the connection. */
 int weir_connection_cancel(weir_connection *connection)
 {
@@ -11,6 +13,8 @@ int weir_connection_cancel(weir_connection *connection)
     if (status != WEIR_OK)
         return status;
     weir_engine_core_hold(core);
+    if (weir_may_wait(&error) != WEIR_OK)
+        return weir_pool_cancel_later(connection->slot, release_core, core);
     status = weir_pool_cancel(connection->slot);
     weir_engine_core_release(core);
     return status;
@@ -60,7 +64,7 @@ static int poll_link(weir_connection *connection, int timeout_ms, weir_error *er
     if (status != WEIR_OK)
         return status;
     weir_link *link = connection->slot->link;
-    return weir_connection_drive(connection, link->driver->listen(link, weir_deadline_ms(timeout_ms)), error);
+    return weir_connection_drive(connection, link->driver->listen(link, weir_deadline_ms(timeout_ms)), WEIR_CALL(.reads = true), error);
 }
 
 int weir_connection_poll(weir_connection *connection, int timeout_ms)

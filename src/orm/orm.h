@@ -241,6 +241,7 @@ struct weir_session {
     weir_switch      autoflush, expire_on_commit, autobegin, autocommit;
     weir_execution_options options;
     bool             begun;                 /* by weir_session_begin */
+    int64_t          deadline;              /* of all calls, monotonic ns; 0: none */
     int64_t          statements;
     weir_reading    *readings;
 };

@@ -149,8 +149,7 @@ int weir_session_close(weir_session **handle)
     if (!store)
         status = session->error.status;
     if (session->connection) {
-        weir_connection_rollback(session->connection);
-        int closing = weir_connection_close(&session->connection);
+        int closing = weir_connection_roll_back_and_close(&session->connection);
         status = status != WEIR_OK ? status : closing;
     }
     for (weir_reading *reading = session->readings; reading; reading = reading->next)
@@ -193,7 +192,7 @@ static int check_out(weir_session *session, weir_error *error)
     if (session->autobegin == WEIR_OFF && !session->begun)
         return weir_error_set(error, WEIR_INVALID_REQUEST,
                               "Autobegin is disabled on this Session; please call session.begin() to start a new transaction");
-    session->connection = weir_engine_connect(session->engine);
+    session->connection = weir_engine_connect_by(session->engine, WEIR_HERE_, session->deadline);
     *error = *weir_connection_error(session->connection);
     if (error->status == WEIR_OK)
         return WEIR_OK;
@@ -224,6 +223,17 @@ weir_connection *weir_session_connection(weir_session *session)
     if (!connection)
         weir_session_report(session, &error);
     return connection ? connection : weir_connection_closed();
+}
+
+int weir_session_deadline(weir_session *session, int64_t milliseconds)
+{
+    weir_error error;
+    if (weir_session_usable(session, &error) != WEIR_OK)
+        return weir_session_report(session, &error);
+    session->deadline = milliseconds < 0 ? 0 : weir_deadline_ms(milliseconds);
+    if (session->connection)
+        session->connection->deadline = session->deadline;
+    return WEIR_OK;
 }
 
 /* ---- executing ---------------------------------------------------------------------------------------------------------------------------- */
@@ -261,6 +271,15 @@ static int check_early(weir_session *session, const weir_stmt *stmt, const weir_
     return status;
 }
 
+/* A stream that is refused names what streams here. */
+static void name_stream(weir_session *session, const weir_stmt *stmt, const weir_execution_options *call, weir_error *error)
+{
+    weir_error ignored;
+    weir_execution_options options;
+    if (read_early_options(session, stmt, call, &options, &ignored) == WEIR_OK && options.stream_results == WEIR_ON)
+        weir_refuse_stream("weir_session_execute", error);
+}
+
 static weir_reading *begin_reading(weir_session *session, const weir_reading *like)
 {
     weir_store *store = session->store;
@@ -293,6 +312,8 @@ static weir_result *read_as(weir_session *session, const weir_stmt *stmt, const 
     if (weir_session_usable(session, &error) != WEIR_OK || check_early(session, stmt, options, &error) != WEIR_OK)
         return failed(session, &error);
     weir_connection *connection = weir_session_ready(session, &error);
+    if (!connection && error.status == WEIR_WOULD_BLOCK)
+        name_stream(session, stmt, options, &error);
     if (!connection || (!like->is_load && weir_session_autoflush(session, &error) != WEIR_OK))
         return failed(session, &error);
     weir_reading *reading = begin_reading(session, like);

@@ -58,6 +58,8 @@ int weir_session_commit(weir_session *session)
     bool had_connection = session->connection != NULL;
     if (had_connection && weir_connection_commit(session->connection) != WEIR_OK) {
         error = *weir_connection_error(session->connection);
+        if (error.status == WEIR_WOULD_BLOCK)
+            return weir_session_report(session, &error);
         weir_connection_rollback(session->connection);
     }
     give_connection_back(session, &error);
@@ -75,6 +77,8 @@ int weir_session_rollback(weir_session *session)
         return WEIR_OK;
     if (session->connection && weir_connection_rollback(session->connection) != WEIR_OK)
         error = *weir_connection_error(session->connection);
+    if (error.status == WEIR_WOULD_BLOCK)
+        return weir_session_report(session, &error);
     give_connection_back(session, &error);
     weir_error_clear(&session->unreported);
     expire_all(session);

@@ -91,6 +91,9 @@ static int check_members(const weir_execution_options *o, weir_error *error)
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (check_range(ranges[i].name, ranges[i].value, ranges[i].last, error) != WEIR_OK)
             return error->status;
+    if (o->timeout_ms < -1 || o->timeout_ms > INT32_MAX)
+        return weir_error_set(error, WEIR_ARGUMENT, "timeout_ms must be -1 (none) or a number of milliseconds up to %d, not %lld",
+                              INT32_MAX, (long long)o->timeout_ms);
     int status = check_rows("yield_per", o->yield_per, error);
     return status != WEIR_OK ? status : check_rows("max_row_buffer", o->max_row_buffer, error);
 }
@@ -134,6 +137,7 @@ void weir_options_merge(weir_execution_options *base, const weir_execution_optio
     TAKE(isolation_level);
     TAKE(read_only);
     TAKE(strict_loading);
+    TAKE(timeout_ms);
 #undef TAKE
 }
 

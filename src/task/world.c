@@ -130,12 +130,12 @@ static int run_blocking(void (*work)(void *argument), void (*interrupt)(void *ar
         return WEIR_LATE;
     int outcome = WEIR_READY;
     while (!e.done) {
-        weir_task_sleep_until(task, WEIR_NO_DEADLINE);
-        if (e.done || outcome != WEIR_READY)
-            continue;
-        outcome = weir_task_take_interrupt(task);
-        if (outcome != WEIR_READY && interrupt)
+        bool told = outcome != WEIR_READY;
+        if (!told)
+            outcome = weir_task_take_interrupt(task);
+        if (!told && outcome != WEIR_READY && interrupt)
             interrupt(argument);
+        weir_task_sleep_until(task, WEIR_NO_DEADLINE);
     }
     return outcome;
 }

@@ -88,7 +88,7 @@ static inline int dial_plan(weir_dial_plan *plan, weir_link **link, weir_error *
 {
     *link = NULL;
     int status = DRIVER->check(plan, error);
-    return status == WEIR_OK ? DRIVER->dial(plan, link, error) : status;
+    return status == WEIR_OK ? DRIVER->dial(plan, NULL, link, error) : status;
 }
 
 static inline weir_link *dial_with(const char *path, const char *const *connect_args)

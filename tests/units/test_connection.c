@@ -25,8 +25,9 @@ static struct script {
     int         silence[2];             /* a pipe into which nobody writes: the server that does not answer */
 } script;
 
-static int fake_dial(const weir_dial_plan *plan, weir_link **out, weir_error *error)
+static int fake_dial(const weir_dial_plan *plan, weir_dial_watch *watch, weir_link **out, weir_error *error)
 {
+    (void)watch;
     extern const weir_driver fake_driver;
     weir_link *link = weir_alloc_zero(plan->ledger, WEIR_MEMORY_HANDLES, sizeof *link);
     if (!link)

@@ -130,7 +130,7 @@ static int setup(void **state)
     weir_arena_init(&f->arena, NULL, WEIR_MEMORY_HANDLES, 1024);
     f->plan = (weir_dial_plan){ .connect_timeout_ms = 10000, .ledger = weir_ledger_root() };
     if (weir_url_parse(&f->arena, url, &f->plan.url, &error) != WEIR_OK || weir_driver_postgresql.check(&f->plan, &error) != WEIR_OK ||
-        weir_driver_postgresql.dial(&f->plan, &f->link, &error) != WEIR_OK) {
+        weir_driver_postgresql.dial(&f->plan, NULL, &f->link, &error) != WEIR_OK) {
         fprintf(stderr, "%s\n", error.message);
         return -1;
     }

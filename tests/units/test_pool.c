@@ -28,8 +28,9 @@ static void sleep_ms(int milliseconds)
     nanosleep(&(struct timespec){ .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000L }, NULL);
 }
 
-static int fake_dial(const weir_dial_plan *plan, weir_link **out, weir_error *error)
+static int fake_dial(const weir_dial_plan *plan, weir_dial_watch *watch, weir_link **out, weir_error *error)
 {
+    (void)watch;
     sleep_ms(atomic_exchange(&fake.hang_next_ms, 0));
     if (atomic_load(&fake.refuses))
         return weir_error_set(error, WEIR_OPERATIONAL, "connection refused");
@@ -365,7 +366,7 @@ static void test_case_152_disconnect_makes_all_earlier_ones_stale(void **state)
     two = take(f);                      /* the idle one from before: closed and replaced */
     assert_int_equal(atomic_load(&fake.hang_ups), 2);
     assert_int_equal(atomic_load(&fake.dials), 3);
-    assert_int_equal(weir_pool_reconnect(one, &error), WEIR_OK);
+    assert_int_equal(weir_pool_reconnect(one, WEIR_NO_DEADLINE, &error), WEIR_OK);
     weir_pool_give_back(one, true);
     one = take(f);                      /* made after the loss: not stale */
     assert_int_equal(id_of(one), 4);

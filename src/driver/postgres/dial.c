@@ -1,12 +1,14 @@
 /* libpq dials, weir talks: connecting through libpq, then taking its socket over for good (DESIGN D2, RULES L1-L6). */
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "driver/postgres/pg.h"
 
-enum { OLDEST_SERVER = 120000, MAX_WORDS = 64, HAND_OVER_MS = 10000, TCP_USER_TIMEOUT_MS = 60000 };
+enum { OLDEST_SERVER = 120000, MAX_WORDS = 64, HAND_OVER_MS = 10000, TCP_USER_TIMEOUT_MS = 60000, LOOK_MS = 50 };
 
 /* libpq's messages have several lines, and may end in one. */
 static void one_line(char *text)
@@ -54,9 +56,12 @@ static void add_word(words *w, const char *key, const char *value)
     }
 }
 
+/* The hosts that are left to try, as libpq's words take them; empty: what the URL says. */
+typedef struct host_lists { char host[2048], hostaddr[2048], port[1024]; } host_lists;
+
 /* Later words win over earlier ones, and all win over the URL's where the word is the same; ours that only are defaults come
  * first, for libpq expands the URL at its place. */
-static PGconn *connect_libpq(const weir_dial_plan *plan)
+static PGconn *start_libpq(const weir_dial_plan *plan, const host_lists *left)
 {
     words w = { .count = 0 };
     char seconds[16], user_timeout[16];
@@ -76,11 +81,163 @@ static PGconn *connect_libpq(const weir_dial_plan *plan)
             add_word(&w, arg[0], arg[1]);
     add_word(&w, "client_encoding", "UTF8");
     add_word(&w, "gssencmode", "disable");
+    if (left->host[0] || left->hostaddr[0]) {
+        add_word(&w, "host", left->host);
+        add_word(&w, "hostaddr", left->hostaddr);
+        add_word(&w, "port", left->port);
+    }
     w.keys[w.count] = w.values[w.count] = NULL;
-    PGconn *conn = PQconnectdbParams(w.keys, w.values, 1);
+    PGconn *conn = PQconnectStartParams(w.keys, w.values, 1);
     if (conn)
         PQsetNoticeProcessor(conn, ignore_notice, NULL);
     return conn;
+}
+
+/* ---- connecting without blocking for longer than is wanted --------------------------------------------------------------- */
+static bool must_stop(const weir_dial_watch *watch)
+{
+    return watch && (atomic_load(&watch->stop) || weir_now() >= watch->deadline);
+}
+
+/* Until the descriptor is ready, the deadline passes (WEIR_LATE), or the watch says stop. */
+static int wait_watched(weir_want *want, int64_t deadline, const weir_dial_watch *watch)
+{
+    for (;;) {
+        int64_t now = weir_now(), look = now + LOOK_MS * 1000000LL;
+        want->deadline = look < deadline ? look : deadline;
+        int outcome = weir_wait(want);
+        if (outcome != WEIR_LATE || now >= deadline || must_stop(watch))
+            return outcome;
+    }
+}
+
+static char *option_of(PQconninfoOption *options, const char *keyword)
+{
+    for (PQconninfoOption *option = options; option && option->keyword; option++)
+        if (!strcmp(option->keyword, keyword))
+            return option->val;
+    return NULL;
+}
+
+/* libpq's rule: seconds, at least 2; none, 0 or less: for ever. */
+static int64_t patience_of(PGconn *conn)
+{
+    PQconninfoOption *options = PQconninfo(conn);
+    const char *seconds = option_of(options, "connect_timeout");
+    long n = seconds ? strtol(seconds, NULL, 10) : 0;
+    PQconninfoFree(options);
+    return n <= 0 ? WEIR_NO_DEADLINE : (n < 2 ? 2 : n) * 1000000000LL;
+}
+
+/* Connects as libpq's blocking function does: so much patience with each host. WEIR_READY when libpq has finished, WEIR_LATE when the
+ * host at which it is did not answer in time, or the watch says stop. */
+static int poll_libpq(PGconn *conn, const weir_dial_watch *watch)
+{
+    char at[600] = "", now_at[600];
+    int64_t patience = patience_of(conn), deadline = WEIR_NO_DEADLINE;
+    PostgresPollingStatusType wants = PGRES_POLLING_WRITING;
+    while (PQstatus(conn) != CONNECTION_BAD && (wants == PGRES_POLLING_READING || wants == PGRES_POLLING_WRITING)) {
+        snprintf(now_at, sizeof now_at, "%s %s %s", PQhost(conn), PQhostaddr(conn), PQport(conn));
+        if (strcmp(at, now_at) != 0 && patience != WEIR_NO_DEADLINE)
+            deadline = weir_now() + patience;
+        strcpy(at, now_at);
+        weir_want want = { .fd = PQsocket(conn), .events = wants == PGRES_POLLING_READING ? POLLIN : POLLOUT };
+        if (wait_watched(&want, deadline, watch) == WEIR_LATE)
+            return WEIR_LATE;
+        wants = PQconnectPoll(conn);
+    }
+    return WEIR_READY;
+}
+
+/* ---- several hosts ---------------------------------------------------------------------------------------------------------- */
+static size_t count_items(const char *list)
+{
+    size_t count = *list != 0;
+    for (; *list; list++)
+        count += *list == ',';
+    return count;
+}
+
+static const char *item_at(const char *list, size_t index, size_t *length)
+{
+    for (; index && *list; list++)
+        index -= *list == ',';
+    *length = strcspn(list, ",");
+    return list;
+}
+
+static bool item_is(const char *list, size_t index, const char *text)
+{
+    size_t length;
+    const char *item = item_at(list, index, &length);
+    return strlen(text) == length && !strncmp(item, text, length);
+}
+
+static void drop_item(char *list, size_t index)
+{
+    size_t length, count = count_items(list);
+    char *item = list + (item_at(list, index, &length) - list);
+    if (count < 2)                      /* one port for all hosts */
+        return;
+    if (index + 1 < count)
+        memmove(item, item + length + 1, strlen(item + length + 1) + 1);
+    else
+        item[-1] = 0;
+}
+
+static bool take_lists(PGconn *conn, host_lists *out)
+{
+    PQconninfoOption *options = PQconninfo(conn);
+    const char *host = option_of(options, "host"), *hostaddr = option_of(options, "hostaddr"), *port = option_of(options, "port");
+    bool fit = (!host || strlen(host) < sizeof out->host) && (!hostaddr || strlen(hostaddr) < sizeof out->hostaddr) &&
+               (!port || strlen(port) < sizeof out->port);
+    if (fit) {
+        strcpy(out->host, host ? host : "");
+        strcpy(out->hostaddr, hostaddr ? hostaddr : "");
+        strcpy(out->port, port ? port : "");
+    }
+    PQconninfoFree(options);
+    return fit;
+}
+
+/* Takes the host at which libpq is out of the lists. False: it was the last. */
+static bool drop_silent_host(PGconn *conn, host_lists *left)
+{
+    if (!left->host[0] && !left->hostaddr[0] && !take_lists(conn, left))
+        return false;
+    size_t hosts = count_items(left->host), addresses = count_items(left->hostaddr), count = hosts > addresses ? hosts : addresses;
+    for (size_t i = 0; i < count && count > 1; i++) {
+        if (!item_is(hosts == count ? left->host : left->hostaddr, i, PQhost(conn)) ||
+            (count_items(left->port) == count && !item_is(left->port, i, PQport(conn))))
+            continue;
+        drop_item(left->host, i);
+        drop_item(left->hostaddr, i);
+        drop_item(left->port, i);
+        return true;
+    }
+    return false;
+}
+
+/* Tries the hosts that libpq would try. NULL: *error says why, or there was no memory. */
+static int connect_libpq(const weir_dial_plan *plan, const weir_dial_watch *watch, PGconn **out, weir_error *error)
+{
+    host_lists left = { .host = "" };
+    for (;;) {
+        PGconn *conn = *out = start_libpq(plan, &left);
+        if (!conn)
+            return weir_error_out_of_memory(error);
+        if (poll_libpq(conn, watch) == WEIR_READY)
+            return WEIR_OK;
+        bool stopped = must_stop(watch), again = !stopped && drop_silent_host(conn, &left);
+        if (stopped)
+            weir_error_set(error, WEIR_DEADLINE_EXCEEDED, "the deadline passed while connecting to PostgreSQL");
+        else if (!again)
+            weir_error_set(error, WEIR_OPERATIONAL, "cannot connect to PostgreSQL: connection to server at \"%s\", port %s failed: "
+                           "timeout expired", PQhost(conn), PQport(conn));
+        PQfinish(conn);
+        if (!again)
+            return error->status;
+    }
 }
 
 static int connect_failed(PGconn *conn, const weir_dial_plan *plan, weir_error *error)
@@ -158,36 +315,38 @@ static weir_pg_link *take_over(PGconn *conn, const weir_dial_plan *plan, weir_er
     return link;
 }
 
+/* How long the dial may last. */
+typedef struct dial_limits { int64_t deadline; const weir_dial_watch *watch; } dial_limits;
+
 /* Drives the operation that was started on the new link to its end. */
-static int drive(weir_pg_link *link, int status, int64_t deadline)
+static int drive(weir_pg_link *link, int status, const dial_limits *limits)
 {
     weir_want want;
     while (status == WEIR_OK && (status = weir_pg_advance(&link->base, &want)) == WEIR_WANTS) {
-        want.deadline = deadline;
-        status = weir_wait(&want) == WEIR_READY ? WEIR_OK
-               : weir_pg_lost(link, WEIR_DEADLINE_EXCEEDED, "the server fell silent after connecting");
+        bool ready = want.fd < 0 ? weir_wait(&want) == WEIR_READY : wait_watched(&want, limits->deadline, limits->watch) == WEIR_READY;
+        status = ready ? WEIR_OK : weir_pg_lost(link, WEIR_DEADLINE_EXCEEDED, "the server fell silent after connecting");
     }
     return status < 0 ? status : WEIR_OK;
 }
 
 /* The first exchange is ours: a Sync. If libpq had read on, its framing fails. */
-static int shake_hands(weir_pg_link *link, int64_t deadline, weir_error *error)
+static int shake_hands(weir_pg_link *link, const dial_limits *limits, weir_error *error)
 {
     weir_pg_operation_begin(link, WEIR_PG_COMMAND, NULL);
-    int status = drive(link, weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL), deadline);
+    int status = drive(link, weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL), limits);
     if (status != WEIR_OK)
         *error = link->base.error;
     return status;
 }
 
-static int apply_setting(weir_pg_link *link, const char *key, const char *value, int64_t deadline, weir_error *error)
+static int apply_setting(weir_pg_link *link, const char *key, const char *value, const dial_limits *limits, weir_error *error)
 {
     weir_buffer sql;
     weir_buffer_init(&sql, link->base.ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
     int status = weir_pg_setting_text(link, key, value, &sql);
     bool sent = status == WEIR_OK;
     if (sent)
-        status = drive(link, weir_pg_command(&link->base, weir_buffer_cstr(&sql)), deadline);
+        status = drive(link, weir_pg_command(&link->base, weir_buffer_cstr(&sql)), limits);
     if (status != WEIR_OK && !link->base.lost && sent)
         status = weir_error_set(error, WEIR_ARGUMENT, "connect_args: the server refuses the setting %s = '%s': %s", key, value,
                                 link->base.error.message);
@@ -198,21 +357,22 @@ static int apply_setting(weir_pg_link *link, const char *key, const char *value,
 }
 
 /* The keys that libpq does not know are settings of the server. */
-static int apply_settings(weir_pg_link *link, const weir_dial_plan *plan, int64_t deadline, weir_error *error)
+static int apply_settings(weir_pg_link *link, const weir_dial_plan *plan, const dial_limits *limits, weir_error *error)
 {
     int status = WEIR_OK;
     for (const char *const *arg = plan->connect_args; arg && arg[0] && status == WEIR_OK; arg += 2)
         if (!weir_pg_libpq_knows(arg[0]))
-            status = apply_setting(link, arg[0], arg[1], deadline, error);
+            status = apply_setting(link, arg[0], arg[1], limits, error);
     return status;
 }
 
-static int dial_once(const weir_dial_plan *plan, weir_link **out, weir_error *error)
+static int dial_once(const weir_dial_plan *plan, const weir_dial_watch *watch, weir_link **out, weir_error *error)
 {
-    PGconn *conn = connect_libpq(plan);
-    if (!conn)
-        return weir_error_out_of_memory(error);
-    int status = PQstatus(conn) == CONNECTION_OK ? check_server(conn, error) : connect_failed(conn, plan, error);
+    PGconn *conn = NULL;
+    int status = connect_libpq(plan, watch, &conn, error);
+    if (status != WEIR_OK)
+        return status;
+    status = PQstatus(conn) == CONNECTION_OK ? check_server(conn, error) : connect_failed(conn, plan, error);
     if (status != WEIR_OK) {
         PQfinish(conn);
         return status;
@@ -220,10 +380,10 @@ static int dial_once(const weir_dial_plan *plan, weir_link **out, weir_error *er
     weir_pg_link *link = take_over(conn, plan, error);
     if (!link)
         return error->status;
-    int64_t deadline = weir_deadline_ms(plan->connect_timeout_ms > 0 ? plan->connect_timeout_ms : HAND_OVER_MS);
-    status = shake_hands(link, deadline, error);
+    dial_limits limits = { weir_deadline_ms(plan->connect_timeout_ms > 0 ? plan->connect_timeout_ms : HAND_OVER_MS), watch };
+    status = shake_hands(link, &limits, error);
     if (status == WEIR_OK)
-        status = apply_settings(link, plan, deadline, error);
+        status = apply_settings(link, plan, &limits, error);
     if (status != WEIR_OK) {
         weir_pg_hang_up(&link->base);
         return status;
@@ -232,16 +392,17 @@ static int dial_once(const weir_dial_plan *plan, weir_link **out, weir_error *er
     return WEIR_OK;
 }
 
-int weir_pg_dial(const weir_dial_plan *plan, weir_link **out, weir_error *error)
+int weir_pg_dial(const weir_dial_plan *plan, weir_dial_watch *watch, weir_link **out, weir_error *error)
 {
-    int status = dial_once(plan, out, error);
-    return status == WEIR_INTERFACE ? dial_once(plan, out, error) : status;
+    int status = dial_once(plan, watch, out, error);
+    return status == WEIR_INTERFACE ? dial_once(plan, watch, out, error) : status;
 }
 
 void weir_pg_hang_up(weir_link *base)
 {
     weir_pg_link *link = (weir_pg_link *)base;
     bool mid_message = link->out_sent > 0 && link->out_sent < link->out.length;
+    weir_wait_forget(link->fd);
     if (mid_message || link->group_count || link->base.lost)
         shutdown(link->fd, SHUT_RDWR);          /* so that libpq's farewell cannot wait, nor be taken for our message's rest */
     free_link(link);
@@ -257,10 +418,4 @@ void weir_pg_abandon(weir_link *base)
         close(nowhere);
     }
     free_link(link);
-}
-
-int weir_pg_cancel(weir_link *base)
-{
-    char why[256];
-    return PQcancel(((weir_pg_link *)base)->cancel_key, why, sizeof why) ? WEIR_OK : WEIR_OPERATIONAL;
 }

@@ -17,8 +17,8 @@ const weir_driver weir_driver_postgresql = {
     .stream_mode = WEIR_MODE_PORTAL, .cursor_size = sizeof(weir_pg_cursor),
     .check = weir_pg_check, .dial = weir_pg_dial, .hang_up = weir_pg_hang_up, .abandon = weir_pg_abandon,
     .command = weir_pg_command, .begin = weir_pg_begin, .prepare = weir_pg_prepare, .open = weir_pg_open, .fetch = weir_pg_fetch,
-    .close = weir_pg_close, .ping = weir_pg_ping, .listen = weir_pg_listen, .advance = weir_pg_advance,
+    .close = weir_pg_close, .drop = weir_pg_drop, .ping = weir_pg_ping, .listen = weir_pg_listen, .advance = weir_pg_advance,
     .read_ahead = weir_pg_read_ahead, .open_ahead = weir_pg_open_ahead, .forget = weir_pg_forget, .plan_cell = weir_pg_plan_cell,
     .copy_begin = weir_pg_copy_begin, .copy_put = weir_pg_copy_put, .copy_end = weir_pg_copy_end, .begin_text = begin_text,
-    .cancel = weir_pg_cancel,
+    .cancel = weir_pg_cancel, .awaits = weir_pg_awaits, .reachable = weir_pg_reachable,
 };

@@ -4,6 +4,8 @@
 #include <string.h>
 #include "driver/postgres/pg.h"
 
+enum { TURN_BYTES = 256 * 1024, TURN_NS = 500 * 1000 };    /* so much is read without a rest */
+
 static weir_pg_group *front(weir_pg_link *link) { return link->group_count ? &link->groups[0] : NULL; }
 
 static bool front_is_operation(weir_pg_link *link)
@@ -24,7 +26,8 @@ int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, wei
     link->part_count = link->part_next = link->parse_count = link->parse_next = 0;
     link->short_reads = 0;
     link->bulk = false;
-    link->last_progress = weir_now();
+    link->last_progress = link->last_rest = weir_now();
+    link->unbroken = 0;
     return WEIR_OK;
 }
 
@@ -492,10 +495,27 @@ int weir_pg_look(weir_pg_link *link)
     return status > 0 ? WEIR_OK : status;
 }
 
+/* A server that is faster than we are would keep a loop's other tasks waiting. */
+static bool read_for_long(weir_pg_link *link, int64_t bytes)
+{
+    link->unbroken += (size_t)bytes;
+    return link->unbroken >= TURN_BYTES && link->last_progress - link->last_rest >= TURN_NS;
+}
+
+static int rest(weir_pg_link *link, weir_want *want)
+{
+    link->unbroken = 0;
+    link->last_rest = link->last_progress;
+    *want = (weir_want){ .fd = -1, .deadline = WEIR_NO_DEADLINE, .breathe = true };
+    return WEIR_WANTS;
+}
+
 /* What to wait for, now that the socket has nothing more. */
 static int wait_for_more(weir_pg_link *link, weir_want *want)
 {
     bool nothing_came = link->paused;
+    link->unbroken = 0;
+    link->last_rest = link->last_progress;
     weir_pg_want(link, want);
     if (want->pause && nothing_came)            /* the pause brought nothing: wait for real */
         want->pause = 0;
@@ -559,5 +579,7 @@ int weir_pg_advance(weir_link *base, weir_want *want)
         }
         read_something = true;
         link->paused = false;
+        if (!link->drained && read_for_long(link, n))
+            return rest(link, want);
     }
 }

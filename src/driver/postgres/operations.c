@@ -571,6 +571,21 @@ int weir_pg_close(weir_link *base, weir_cursor *base_cursor)
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL);
 }
 
+/* The Close travels at once while there is room for its answer, else with the next exchange. */
+void weir_pg_drop(weir_link *base, weir_cursor *base_cursor)
+{
+    weir_pg_link *link = pg_link(base);
+    bool open = base_cursor->open && !link->base.lost;
+    weir_pg_forget(base, base_cursor);
+    if (!open)
+        return;
+    weir_pg_send_close(link, 'P', pg_cursor(base_cursor)->portal);
+    weir_pg_tell_round_trip(link, "close", 0);
+    base_cursor->round_trips++;
+    if (link->group_count < WEIR_PG_MAX_AHEAD && weir_pg_send_sync(link, WEIR_PG_GROUP_DISCARD, NULL) == WEIR_OK)
+        weir_pg_flush(link);                    /* a failure shows at the next operation */
+}
+
 /* ---- after the answer ------------------------------------------------------------------------------------------------------------ */
 int weir_pg_operation_next(weir_pg_link *link)
 {

@@ -84,6 +84,8 @@ struct weir_pg_link {
     bool       low_water;               /* SO_RCVLOWAT is raised */
     int        short_reads;             /* in this operation */
     int64_t    last_progress;           /* when bytes last came: the read time-out counts from here */
+    int64_t    last_rest;               /* when others last had their turn: the operation began, or waited */
+    size_t     unbroken;                /* bytes read since then */
     /* the exchange */
     weir_pg_operation operation;
     weir_pg_cursor   *cursor;           /* of the operation */
@@ -256,6 +258,7 @@ int weir_pg_prepare(weir_link *link, weir_cursor *cursor);
 int weir_pg_open(weir_link *link, weir_cursor *cursor, int64_t rows);
 int weir_pg_fetch(weir_link *link, weir_cursor *cursor, int64_t rows);
 int weir_pg_close(weir_link *link, weir_cursor *cursor);
+void weir_pg_drop(weir_link *link, weir_cursor *cursor);
 int weir_pg_ping(weir_link *link);
 int weir_pg_listen(weir_link *link, int64_t deadline);
 int weir_pg_read_ahead(weir_link *link, weir_cursor *cursor, int64_t rows);
@@ -263,8 +266,12 @@ int weir_pg_open_ahead(weir_link *link, weir_cursor *cursor, int64_t rows);
 void weir_pg_forget(weir_link *link, weir_cursor *cursor);
 int weir_pg_plan_cell(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step);
 int weir_pg_check(weir_dial_plan *plan, weir_error *error);
-int weir_pg_dial(const weir_dial_plan *plan, weir_link **out, weir_error *error);
+int weir_pg_dial(const weir_dial_plan *plan, weir_dial_watch *watch, weir_link **out, weir_error *error);
 void weir_pg_hang_up(weir_link *link);
 void weir_pg_abandon(weir_link *link);
+
+/* ---- cancel.c ------------------------------------------------------------------------------------------------------------------------ */
 int weir_pg_cancel(weir_link *link);
+bool weir_pg_awaits(const weir_link *link);
+bool weir_pg_reachable(weir_link *link, int64_t deadline);
 #endif

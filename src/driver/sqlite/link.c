@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define OLDEST_VERSION 3035000
 #define LONGEST_LOCK_PAUSE_MS 50
@@ -115,16 +116,38 @@ static int measure_values(weir_lite_link *link, weir_error *error)
     return status;
 }
 
-static int set_up(weir_lite_link *link, const weir_dial_plan *plan, weir_error *error)
+/* Dialling may block, so here SQLite may wait by itself. */
+typedef struct dial_patience { weir_dial_watch *watch; int64_t ends; } dial_patience;
+
+static int wait_in_dial(void *context, int calls)
+{
+    const dial_patience *patience = context;
+    int64_t pause = INT64_C(1000000) << (calls < 5 ? calls : 5);
+    if ((patience->watch && atomic_load(&patience->watch->stop)) || weir_now() + pause >= patience->ends)
+        return 0;
+    nanosleep(&(struct timespec){ .tv_nsec = (long)pause }, NULL);
+    return 1;
+}
+
+static int64_t dial_ends(const weir_dial_plan *plan, int busy_timeout_ms, const weir_dial_watch *watch)
+{
+    int ms = plan->connect_timeout_ms > 0 && plan->connect_timeout_ms < busy_timeout_ms ? plan->connect_timeout_ms : busy_timeout_ms;
+    int64_t ends = weir_deadline_ms(ms);
+    return watch && watch->deadline < ends ? watch->deadline : ends;
+}
+
+static int set_up(weir_lite_link *link, const weir_dial_plan *plan, weir_dial_watch *watch, weir_error *error)
 {
     weir_lite_settings settings;
+    dial_patience patience = { .watch = watch };
     int status = weir_lite_read_settings(plan, &settings, error);
     if (status == WEIR_OK)
         status = open_file(link, plan, settings.open_flags, error);
-    if (status == WEIR_OK) {            /* dialling may block, so here SQLite may wait by itself */
-        int patience = plan->connect_timeout_ms;
-        sqlite3_busy_timeout(link->db, patience > 0 && patience < settings.busy_timeout_ms ? patience : settings.busy_timeout_ms);
+    if (status == WEIR_OK) {
+        patience.ends = dial_ends(plan, settings.busy_timeout_ms, watch);
+        sqlite3_busy_handler(link->db, wait_in_dial, &patience);
         status = weir_lite_apply_settings(link->db, plan, error);
+        sqlite3_busy_handler(link->db, NULL, NULL);
     }
     if (status == WEIR_OK)
         status = look_inside(link, plan, settings.open_flags, error);
@@ -148,7 +171,7 @@ static void hang_up(weir_link *base)
     weir_free(link);
 }
 
-static int dial(const weir_dial_plan *plan, weir_link **out, weir_error *error)
+static int dial(const weir_dial_plan *plan, weir_dial_watch *watch, weir_link **out, weir_error *error)
 {
     *out = NULL;
     int status = check_library(error);
@@ -159,7 +182,7 @@ static int dial(const weir_dial_plan *plan, weir_link **out, weir_error *error)
         return weir_error_out_of_memory(error);
     link->base.driver = &weir_driver_sqlite;
     link->base.ledger = plan->ledger;
-    status = set_up(link, plan, error);
+    status = set_up(link, plan, watch, error);
     if (status != WEIR_OK) {
         hang_up(&link->base);
         return status;
@@ -195,11 +218,12 @@ int weir_lite_cancelled(weir_lite_link *link)
     return weir_error_set(&link->base.error, WEIR_QUERY_CANCELED, "%s", sqlite3_errstr(SQLITE_INTERRUPT));
 }
 
-static int look_at_cancel(void *context)
+bool weir_lite_must_stop(const weir_link *link)
 {
-    weir_lite_link *link = context;
-    return atomic_load_explicit(&link->base.cancelled, memory_order_relaxed);
+    return atomic_load_explicit(&link->cancelled, memory_order_relaxed) || (link->limit && weir_now() >= link->limit);
 }
+
+static int look_at_cancel(void *context) { return weir_lite_must_stop(context); }
 
 void weir_lite_watch_cancel(weir_lite_link *link, bool on)
 {
@@ -273,7 +297,7 @@ static int advance(weir_link *base, weir_want *want)
 {
     weir_lite_link *link = lite(base);
     if (link->stage == WEIR_LITE_RAN && link->result == WEIR_LITE_BUSY) {
-        if (atomic_load(&base->cancelled))
+        if (weir_lite_must_stop(base))
             link->result = weir_lite_cancelled(link);
         else if (!wait_for_lock(link, want))
             link->result = base->error.status;
@@ -311,7 +335,7 @@ static int run_command(weir_lite_link *link)
         end_statements(link);                           /* an interrupt meant for one of them must not stop the rollback */
         return weir_lite_execute(link, link->command);
     }
-    if (atomic_load(&link->base.cancelled))
+    if (weir_lite_must_stop(&link->base))
         return weir_lite_cancelled(link);
     weir_lite_watch_cancel(link, true);
     int status = weir_lite_execute(link, link->command);
@@ -377,6 +401,7 @@ const weir_driver weir_driver_sqlite = {
     .check = weir_lite_check,
     .dial = dial,
     .hang_up = hang_up,
+    .hang_up_works = true,
     .abandon = abandon,
     .command = command,
     .begin = begin,
@@ -384,6 +409,7 @@ const weir_driver weir_driver_sqlite = {
     .open = weir_lite_open,
     .fetch = weir_lite_fetch,
     .close = weir_lite_close,
+    .drop = weir_lite_forget,
     .ping = ping,
     .listen = do_listen,
     .advance = advance,
@@ -393,4 +419,5 @@ const weir_driver weir_driver_sqlite = {
     .plan_cell = weir_lite_plan_cell,
     .begin_text = begin_text,
     .cancel = cancel,
+    .cancel_is_immediate = true,
 };

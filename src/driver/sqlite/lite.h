@@ -68,6 +68,8 @@ int weir_lite_execute(weir_lite_link *link, const char *sql);
 int weir_lite_failed(weir_lite_link *link, int code, const char *sql);
 /* While on, a cancel that comes before the statement runs is seen too: sqlite3_interrupt knows running ones only. */
 void weir_lite_watch_cancel(weir_lite_link *link, bool on);
+/* It was cancelled, or the operation's limit passed. On the thread that works. */
+bool weir_lite_must_stop(const weir_link *link);
 /* The link was cancelled: fills its error. */
 int weir_lite_cancelled(weir_lite_link *link);
 

@@ -193,7 +193,7 @@ static int place_rows(weir_lite_cursor *cursor, int64_t limit, int *code)
         if (status != WEIR_OK)
             break;
         placed++;
-        if (placed % ROWS_BETWEEN_LOOKS == 0 && atomic_load_explicit(&link->cancelled, memory_order_relaxed)) {
+        if (placed % ROWS_BETWEEN_LOOKS == 0 && weir_lite_must_stop(link)) {
             status = weir_lite_cancelled((weir_lite_link *)link);
             break;
         }
@@ -320,7 +320,7 @@ static int run_open(weir_lite_link *link)
     int status = cursor->bound ? WEIR_OK : bind(link, cursor);
     if (status != WEIR_OK)
         return status == WEIR_LITE_BUSY ? status : fail(link, cursor, status);
-    if (atomic_load(&link->base.cancelled))
+    if (weir_lite_must_stop(&link->base))
         return fail(link, cursor, weir_lite_cancelled(link));
     int code = first_step(link, cursor);
     if (code == SQLITE_ROW && !columns_fit(cursor)) {
@@ -349,11 +349,15 @@ static int run_fetch(weir_lite_link *link)
         return weir_error_set(&link->base.error, WEIR_RESOURCE_CLOSED, "This result object is closed.");
     if (!sqlite3_stmt_busy(cursor->statement))          /* a step would begin it anew and repeat its rows */
         return fail(link, cursor, weir_error_set(&link->base.error, WEIR_QUERY_CANCELED, "an interrupt or a rollback ended this statement"));
-    if (atomic_load(&link->base.cancelled))
+    if (weir_lite_must_stop(&link->base))
         return fail(link, cursor, weir_lite_cancelled(link));
+    if (link->base.limit)               /* a cancel interrupts a step that runs; the limit has to be looked at */
+        weir_lite_watch_cancel(link, true);
     int status = WEIR_OK, code = sqlite3_step(cursor->statement);
     if (code == SQLITE_ROW)
         status = place_rows(cursor, wanted(link), &code);
+    if (link->base.limit)
+        weir_lite_watch_cancel(link, false);
     return settle(link, cursor, status, code);
 }
 
