@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "database.h"
 #include "estimate.h"
 #include "failure.h"
 #include "progress.h"
@@ -46,7 +47,7 @@ const command_spec export_command = {
     .options = rows,
     .option_count = sizeof rows / sizeof *rows,
     .argument_offset = offsetof(export_settings, url),
-    .argument = "URL",
+    .arguments = { "URL" },
     .notes =
         "URLs:\n"
         "  sqlite:///relative.db  sqlite:////absolute.db\n"
@@ -66,7 +67,7 @@ const command_spec export_command = {
 /* All that an export has open. */
 typedef struct export_run {
     const export_settings *settings;
-    text             sql, url;
+    text             sql;
     weir_engine     *engine;
     weir_connection *connection;
     weir_stmt       *stmt;
@@ -95,22 +96,9 @@ static int check_settings(const export_settings *s)
     return 0;
 }
 
-/* SQLite would make an empty database of a mistyped name. */
-static void refuse_new_file(const char *url, text *out)
-{
-    bool has_path = strcmp(url, "sqlite://") && strcmp(url, "sqlite:///") && strcmp(url, "sqlite:///:memory:");
-    text_add(out, url);
-    if (text_begins(url, "sqlite://") && has_path && !strstr(url, "?mode=") && !strstr(url, "&mode="))
-        text_add(out, strchr(url, '?') ? "&mode=rw" : "?mode=rw");
-}
-
 static int open_engine(export_run *run)
 {
-    refuse_new_file(run->settings->url, &run->url);
-    if (weir_engine_open(&run->engine, run->url.data, WEIR_ENGINE_OPTIONS(.pool_size = 1)) != WEIR_OK)
-        return failed("cannot use the database URL", weir_engine_error(run->engine));
-    run->sqlite = !strcmp(weir_engine_dialect(run->engine), "sqlite");
-    return 0;
+    return database_open(&run->engine, run->settings->url, false, &run->sqlite);
 }
 
 static int open_writer(export_run *run)
@@ -232,7 +220,6 @@ static void free_run(export_run *run)
     if (run->engine)
         weir_engine_close(&run->engine);
     text_free(&run->sql);
-    text_free(&run->url);
 }
 
 static int run_export(int count, char **words)
@@ -247,8 +234,8 @@ static int run_export(int count, char **words)
         text_list_free(&settings.parameters);
         return code == OPTIONS_HELP_SHOWN ? 0 : code;
     }
-    failure_hide_password(settings.url);
-    signals_start();
+    failure_command("export", "name the columns you need with --columns, or convert the value in --query");
+    signals_start("export", "no file was left behind, run it again when you like");
     code = export_rows(&export);
     signals_finishing();
     close_connection(&export);

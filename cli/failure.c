@@ -8,7 +8,7 @@
 #include "progress.h"
 #include "text.h"
 
-enum { LINE_SIZE = 2400, SECRETS = 4, SECRET_SIZE = 256, SHORTEST_SECRET = 3 };
+enum { LINE_SIZE = 2400, SECRETS = 8, SECRET_SIZE = 256, SHORTEST_SECRET = 3 };
 
 static char secrets[SECRETS][SECRET_SIZE];
 static size_t secret_count;
@@ -95,7 +95,15 @@ int failure_say(int code, const char *format, ...)
 }
 
 /* ---- advice ------------------------------------------------------------------------------------------------------------- */
-/* What to do, by the SQLSTATE's beginning and a part of the message (NULL: any), the first that fits. */
+static const char *command = "export", *advice_on_values = "";
+
+void failure_command(const char *name, const char *on_values)
+{
+    command = name;
+    advice_on_values = on_values;
+}
+
+/* {} is the command's name, * what it says of values. What to do, by the SQLSTATE's beginning and a part of the message (NULL: any), the first that fits. */
 static const struct advice { const char *sqlstate, *message, *advice; } advices[] = {
     { "28", NULL, "check the user and the password (in the URL, PGPASSWORD, a password file or service=)" },
     { NULL, "password authentication failed",
@@ -112,13 +120,14 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
     { "3F", NULL, "check the schema's name" },
     { "42703", NULL, "check the column's name (capital letters count in --columns)" },
     { "42601", NULL, "check the SQL text" },
-    { "42501", NULL, "ask for the right to read it (GRANT SELECT)" },
+    { "42501", NULL, "ask for the right to do that (GRANT)" },
     { "42P18", NULL, "give the parameter a type in the SQL, as in CAST(:name AS integer)" },
-    { "22", NULL, "correct the query, or the values of --param, so that no such value arises" },
-    { "25006", NULL, "weir export only reads: give it a SELECT" },
+    { "22", NULL, "*" },
+    { "25006", NULL, "only a SELECT can be given where nothing may be written" },
     { "57014", "timeout", "raise the limit, as with ?options=-c%20statement_timeout=0 in the URL" },
-    { "57P", NULL, "the server ended the connection: run the export again when it is up" },
-    { "40", NULL, "run the export again" },
+    { "57P", NULL, "the server ended the connection: run the {} again when it is up" },
+    { "23", NULL, "mend the data; weir import --on-error skip:FILE passes such records over" },
+    { "40", NULL, "run the {} again" },
     { "53300", NULL, "wait until other connections end, or raise max_connections" },
     { NULL, "no such table", "check the table's name" },
     { NULL, "no such column", "check the column's name" },
@@ -126,21 +135,21 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
     { NULL, "incomplete input", "check the SQL text" },
     { NULL, "file is not a database", "name a SQLite database file" },
     { NULL, "malformed", "the database file is damaged: restore it, or try sqlite3's .recover" },
-    { NULL, "database is locked", "another program is writing: run the export again when it is done" },
-    { NULL, "readonly database", "weir export only reads: give it a SELECT" },
+    { NULL, "database is locked", "another program is writing: run the {} again when it is done" },
+    { NULL, "readonly database", "only a SELECT can be given where nothing may be written" },
     { NULL, "not valid UTF-8", "mend the data, or write U+FFFD in its place with --replace-invalid" },
 };
 
 static const struct status_advice { int status; const char *advice; } status_advices[] = {
     { WEIR_OUT_OF_MEMORY, "use a smaller --yield-per (not 0), or free some memory" },
-    { WEIR_DEADLINE_EXCEEDED, "check the network and the server, then run the export again" },
+    { WEIR_DEADLINE_EXCEEDED, "check the network and the server, then run the {} again" },
     { WEIR_TIMEOUT, "check that the server runs" },
-    { WEIR_DATA, "name the columns you need with --columns, or convert the value in --query" },
+    { WEIR_DATA, "*" },
     { WEIR_PROGRAMMING, "check the SQL text" },
-    { WEIR_OPERATIONAL, "check the database, then run the export again" },
+    { WEIR_OPERATIONAL, "check the database, then run the {} again" },
     { WEIR_IO, "check where the data is written to" },
-    { WEIR_ARGUMENT, "see weir help export" },
-    { WEIR_INVALID_REQUEST, "see weir help export" },
+    { WEIR_ARGUMENT, "see weir help {}" },
+    { WEIR_INVALID_REQUEST, "see weir help {}" },
 };
 
 static const char *find_advice(const weir_error *error)
@@ -153,19 +162,30 @@ static const char *find_advice(const weir_error *error)
             (!advices[i].message || strstr(error->message, advices[i].message)))
             return advices[i].advice;
     if (error->disconnect)
-        return "the connection to the server was lost: run the export again";
+        return "the connection to the server was lost: run the {} again";
     if (error->hint[0])
         return error->hint;
     for (size_t i = 0; i < sizeof status_advices / sizeof *status_advices; i++)
         if (weir_status_is(error->status, status_advices[i].status))
             return status_advices[i].advice;
-    return "see weir help export";
+    return "see weir help {}";
+}
+
+static const char *fill_in(const char *advice, char *buffer, size_t size)
+{
+    const char *place = strstr(advice, "{}");
+    if (!strcmp(advice, "*"))
+        return advice_on_values;
+    if (!place)
+        return advice;
+    snprintf(buffer, size, "%.*s%s%s", (int)(place - advice), advice, command, place + 2);
+    return buffer;
 }
 
 int failure_report(const char *what, const weir_error *error)
 {
-    char line[LINE_SIZE];
-    const char *advice = find_advice(error);
+    char line[LINE_SIZE], filled[300];
+    const char *advice = fill_in(find_advice(error), filled, sizeof filled);
     bool detail = error->detail[0] != 0;
     bool complete = error->status == WEIR_IO;           /* says itself what failed */
     snprintf(line, sizeof line, "%s%s%s%s%s%s; %s", complete ? "" : what, complete ? "" : ": ", error->message,

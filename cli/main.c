@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <weir/weir.h>
+#include "copy.h"
 #include "export.h"
 #include "failure.h"
+#include "import.h"
 
-static const command_spec *const commands[] = { &export_command };
+static const command_spec *const commands[] = { &export_command, &import_command, &copy_command };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const char *command_name(size_t index, const void *unused)
@@ -32,7 +34,7 @@ static int unknown_command(const char *name)
 
 static void overview(FILE *out)
 {
-    fputs("weir: gets query results of any size out of a database through flat memory.\n\nUsage:\n", out);
+    fputs("weir: moves query results of any size out of, into and between databases through flat memory.\n\nUsage:\n", out);
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  weir %-20s %s\n", commands[i]->name, commands[i]->summary);
     fputs("  weir help COMMAND         what a command takes\n"

@@ -99,7 +99,8 @@ static int parse_option(const command_spec *command, int count, char **words, in
 
 int options_parse(const command_spec *command, int count, char **words, void *settings)
 {
-    const char **argument = (const char **)(void *)((char *)settings + command->argument_offset);
+    const char **arguments = (const char **)(void *)((char *)settings + command->argument_offset);
+    size_t given = 0, wanted = command->arguments[1] ? 2 : 1;
     bool options_ended = false;
     for (int i = 0; i < count; i++) {
         bool is_option = !options_ended && words[i][0] == '-' && words[i][1];
@@ -109,15 +110,15 @@ int options_parse(const command_spec *command, int count, char **words, void *se
             int status = parse_option(command, count, words, &i, settings);
             if (status != 0)
                 return status;
-        } else if (*argument) {
+        } else if (given == wanted) {
             return failure_say(EXIT_USAGE, "too many arguments: %s was given before \"%s\"; quote what belongs together",
-                               command->argument, words[i]);
+                               command->arguments[wanted - 1], words[i]);
         } else {
-            *argument = words[i];
+            arguments[given++] = words[i];
         }
     }
-    if (!*argument)
-        return failure_say(EXIT_USAGE, "wrong usage: the %s is missing; give weir %s %s", command->argument, command->name,
+    if (given < wanted)
+        return failure_say(EXIT_USAGE, "wrong usage: the %s is missing; give weir %s %s", command->arguments[given], command->name,
                            command->usage);
     return 0;
 }

@@ -28,8 +28,8 @@ typedef struct command_spec {
     const char       *summary;
     const option_row *options;
     size_t            option_count;
-    size_t            argument_offset;  /* of the const char * for the one argument that is no option */
-    const char       *argument;         /* its name */
+    size_t            argument_offset;  /* of the const char * for the first argument that is no option; the others lie behind it */
+    const char       *arguments[2];     /* their names; NULL: no such one */
     const char       *notes;            /* behind the options in the help */
     int             (*run)(int count, char **words);
 } command_spec;

@@ -13,6 +13,8 @@ static void add_quoted(text *out, const char *name, size_t length)
     text_add(out, "\"");
 }
 
+void query_name(const char *name, text *out) { add_quoted(out, name, strlen(name)); }
+
 /* Where a name that begins with a quote ends: behind its closing quote; NULL: there is none. */
 static const char *end_of_quoted(const char *name)
 {

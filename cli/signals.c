@@ -1,4 +1,4 @@
-/* Ctrl-C and SIGTERM: the first stops the connection, and the export ends cleanly; a second one, or five seconds, end it
+/* Ctrl-C and SIGTERM: the first stops the connection, and the command ends cleanly; a second one, or five seconds, end it
  * at once. */
 #include "signals.h"
 #include <limits.h>
@@ -19,6 +19,8 @@ static atomic_bool reported, finishing, cancelling;
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;           /* of the connection, while it is used or taken back */
 static pthread_mutex_t file_guard = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(weir_connection *) connection;
+static const char *command_name;
+static _Atomic(const char *) outcome_words;
 static char temporary_path[PATH_MAX + 64];
 
 int signals_caught(void) { return atomic_load(&caught); }
@@ -29,7 +31,7 @@ int signals_report(int number)
     const char *name = number == SIGINT ? "Ctrl-C" : number == SIGTERM ? "SIGTERM" : "SIGHUP";
     if (atomic_exchange(&reported, true))
         return EXIT_SIGNAL + number;
-    return failure_say(EXIT_SIGNAL + number, "export interrupted: %s; no file was left behind, run it again when you like", name);
+    return failure_say(EXIT_SIGNAL + number, "%s interrupted: %s; %s", command_name, name, atomic_load(&outcome_words));
 }
 
 void signals_watch_connection(weir_connection *watched)
@@ -96,8 +98,12 @@ static void *wait_for_signals(void *unused)
     return NULL;
 }
 
-void signals_start(void)
+void signals_outcome(const char *outcome) { atomic_store(&outcome_words, outcome); }
+
+void signals_start(const char *command, const char *outcome)
 {
+    command_name = command;
+    signals_outcome(outcome);
     pthread_t thread;
     struct sigaction hangup;
     signal(SIGPIPE, SIG_IGN);           /* a closed pipe and a file too large are errors of write(2), said in words */

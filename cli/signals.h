@@ -3,8 +3,11 @@
 #define WEIR_CLI_SIGNALS_H
 #include <weir/weir.h>
 
-/* Before any other thread is made. Without a thread, signals end the command as they always do. */
-void signals_start(void);
+/* Before any other thread is made. Without a thread, signals end the command as they always do. What is interrupted, and what that
+ * leaves behind, is said then; both are constants. */
+void signals_start(const char *command, const char *outcome);
+/* Another outcome from here on. */
+void signals_outcome(const char *outcome);
 /* The connection that a signal stops; NULL takes it back (and waits until nobody uses it any more). As long as there is none, a
  * signal ends the command at once. */
 void signals_watch_connection(weir_connection *connection);
@@ -14,6 +17,6 @@ void signals_watch_file(const char *temporary_path);
 void signals_finishing(void);
 /* The signal that came, or 0. */
 int signals_caught(void);
-/* Says once that a signal ended the export. Returns the exit code. */
+/* Says once that a signal ended the command. Returns the exit code. */
 int signals_report(int number);
 #endif

@@ -46,6 +46,31 @@ void text_list_free(text_list *list)
     *list = (text_list){ 0 };
 }
 
+char **names_split(const char *given)
+{
+    size_t count = 0, length;
+    char **names = NULL;
+    for (const char *p = given; p; p = p[length] ? p + length + 1 : NULL) {
+        length = strcspn(p, ",");
+        const char *first = p + strspn(p, " "), *last = p + length;
+        while (last > first && last[-1] == ' ')
+            last--;
+        text name = { 0 };
+        text_add_n(&name, first < last ? first : "", first < last ? (size_t)(last - first) : 0);
+        names = grown(names, (count + 2) * sizeof *names);
+        names[count++] = name.data;
+        names[count] = NULL;
+    }
+    return names;
+}
+
+void names_free(char **names)
+{
+    for (char **name = names; name && *name; name++)
+        free(*name);
+    free(names);
+}
+
 bool text_begins(const char *whole, const char *beginning) { return strncmp(whole, beginning, strlen(beginning)) == 0; }
 
 const char *text_grouped(char out[32], int64_t number)

@@ -21,6 +21,10 @@ typedef struct text_list {
 
 void text_list_add(text_list *list, const char *item);
 void text_list_free(text_list *list);
+/* "a,b" as a NULL-terminated list of names without spaces around them, to be freed with names_free; NULL for a NULL text. An empty
+ * name stays in it. */
+char **names_split(const char *text);
+void names_free(char **names);
 
 bool text_begins(const char *whole, const char *beginning);
 /* 1234567 as 1,234,567; at most 27 bytes. */

@@ -1,6 +1,7 @@
-/* weir/transfer.h: results into files. */
+/* weir/transfer.h: results into files, and files into tables. */
 #ifndef WEIR_TRANSFER_H
 #define WEIR_TRANSFER_H
+#include <weir/engine.h>
 #include <weir/result.h>
 
 #ifdef __cplusplus
@@ -50,6 +51,41 @@ WEIR_API WEIR_MUST_CHECK int weir_writer_close(weir_writer **writer);
 /* Gives up: removes the temporary file and frees the writer. A file of that name from before stays as it was. What went straight
  * into a device or pipe is there. Sets *writer to a constant closed one. */
 WEIR_API void weir_writer_abort(weir_writer **writer);
+
+/* ---- import: a file's records into a table --------------------------------------------------------------------------------
+ * CSV (RFC 4180; LF or CRLF; nothing between two delimiters is NULL, "" the empty text; in a file of one column "" is NULL, since that is
+ * how it is written) and JSON lines (one object per line, keys are columns; a key that a later record lacks is NULL). Values are read as
+ * weir_writer_row writes them, exactly or not at all; blobs also as \x and hexadecimal digits, arrays also as JSON. */
+typedef struct weir_import_figures {
+    int64_t records, written, rejected;     /* read; in the table; in the file of rejects */
+    int64_t bytes, size;                    /* read; of the whole file, -1: unknown */
+    int64_t line;                           /* in the file, of the last record read */
+} weir_import_figures;
+
+typedef struct weir_import_options {
+    size_t             struct_size;
+    const char        *table;               /* "table" or "schema.table"; must be given */
+    const char        *format;              /* "csv" or "jsonl"; default: by the file's suffix, else csv */
+    const char *const *columns;             /* NULL-terminated; default: the first line of a CSV file, the first record's keys */
+    weir_switch        header;              /* CSV: the first line has names; default on. Off, without columns: all of the table's, in order */
+    const char        *null_text;           /* CSV: what else is NULL, in place of nothing at all */
+    char               delimiter;           /* CSV; default ',' */
+    const char *const *upsert;              /* NULL-terminated columns of a unique key: rows that are there are updated (weir_copy_options) */
+    int64_t            batch;               /* records per transaction, committed by this call; default: all in the connection's own */
+    const char        *rejects;             /* CSV file "line,reason,record" for records that cannot be taken; NULL: the first one ends it */
+    size_t             max_record;          /* bytes of one record; default 64 MiB */
+    void             (*progress)(const weir_import_figures *figures, void *context);    /* now and then */
+    void              *context;
+} weir_import_options;
+#define WEIR_IMPORT_OPTIONS(...) (&(const weir_import_options){ .struct_size = sizeof(weir_import_options), __VA_ARGS__ })
+
+/* Reads `path` ("-": standard input) into the table by COPY (weir/bulk.h), in flat memory. Without `batch` it runs in the connection's
+ * transaction, which the caller commits, and an error takes all of it back; with it, what was committed stays, and the error's detail
+ * says up to which line (WEIR_INVALID_REQUEST inside a transaction). figures, error: may be NULL; both are filled on failure, too.
+ * Errors: WEIR_IO; WEIR_DATA for a record that is none or a value that its column cannot hold (error->row is its line); those of the
+ * database, with the line where it told the row; WEIR_ARGUMENT (options, an unknown column); WEIR_PROGRAMMING (no such table). */
+WEIR_API WEIR_MUST_CHECK int weir_import_file(weir_connection *connection, const char *path, const weir_import_options *options,
+                                              weir_import_figures *figures, weir_error *error);
 
 #ifdef __cplusplus
 }

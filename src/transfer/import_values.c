@@ -166,12 +166,6 @@ static int take_blob(const weir_field *field, const weir_value *text, weir_arena
     return WEIR_OK;
 }
 
-static int take_array(const weir_field *field, const weir_value *text, weir_arena *arena, weir_value *out, char *reason)
-{
-    (void)text;
-    return weir_field_array(field, arena, out, reason);
-}
-
 /* A column that takes anything: numbers of JSON stay numbers, all else is text. */
 static int take_any(const weir_field *field, const weir_value *text, weir_arena *arena, weir_value *out, char *reason)
 {
@@ -190,15 +184,35 @@ static const take_fn takes[WEIR_T_COUNT_] = {
     [WEIR_T_DATE] = take_date, [WEIR_T_TIME] = take_time, [WEIR_T_TIMETZ] = take_timetz,
     [WEIR_T_TIMESTAMP] = take_timestamp, [WEIR_T_TIMESTAMPTZ] = take_timestamptz, [WEIR_T_INTERVAL] = take_interval,
     [WEIR_T_UUID] = take_uuid, [WEIR_T_JSON] = take_json, [WEIR_T_INET] = take_text, [WEIR_T_ENUM] = take_text,
-    [WEIR_T_ARRAY] = take_array, [WEIR_T_OTHER] = take_text,
+    [WEIR_T_OTHER] = take_text,
 };
 
-int weir_field_value(const weir_field *field, weir_type type, weir_arena *arena, weir_value *out, char *reason)
+static int take_array(const weir_field *field, weir_type element, weir_arena *arena, weir_value *out, char *reason)
+{
+    int status = weir_field_array(field, arena, out, reason);
+    if (status != WEIR_OK || !takes[element])
+        return status;
+    weir_array *array = (weir_array *)(uintptr_t)out->as.array;     /* made here */
+    weir_value *items = (weir_value *)(uintptr_t)array->items;
+    array->element_type = element;
+    for (size_t i = 0; status == WEIR_OK && i < array->count; i++) {
+        if (items[i].type == WEIR_T_NULL)
+            continue;
+        weir_value text = items[i];
+        weir_field item = { .kind = WEIR_FIELD_TEXT, .ptr = text.as.text.ptr, .length = text.as.text.len };
+        status = takes[element](&item, &text, arena, &items[i], reason);
+    }
+    return status;
+}
+
+int weir_field_value(const weir_field *field, weir_type type, weir_type element, weir_arena *arena, weir_value *out, char *reason)
 {
     if (field->kind == WEIR_FIELD_NULL) {
         *out = weir_value_null();
         return WEIR_OK;
     }
+    if (type == WEIR_T_ARRAY)
+        return take_array(field, element, arena, out, reason);
     weir_value text = weir_value_text((weir_text){ field->ptr, field->length });
     return takes[type](field, &text, arena, out, reason);
 }

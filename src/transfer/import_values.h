@@ -5,10 +5,10 @@
 
 /* The field as a value of the column's type, exactly: WEIR_OK, WEIR_DATA with `reason` (WEIR_REASON_SIZE bytes), or WEIR_OUT_OF_MEMORY.
  * What it points to lies in the field or in the arena. Written as export writes: blobs in base64 (also \x and hexadecimal digits), arrays
- * as PostgreSQL writes them or as JSON, times as ISO 8601. type WEIR_T_NULL: the column takes anything (SQLite). */
-int weir_field_value(const weir_field *field, weir_type type, weir_arena *arena, weir_value *out, char *reason);
+ * as PostgreSQL writes them or as JSON, times as ISO 8601. element: of an array's items. type WEIR_T_NULL: the column takes anything (SQLite). */
+int weir_field_value(const weir_field *field, weir_type type, weir_type element, weir_arena *arena, weir_value *out, char *reason);
 
-/* In import_arrays.c. */
+/* In import_arrays.c: the array, its items as texts. */
 int weir_field_array(const weir_field *field, weir_arena *arena, weir_value *out, char *reason);
 /* What WEIR_DATA says of a field: "'abc…' is no integer". */
 int weir_field_refuse(const weir_field *field, const char *why, char *reason);

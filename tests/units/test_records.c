@@ -194,7 +194,7 @@ static void assert_value(weir_field_kind kind, const char *text, weir_type type,
     weir_field field = { .kind = kind, .ptr = text, .length = strlen(text), .raw = { text, strlen(text) } };
     weir_value value;
     char reason[WEIR_REASON_SIZE], shown[256];
-    int status = weir_field_value(&field, type, &arena, &value, reason);
+    int status = weir_field_value(&field, type, WEIR_T_TEXT, &arena, &value, reason);
     if (status == WEIR_OK)
         weir_value_format(&value, shown, sizeof shown);
     else
@@ -245,6 +245,17 @@ static void test_arrays(void **state)
     assert_value(WEIR_FIELD_TEXT, "{{1,2},{3,4}}", WEIR_T_ARRAY, "{{1,2},{3,4}}");
     assert_value(WEIR_FIELD_JSON, "[1,null,\"x\\u00e9\"]", WEIR_T_ARRAY, "{1,NULL,x\xc3\xa9}");
     assert_value(WEIR_FIELD_JSON, "[[1],[2]]", WEIR_T_ARRAY, "{{1},{2}}");
+    weir_arena numbers;
+    weir_arena_init(&numbers, &ledger, WEIR_MEMORY_OUTPUT, 256);
+    weir_field of_numbers = { .kind = WEIR_FIELD_TEXT, .ptr = "{1,NULL,x}", .length = 10 };
+    weir_value array;
+    char why[WEIR_REASON_SIZE];
+    assert_int_equal(weir_field_value(&of_numbers, WEIR_T_ARRAY, WEIR_T_INT32, &numbers, &array, why), WEIR_DATA);
+    assert_string_equal(why, "'x' is no integer, or too large for one");
+    of_numbers.ptr = "{1,NULL,7}";
+    assert_int_equal(weir_field_value(&of_numbers, WEIR_T_ARRAY, WEIR_T_INT32, &numbers, &array, why), WEIR_OK);
+    assert_int_equal(array.as.array->items[2].as.i, 7);
+    weir_arena_free(&numbers);
     static const char *const bad[] = { "{1,2", "{1,,2}", "{1,}", "{{1},2}", "{1,{2}}", "{{1,2},{3}}", "{1}x", "1", "", "{\"a}", "{1 2 \"x\"}" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         weir_arena arena;
@@ -252,7 +263,7 @@ static void test_arrays(void **state)
         weir_field field = { .kind = WEIR_FIELD_TEXT, .ptr = bad[i], .length = strlen(bad[i]) };
         weir_value value;
         char reason[WEIR_REASON_SIZE] = "";
-        if (weir_field_value(&field, WEIR_T_ARRAY, &arena, &value, reason) != WEIR_DATA || !reason[0])
+        if (weir_field_value(&field, WEIR_T_ARRAY, WEIR_T_TEXT, &arena, &value, reason) != WEIR_DATA || !reason[0])
             fail_msg("%s was taken", bad[i]);
         weir_arena_free(&arena);
     }
