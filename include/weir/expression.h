@@ -4,7 +4,7 @@
  * weir_expr *` within that block, not be returned. A statement copies what it is given at once (with all values and texts), so
  * there is nothing to free and nothing that can fail here. Plain C values stand for bound parameters: WEIR_EQ(WEIR_COL(invoice,
  * tenant_id), 42). NULL, a NULL const char * or WEIR_NULL is SQL NULL, and WEIR_EQ and WEIR_NE with it are IS NULL and IS NOT
- * NULL. Arrays are given as WEIR_VALUE(array).
+ * NULL, as is an optional (weir_opt_int64 …) without a value.
  *
  * Mistakes that a C compiler can see do not compile. Others are kept by the statement that the tree is given to and told by its
  * execution (weir_stmt_error shows them earlier): WEIR_ARGUMENT (an operand that is a NULL expression, an empty name, a value
@@ -111,7 +111,10 @@ static inline const weir_expr *weir_x_value_(weir_value v, weir_expr *t) { t->op
     static inline const weir_expr *weir_x_##name_##_(type_ v, weir_expr *t) { return weir_x_value_(weir_value_##name_(v), t); }
 WEIR_X_(text, weir_text) WEIR_X_(blob, weir_blob) WEIR_X_(numeric, weir_numeric) WEIR_X_(date, weir_date) WEIR_X_(time, weir_time)
 WEIR_X_(timetz, weir_timetz) WEIR_X_(timestamp, weir_timestamp) WEIR_X_(timestamptz, weir_timestamptz)
-WEIR_X_(interval, weir_interval) WEIR_X_(uuid, weir_uuid)
+WEIR_X_(interval, weir_interval) WEIR_X_(uuid, weir_uuid) WEIR_X_(opt_bool, weir_opt_bool) WEIR_X_(opt_int32, weir_opt_int32)
+WEIR_X_(opt_int64, weir_opt_int64) WEIR_X_(opt_double, weir_opt_double) WEIR_X_(opt_date, weir_opt_date) WEIR_X_(opt_time, weir_opt_time)
+WEIR_X_(opt_timetz, weir_opt_timetz) WEIR_X_(opt_timestamp, weir_opt_timestamp) WEIR_X_(opt_timestamptz, weir_opt_timestamptz)
+WEIR_X_(opt_interval, weir_opt_interval) WEIR_X_(opt_uuid, weir_opt_uuid) WEIR_X_(array, const weir_array *)
 #undef WEIR_X_
 /* Whatever stands where an expression is wanted: an expression, or a C value that becomes a bound parameter. */
 #define WEIR_X(x)                                                                                           \
@@ -122,7 +125,12 @@ WEIR_X_(interval, weir_interval) WEIR_X_(uuid, weir_uuid)
         weir_text: weir_x_text_, weir_blob: weir_x_blob_, weir_numeric: weir_x_numeric_,                    \
         weir_date: weir_x_date_, weir_time: weir_x_time_, weir_timetz: weir_x_timetz_,                      \
         weir_timestamp: weir_x_timestamp_, weir_timestamptz: weir_x_timestamptz_,                           \
-        weir_interval: weir_x_interval_, weir_uuid: weir_x_uuid_)((x), &(weir_expr){ .op = WEIR_OP_NONE })
+        weir_interval: weir_x_interval_, weir_uuid: weir_x_uuid_, weir_opt_bool: weir_x_opt_bool_,          \
+        weir_opt_int32: weir_x_opt_int32_, weir_opt_int64: weir_x_opt_int64_, weir_opt_double: weir_x_opt_double_,     \
+        weir_opt_date: weir_x_opt_date_, weir_opt_time: weir_x_opt_time_, weir_opt_timetz: weir_x_opt_timetz_,         \
+        weir_opt_timestamp: weir_x_opt_timestamp_, weir_opt_timestamptz: weir_x_opt_timestamptz_,           \
+        weir_opt_interval: weir_x_opt_interval_, weir_opt_uuid: weir_x_opt_uuid_,                           \
+        weir_array *: weir_x_array_, const weir_array *: weir_x_array_)((x), &(weir_expr){ .op = WEIR_OP_NONE })
 
 /* ---- operators: each operand an expression or a C value; those of WEIR_AND and WEIR_OR are expressions ------------------------------------------------------------------ */
 #define WEIR_OP1_(o, a) WEIR_E_(.op = (o), WEIR_ARGS_(WEIR_X(a)))

@@ -117,6 +117,13 @@ WEIR_API weir_value weir_value_interval(weir_interval v);
 WEIR_API weir_value weir_value_uuid(weir_uuid v);
 WEIR_API weir_value weir_value_array(const weir_array *v);      /* NULL is SQL NULL */
 static inline weir_value weir_value_same_(weir_value v) { return v; }
+/* Optionals: what is not present is SQL NULL. */
+#define WEIR_VALUE_OPT_(name_, of_) \
+    static inline weir_value weir_value_opt_##name_(weir_opt_##name_ v) { return v.present ? weir_value_##of_(v.value) : weir_value_null(); }
+WEIR_VALUE_OPT_(bool, bool) WEIR_VALUE_OPT_(int32, int) WEIR_VALUE_OPT_(int64, int) WEIR_VALUE_OPT_(double, double) WEIR_VALUE_OPT_(date, date)
+WEIR_VALUE_OPT_(time, time) WEIR_VALUE_OPT_(timetz, timetz) WEIR_VALUE_OPT_(timestamp, timestamp)
+WEIR_VALUE_OPT_(timestamptz, timestamptz) WEIR_VALUE_OPT_(interval, interval) WEIR_VALUE_OPT_(uuid, uuid)
+#undef WEIR_VALUE_OPT_
 
 #ifndef __cplusplus
 /* A value of whatever the C type says. WEIR_NULL is SQL NULL. */
@@ -131,6 +138,12 @@ static inline weir_value weir_value_same_(weir_value v) { return v; }
         weir_date: weir_value_date, weir_time: weir_value_time, weir_timetz: weir_value_timetz,             \
         weir_timestamp: weir_value_timestamp, weir_timestamptz: weir_value_timestamptz,                     \
         weir_interval: weir_value_interval, weir_uuid: weir_value_uuid,                                     \
+        weir_opt_bool: weir_value_opt_bool, weir_opt_int32: weir_value_opt_int32,                           \
+        weir_opt_int64: weir_value_opt_int64, weir_opt_double: weir_value_opt_double,                       \
+        weir_opt_date: weir_value_opt_date, weir_opt_time: weir_value_opt_time,                             \
+        weir_opt_timetz: weir_value_opt_timetz, weir_opt_timestamp: weir_value_opt_timestamp,               \
+        weir_opt_timestamptz: weir_value_opt_timestamptz, weir_opt_interval: weir_value_opt_interval,       \
+        weir_opt_uuid: weir_value_opt_uuid,                                                                 \
         weir_array *: weir_value_array, const weir_array *: weir_value_array)(__VA_ARGS__)
 #endif
 #define WEIR_NULL weir_value_null()

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/values.h"
 #include "sql/compile.h"
+#include "sql/write.h"
 
 enum { SHOWN_VALUE = 80 };              /* characters of a value in the log */
 
@@ -92,7 +93,8 @@ static int render(weir_renderer *r, const weir_stmt *stmt, const struct weir_pag
     r->scope = &scope;
     if (stmt->write) {
         weir_render_write(r, &scope, page);
-        out->shape = stmt->tree->columns.count ? weir_shape_finish(r, &scope, stmt->tree) : NULL;
+        bool returns = stmt->tree->columns.count && !(page && page->no_returning);
+        out->shape = returns ? weir_shape_finish(r, &scope, stmt->tree) : NULL;
     } else if (stmt->tree) {
         weir_render_select(r, &scope);
         out->shape = weir_shape_finish(r, &scope, stmt->tree);

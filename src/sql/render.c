@@ -128,7 +128,7 @@ static void write_literal_text(weir_renderer *r, const char *text, size_t length
     bool escaped = r->dialect->backslash_strings && memchr(text, '\\', length);    /* right whatever standard_conforming_strings is */
     if (memchr(text, 0, length))
         weir_render_fail(r, WEIR_ARGUMENT, "a text with a NUL byte cannot stand in a statement");
-    weir_buffer_text(r->text, escaped ? " E'" : "'");
+    weir_buffer_text(r->text, escaped ? "E'" : "'");
     for (size_t i = 0; i < length; i++) {
         if (text[i] == '\'' || (escaped && text[i] == '\\'))
             weir_buffer_byte(r->text, text[i]);
