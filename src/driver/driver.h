@@ -16,7 +16,9 @@ typedef struct weir_link weir_link;             /* a connection to a database; a
 typedef struct weir_cursor weir_cursor;         /* a statement in execution; a driver's own struct begins with it */
 
 /* ---- where rows go ------------------------------------------------------------------------------------------------- */
-/* A sink gives the driver the place of each row: the engine's rows fill it with cells (later: structs, column builders). */
+/* A sink gives the driver the place of each row, which it fills with cells. Where something is made of each row as it comes, the
+ * sink takes it from its place at once; where the steps say how (weir_step.direct), a row may go past the cells, straight into an
+ * object. */
 typedef struct weir_sink weir_sink;
 struct weir_sink {
     char       *next, *end;             /* free places for rows */
@@ -24,6 +26,9 @@ struct weir_sink {
     size_t      count;                  /* rows placed since the sink was set up */
     weir_arena *arena;                  /* for the values' bytes: dies with the batch */
     int       (*grow)(weir_sink *sink); /* next == end: make room for at least one; WEIR_OK or WEIR_OUT_OF_MEMORY */
+    void      (*came)(weir_sink *sink); /* NULL, or: the row placed last has all its cells */
+    void       *object;                 /* for the next row's direct values; NULL: it goes by cells. May change with each call */
+    bool      (*took)(weir_sink *sink); /* object has all of a row. False: that row is wanted as cells after all */
 };
 static inline void *weir_sink_row(weir_sink *sink)
 {
@@ -37,6 +42,19 @@ static inline void *weir_sink_row(weir_sink *sink)
 
 /* One step of a plan: how one field of each row gets into its place. The driver fills decode; the engine chose offset. */
 typedef struct weir_step weir_step;
+/* Where a value goes in the sink's object. What the driver cannot put there as it is goes through `store`, as a cell. */
+typedef enum weir_direct_kind {
+    WEIR_DIRECT_OTHER = 0, WEIR_DIRECT_INT64, WEIR_DIRECT_INT32,
+    WEIR_DIRECT_TEXT                    /* a weir_text: bytes in the sink's arena, valid UTF-8 */
+} weir_direct_kind;
+typedef struct weir_direct weir_direct;
+struct weir_direct {
+    weir_direct_kind kind;
+    int         way;                    /* the driver's own: which short way its values can take there */
+    size_t      offset;                 /* in the object */
+    const void *member;                 /* for store */
+    bool      (*store)(const weir_direct *direct, void *object, const weir_value *cell);    /* false: not this value */
+};
 typedef struct weir_decode {
     weir_arena *arena;
     bool        borrow;                 /* source lies in the batch's arena itself and may be pointed to; the byte behind a
@@ -51,6 +69,7 @@ struct weir_step {
     size_t         offset;              /* of the target in the row's place */
     weir_type      type;                /* of the column, or of an array's element */
     const weir_step *element;           /* of an array */
+    weir_direct direct;                 /* for rows that go into the sink's object */
 };
 
 /* ---- connections ------------------------------------------------------------------------------------------------------ */

@@ -194,14 +194,16 @@ static int open_cursor(execution *run)
     weir_batch *batch = NULL;
     if (cursor->returns_rows) {
         batch = weir_result_batch_for(result, first_rows(result));
-        if (!batch)
+        cursor->sink = batch ? weir_result_sink_for(result, batch) : NULL;
+        if (!cursor->sink) {
+            weir_batch_free(batch);
             return weir_error_out_of_memory(&run->error);
-        cursor->sink = &batch->sink;
+        }
     }
     int started = cursor->link->driver->open(cursor->link, cursor, first_rows(result));
     int status = weir_connection_drive(run->connection, started, WEIR_CALL(.answer_by = run->answer_by, .reads = true), &run->error);
     if (status != WEIR_OK) {
-        weir_batch_free(batch);
+        weir_result_batch_failed(result, batch);
         return status;
     }
     /* What only gives rows (SHOW, EXPLAIN, PRAGMA) matches none, whatever the database counts. */

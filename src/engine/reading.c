@@ -92,6 +92,17 @@ weir_batch *weir_result_batch_for(weir_result *result, int64_t rows)
     return batch;
 }
 
+weir_sink *weir_result_sink_for(weir_result *result, weir_batch *batch)
+{
+    return result->hooks && result->hooks->sink ? result->hooks->sink(result->hooks_context, result, batch) : &batch->sink;
+}
+
+void weir_result_batch_failed(weir_result *result, weir_batch *batch)
+{
+    if (batch && weir_result_batch_gone(result, batch))
+        weir_batch_free(batch);
+}
+
 int weir_result_batch_came(weir_result *result, weir_batch *batch, weir_error *error)
 {
     if (weir_batch_end(batch) > 0)
@@ -155,8 +166,10 @@ static int fetch_from_server(weir_result *result, weir_batch *batch, int64_t row
         return weir_result_fail(result, &error);
     }
     int status = weir_connection_ready(connection, false, &error);
+    cursor->sink = weir_result_sink_for(result, batch);
+    if (!cursor->sink && status == WEIR_OK)
+        status = weir_error_out_of_memory(&error);
     if (status == WEIR_OK) {
-        cursor->sink = &batch->sink;
         const weir_call *call = WEIR_CALL(.answer_by = weir_result_answer_by(result), .reads = true);
         status = weir_connection_drive(connection, cursor->link->driver->fetch(cursor->link, cursor, rows), call, &error);
     }
@@ -193,7 +206,7 @@ static int fetch(weir_result *result, int64_t rows)
         status = fetch_from_server(result, batch, rows);
     }
     if (status != WEIR_OK) {
-        weir_batch_free(batch);
+        weir_result_batch_failed(result, batch);
         return status;
     }
     status = weir_result_batch_came(result, batch, &error);

@@ -13,6 +13,8 @@ typedef struct weir_batch_hooks {
     int (*compiled)(void *context, weir_result *result, weir_error *error);
     /* Columns and views are set up; the cursor is not open yet. */
     int (*described)(void *context, weir_result *result, weir_error *error);
+    /* Where the driver shall put the batch's rows; NULL: no memory. Without it, they are the batch's as they come. */
+    weir_sink *(*sink)(void *context, weir_result *result, weir_batch *batch);
     /* A batch came: before its rows are handed out, and before the next one is asked for. */
     int (*came)(void *context, weir_result *result, weir_batch *batch, weir_error *error);
     /* Before a read that may fetch. */
@@ -139,6 +141,10 @@ weir_row *weir_result_take_single(weir_result *result, weir_single kind, int col
 int64_t weir_result_answer_by(const weir_result *result);
 /* An empty batch for a fetch of up to `rows` rows (0: all); NULL: no memory. Filled, it becomes the one that is read. */
 weir_batch *weir_result_batch_for(weir_result *result, int64_t rows);
+/* Where the cursor's rows go: into the batch, unless the hooks make something of them first. NULL: no memory. */
+weir_sink *weir_result_sink_for(weir_result *result, weir_batch *batch);
+/* A batch that did not come whole goes, with what was made of its rows. */
+void weir_result_batch_failed(weir_result *result, weir_batch *batch);
 int weir_result_batch_came(weir_result *result, weir_batch *batch, weir_error *error);
 /* The batch's rows are dead: tells the hooks. False: they keep the batch. */
 bool weir_result_batch_gone(weir_result *result, weir_batch *batch);

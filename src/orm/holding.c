@@ -31,14 +31,19 @@ static int make_room(weir_ledger *ledger, void **list, size_t count, size_t *cap
     return WEIR_OK;
 }
 
+bool weir_holding_grow(weir_holding *holding)
+{
+    void *items = holding->items;
+    if (make_room(&holding->reading->store->ledger, &items, holding->count, &holding->capacity) != WEIR_OK)
+        return false;
+    holding->items = items;
+    return true;
+}
+
 int weir_holding_add(weir_holding *holding, weir_instance *instance)
 {
-    if (holding->count == holding->capacity) {
-        void *items = holding->items;
-        if (make_room(&holding->reading->store->ledger, &items, holding->count, &holding->capacity) != WEIR_OK)
-            return WEIR_OUT_OF_MEMORY;
-        holding->items = items;
-    }
+    if (!weir_holding_room(holding))
+        return WEIR_OUT_OF_MEMORY;
     holding->items[holding->count++] = instance;
     instance->holds++;
     return WEIR_OK;
@@ -114,6 +119,32 @@ static void close_loads(weir_holding *holding)
     holding->load_count = 0;
 }
 
+/* What nearly all of a stream is: nobody but this batch ever held it, and it holds nothing. */
+static inline bool is_ours_alone(const weir_instance *instance, const weir_mapper *mapper, const weir_holding *holding)
+{
+    return instance->flags == WEIR_PERSISTENT && instance->holds == 1 && !instance->retains && !(instance->loaded >> WEIR_REACHES) &&
+           !instance->own && !instance->before && (instance->home == holding || !instance->home) && weir_mapper_of(instance) == mapper;
+}
+
+/* False: some have to be looked at one by one. */
+static bool drop_all_at_once(weir_holding *holding)
+{
+    size_t users = 0;
+    if (!holding->count)
+        return true;
+    weir_mapper *mapper = weir_mapper_of(holding->items[0]);
+    for (size_t i = 0; i < holding->count; i++) {
+        if (!is_ours_alone(holding->items[i], mapper, holding))
+            return false;
+        users += holding->items[i]->home == holding;
+    }
+    holding->users -= users;
+    weir_identity_remove_all(mapper, holding->items, holding->count);
+    weir_slab_give_all(holding->items, holding->count);
+    holding->count = 0;
+    return true;
+}
+
 /* Lets go of all; what may live on stays in the list. The last comes first, so that keys that follow each other leave the identity
  * map with no entry behind them to be moved, and their slots are taken again in order. */
 static void let_go_of_all(weir_holding *holding)
@@ -138,7 +169,8 @@ static void let_go_with_loads(weir_holding *holding)
         return;
     holding->let_go = true;
     holding->delivered = holding->count;
-    let_go_of_all(holding);
+    if (!drop_all_at_once(holding))
+        let_go_of_all(holding);
     for (size_t i = 0; i < holding->load_count; i++) {
         const weir_batch *batch = holding->loads[i]->batch;
         if (batch && batch->attached)

@@ -167,6 +167,16 @@ __attribute__((always_inline)) static inline void expect(const weir_reading *rea
             weir_identity_expect(&reading->entities[i]->mapper->map, key);
 }
 
+int weir_hydrate_row(weir_reading *reading, weir_holding *holding, weir_row *row, weir_error *error)
+{
+    for (size_t i = 0; i < reading->entity_count; i++) {
+        int status = hydrate_item(reading->entities[i], holding, row, reading->rows, error);
+        if (status != WEIR_OK)
+            return status;
+    }
+    return WEIR_OK;
+}
+
 int weir_hydrate(weir_reading *reading, weir_holding *holding, weir_error *error)
 {
     const weir_result *result = reading->result;
@@ -178,11 +188,9 @@ int weir_hydrate(weir_reading *reading, weir_holding *holding, weir_error *error
             if ((size_t)(end - at) > AHEAD * stride)
                 expect(reading, (const weir_row *)(const void *)(at + AHEAD * stride));
             reading->rows++;
-            for (size_t i = 0; i < reading->entity_count; i++) {
-                int status = hydrate_item(reading->entities[i], holding, row, reading->rows, error);
-                if (status != WEIR_OK)
-                    return status;
-            }
+            int status = weir_hydrate_row(reading, holding, row, error);
+            if (status != WEIR_OK)
+                return status;
         }
     }
     return WEIR_OK;

@@ -2,7 +2,7 @@
 #include "orm/inside.h"
 #include <string.h>
 
-enum { FIRST_CAPACITY = 64 };
+enum { FIRST_CAPACITY = 64, EMPTIED_SHARE = 16 };
 
 static int64_t integer_member(const weir_member *member, const void *object)
 {
@@ -111,6 +111,19 @@ void weir_identity_remove(weir_mapper *mapper, weir_instance *instance)
     }
     map->entries[hole] = (weir_identity_entry){ 0, NULL };
     map->count--;
+}
+
+/* When nothing else is in the map, it is emptied as a whole, unless it is large for them. */
+void weir_identity_remove_all(weir_mapper *mapper, weir_instance *const *instances, size_t count)
+{
+    weir_identity_map *map = &mapper->map;
+    if (map->count == count && map->mask / EMPTIED_SHARE < count) {
+        memset(map->entries, 0, (map->mask + 1) * sizeof *map->entries);
+        map->count = 0;
+        return;
+    }
+    while (count-- > 0)
+        weir_identity_remove(mapper, instances[count]);
 }
 
 /* What two rounds did not need goes, so that one large result does not leave a large table. */

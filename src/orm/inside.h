@@ -14,6 +14,33 @@ __attribute__((always_inline)) static inline void weir_identity_expect(const wei
     if (map->entries)
         __builtin_prefetch(&map->entries[weir_identity_place(map, key)], 1);
 }
+/* ---- intake.c, and how it fills a slot before it takes it ---- */
+/* Whether rows of this result go through an intake: sets reading->intake, the steps' direct targets and the rows' stride. */
+int weir_intake_plan(weir_reading *reading, weir_result *result, weir_error *error);
+weir_sink *weir_intake_begin(weir_intake *intake, weir_batch *batch);       /* NULL: no memory */
+int weir_intake_end(weir_intake *intake, weir_error *error);                /* the batch is here, or failed; safe to repeat */
+/* The slot that is taken next, when there is one free. */
+static inline weir_instance *weir_slab_head(const weir_slab *slab)
+{
+    weir_slab_chunk *chunk = slab->room;
+    if (!chunk)
+        return NULL;
+    return chunk->free ? chunk->free : (weir_instance *)(void *)(chunk->slots + chunk->fresh * slab->slot_size);
+}
+/* The same, made if there is none, and its struct may be written to. NULL: no memory. */
+weir_instance *weir_slab_look_up_free(weir_mapper *mapper);
+void weir_slab_leave_free(const weir_mapper *mapper, weir_instance *slot);      /* it was not taken after all */
+void weir_slab_claim(weir_mapper *mapper, weir_instance *head);     /* takes it; the struct stays as it is, state 0 */
+/* One row of cells; its first cell becomes the instance, or NULL. Its number is reading->rows. */
+int weir_hydrate_row(weir_reading *reading, weir_holding *holding, weir_row *row, weir_error *error);
+bool weir_holding_grow(weir_holding *holding);
+static inline bool weir_holding_room(weir_holding *holding)
+{
+    return holding->count != holding->capacity || weir_holding_grow(holding);
+}
+/* Gives back the slots of instances of one mapper, in which nothing is left to be freed. */
+void weir_slab_give_all(weir_instance *const *instances, size_t count);
+void weir_identity_remove_all(weir_mapper *mapper, weir_instance *const *instances, size_t count);
 /* Give back what was not needed lately; with `all`, what is not needed now. */
 void weir_slab_trim(weir_slab *slab, bool all);
 void weir_slab_free(weir_slab *slab);

@@ -41,15 +41,18 @@ static int map_columns(weir_mapper *mapper)
         return WEIR_OUT_OF_MEMORY;
     memset(mapper->relationships, 0, count * sizeof *mapper->relationships);
     memset(mapper->scratch, 0, entity->size);
+    size_t covered = 0;
     for (size_t i = 0; i < entity->member_count; i++) {
         const weir_member *member = &entity->members[i];
         if (member->kind != WEIR_MEMBER_COLUMN)
             continue;
+        covered += member->size;
         mapper->columns[mapper->column_count++] = member;
         mapper->has_pointers = mapper->has_pointers || is_pointer(member);
         if (member->primary_key)
             mapper->keys[mapper->key_count++] = member;
     }
+    mapper->has_gaps = covered != entity->size;
     mapper->integer_key = mapper->key_count == 1 && is_integer(mapper->keys[0]);
     return WEIR_OK;
 }

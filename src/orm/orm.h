@@ -13,6 +13,7 @@ typedef struct weir_instance weir_instance;
 typedef struct weir_slab_chunk weir_slab_chunk;
 typedef struct weir_holding weir_holding;
 typedef struct weir_reading weir_reading;
+typedef struct weir_intake weir_intake;
 
 /* ---- instances ------------------------------------------------------------------------------------------------------------------
  * The header lies in front of the struct, in a slot of its entity's slab; the address is stable for its life. */
@@ -81,6 +82,7 @@ struct weir_mapper {
     weir_mapped_relationship *relationships; size_t relationship_count;
     bool               integer_key;         /* exactly one key, an integer */
     bool               has_pointers;        /* texts, blobs, arrays */
+    bool               has_gaps;            /* the struct is more than its columns */
     void              *scratch;             /* a struct to build keys in */
     weir_identity_map  map;
     weir_slab          slab;
@@ -183,6 +185,7 @@ struct weir_reading {
     bool            session_holds;          /* a buffered result of the program's, not a loader's */
     bool            is_load;                /* of a loader, a get or a reload */
     bool            by_key;                 /* a get or a reload: what its mapping loads eagerly comes with it */
+    weir_intake    *intake;                 /* rows become instances as they come, and have one cell; NULL: batch by batch, from cells */
     bool            streaming, allowed;     /* allowed: the first read found nothing against it */
     bool            loads;                  /* set by weir_loaders_plan: the next batch is not asked for before loads are done */
     weir_instance  *shown;                  /* WEIR_DEBUG=lifetimes: the last row's */

@@ -106,6 +106,7 @@ static int plan_items(weir_reading *reading, weir_result *result, weir_error *er
     reading->entities = weir_arena_take(&result->arena, (shape->item_count + 1) * sizeof(weir_item_plan *));
     if (!reading->plans || !reading->entities)
         return weir_error_out_of_memory(error);
+    reading->entity_count = 0;
     for (size_t i = 0; i < shape->item_count; i++) {
         weir_item_plan *plan = &reading->plans[i];
         *plan = (weir_item_plan){ .item = &shape->items[i], .first = shape->items[i].first_column };
@@ -154,6 +155,8 @@ static int described(void *context, weir_result *result, weir_error *error)
     result->has_instances = reading->entity_count > 0;
     if (status == WEIR_OK)
         status = plan_view(reading, result, error);
+    if (status == WEIR_OK)
+        status = weir_intake_plan(reading, result, error);
     if (status == WEIR_OK && result->cursor)
         result->cursor->loads = reading->loads;
     return status;
@@ -168,18 +171,31 @@ static void let_session_hold(const weir_holding *holding)
         holding->items[i]->flags |= WEIR_INSTANCE_SESSION_HOLDS;
 }
 
+static weir_sink *sink_for(void *context, weir_result *result, weir_batch *batch)
+{
+    weir_reading *reading = context;
+    (void)result;
+    return reading->intake ? weir_intake_begin(reading->intake, batch) : &batch->sink;
+}
+
+/* The instances of a batch, however its rows came. */
+static int make_instances(weir_reading *reading, weir_batch *batch, weir_error *error)
+{
+    if (reading->intake)
+        return weir_intake_end(reading->intake, error);
+    batch->attached = weir_holding_new(reading, batch);
+    return batch->attached ? weir_hydrate(reading, batch->attached, error) : weir_error_out_of_memory(error);
+}
+
 static int came(void *context, weir_result *result, weir_batch *batch, weir_error *error)
 {
     weir_reading *reading = context;
     (void)result;
     if (!reading->entity_count)
         return WEIR_OK;
-    weir_holding *holding = weir_holding_new(reading, batch);
-    if (!holding)
-        return weir_error_out_of_memory(error);
-    batch->attached = holding;
     reading->store->busy++;
-    int status = weir_hydrate(reading, holding, error);
+    int status = make_instances(reading, batch, error);
+    weir_holding *holding = batch->attached;
     if (status == WEIR_OK)
         status = weir_loaders_came(reading, holding, error);
     if (status == WEIR_OK && reading->session_holds)
@@ -219,8 +235,11 @@ static int before_read(void *context, weir_result *result, weir_error *error)
 
 static bool gone(void *context, weir_result *result, weir_batch *batch)
 {
-    (void)context;
+    weir_reading *reading = context;
+    weir_error told;
     (void)result;
+    if (reading->intake)
+        (void)weir_intake_end(reading->intake, &told);  /* the batch failed: that is what is told */
     weir_holding *holding = batch->attached;
     batch->attached = NULL;
     holding->reading->shown = NULL;
@@ -245,7 +264,7 @@ static void closed(void *context, weir_result *result)
 }
 
 const weir_batch_hooks weir_reading_hooks = {
-    .compiled = compiled, .described = described, .came = came, .reading = before_read, .gone = gone, .closed = closed,
+    .compiled = compiled, .described = described, .sink = sink_for, .came = came, .reading = before_read, .gone = gone, .closed = closed,
 };
 
 weir_reading *weir_result_reading(const weir_result *result)

@@ -72,26 +72,43 @@ static weir_slab_chunk *add_chunk(weir_mapper *mapper)
     return chunk;
 }
 
-weir_instance *weir_slab_take(weir_mapper *mapper)
+weir_instance *weir_slab_look_up_free(weir_mapper *mapper)
+{
+    if (!mapper->slab.room && !add_chunk(mapper))
+        return NULL;
+    weir_instance *head = weir_slab_head(&mapper->slab);
+    UNPOISON(head + 1, mapper->entity->size);
+    return head;
+}
+
+void weir_slab_leave_free(const weir_mapper *mapper, weir_instance *slot)
+{
+    POISON(slot + 1, mapper->entity->size);
+}
+
+void weir_slab_claim(weir_mapper *mapper, weir_instance *head)
 {
     weir_slab *slab = &mapper->slab;
-    weir_slab_chunk *chunk = slab->room ? slab->room : add_chunk(mapper);
-    if (!chunk)
-        return NULL;
-    weir_instance *instance = chunk->free;
-    if (instance)
-        chunk->free = instance->link;
+    weir_slab_chunk *chunk = slab->room;
+    if (head == chunk->free)
+        chunk->free = head->link;
     else
-        instance = (weir_instance *)(void *)(chunk->slots + chunk->fresh++ * slab->slot_size);
-    UNPOISON(instance + 1, mapper->entity->size);
-    memset(instance, 0, sizeof *instance + mapper->entity->size);
-    instance->chunk = chunk;
-    instance->mark = WEIR_INSTANCE_MARK ^ (uintptr_t)instance;
+        chunk->fresh++;
+    *head = (weir_instance){ .chunk = chunk, .mark = WEIR_INSTANCE_MARK ^ (uintptr_t)head };
     if (++chunk->used == chunk->capacity)
         leave_room(slab, chunk);
     if (chunk->used == 1 && ++slab->used > slab->peak)
         slab->peak = slab->used;
     mapper->store->live++;
+}
+
+weir_instance *weir_slab_take(weir_mapper *mapper)
+{
+    weir_instance *instance = weir_slab_look_up_free(mapper);
+    if (!instance)
+        return NULL;
+    weir_slab_claim(mapper, instance);
+    memset(instance + 1, 0, mapper->entity->size);
     return instance;
 }
 
@@ -110,6 +127,28 @@ void weir_slab_give(weir_instance *instance)
     if (chunk->used == 0)
         slab->used--;
     chunk->mapper->store->live--;
+}
+
+void weir_slab_give_all(weir_instance *const *instances, size_t count)
+{
+    weir_store *store = weir_mapper_of(instances[0])->store;
+    weir_slab *slab = &weir_mapper_of(instances[0])->slab;
+    bool poison = POISONING || store->poison;
+    while (count-- > 0) {               /* the last first, so that they are taken again in order */
+        weir_instance *instance = instances[count];
+        weir_slab_chunk *chunk = instance->chunk;
+        instance->flags = 0;
+        instance->mark = 0;
+        if (poison)
+            weir_instance_poison(instance);
+        instance->link = chunk->free;
+        chunk->free = instance;
+        if (chunk->used-- == chunk->capacity)
+            enter_room(slab, chunk);
+        if (chunk->used == 0)
+            slab->used--;
+        store->live--;
+    }
 }
 
 static void free_chunk(weir_slab *slab, weir_slab_chunk *chunk)

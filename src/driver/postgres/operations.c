@@ -437,6 +437,7 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         refused_by_kept_types(cursor, status);
         return take_back(link, mark, status);
     }
+    weir_pg_plan_direct(cursor);
     link->commits = base_cursor->statement->facts.kind == WEIR_SQL_TRANSACTION && is_commit(base_cursor->statement->sql);
     expect_batch(link, cursor, rows);
     weir_pg_tell_round_trip(link, "open", rows);

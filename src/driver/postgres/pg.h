@@ -204,7 +204,8 @@ const uint8_t *weir_pg_read_bytes(weir_pg_reader *reader, size_t length);
 /* An ErrorResponse's or NoticeResponse's body as an error; `severity` (32 bytes) may be NULL. */
 void weir_pg_read_error(const uint8_t *body, size_t length, weir_error *out, char *severity);
 int weir_pg_class_of(const char *sqlstate, bool *disconnect);
-/* rows.c: one DataRow into the cursor's sink. `body` may be written to when `borrow`. */
+/* rows.c: how each column's values get into the sink's object; then one DataRow into the cursor's sink. `body` may be written to when `borrow`. */
+void weir_pg_plan_direct(weir_pg_cursor *cursor);
 int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow);
 
 /* ---- statements.c, catalog.c --------------------------------------------------------------------------------------------------- */

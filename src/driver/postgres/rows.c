@@ -1,5 +1,6 @@
 /* One DataRow into its place: the hot loop of every PostgreSQL stream. */
 #include <string.h>
+#include "base/values.h"
 #include "driver/postgres/codec.h"
 #include "driver/postgres/pg.h"
 
@@ -41,15 +42,108 @@ static inline bool take_int8(const weir_step *step, const uint8_t *source, int32
     return true;
 }
 
+/* ---- straight into the sink's object ------------------------------------------------------------------------------------------- */
+enum way { BY_CELL, INT64_OF_8, INT64_OF_4, INT32_OF_4, TEXT };
+
+void weir_pg_plan_direct(weir_pg_cursor *cursor)
+{
+    static const struct { weir_direct_kind kind; weir_decode_fn decode; enum way way; } ways[] = {
+        { WEIR_DIRECT_INT64, weir_pg_decode_int8, INT64_OF_8 }, { WEIR_DIRECT_INT64, weir_pg_decode_int4, INT64_OF_4 },
+        { WEIR_DIRECT_INT32, weir_pg_decode_int4, INT32_OF_4 }, { WEIR_DIRECT_TEXT, weir_pg_decode_text, TEXT },
+    };
+    for (size_t i = 0; i < cursor->base.column_count; i++) {
+        weir_step *step = &cursor->base.steps[i];
+        step->direct.way = BY_CELL;
+        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
+            if (step->direct.kind == ways[k].kind && step->decode == ways[k].decode)
+                step->direct.way = ways[k].way;
+    }
+}
+
+static bool put_by_cell(weir_arena *arena, const weir_step *step, const uint8_t *source, int32_t length, void *object)
+{
+    weir_value cell = { .type = WEIR_T_NULL };
+    if (length >= 0) {
+        weir_decode decode;
+        decode.arena = arena;
+        decode.borrow = false;
+        if (step->decode(&decode, step, source, (size_t)length, &cell) != WEIR_OK)
+            return false;
+    }
+    return step->direct.store(&step->direct, object, &cell);
+}
+
+/* Most texts are short: two words are copied, and their bytes looked at, without a call, where so many can be read. */
+static inline bool put_text(weir_arena *arena, const uint8_t *source, size_t length, const uint8_t *readable, void *target)
+{
+    enum { SHORT = 16 };
+    static const uint64_t high = UINT64_C(0x8080808080808080);
+    weir_text text = { arena->next, length };
+    if (length < SHORT && readable - source >= SHORT && text.ptr && arena->end - arena->next >= SHORT) {
+        uint64_t first, last = weir_pg_load64(source + (length & 8)) >> 1 >> (63 - 8 * (length & 7));   /* of its bytes alone */
+        memcpy(&first, source, sizeof first);
+        memcpy(arena->next, source, SHORT);
+        arena->next[length] = 0;
+        arena->next += length + 1;
+        memcpy(target, &text, sizeof text);
+        if (!((last | (length & 8 ? first : 0)) & high))
+            return true;
+    } else {
+        char *bytes = weir_arena_bytes(arena, length + 1);
+        if (!bytes)
+            return false;
+        memcpy(bytes, source, length);
+        bytes[length] = 0;
+        text.ptr = bytes;
+        memcpy(target, &text, sizeof text);
+        if (weir_text_is_ascii(text))
+            return true;
+    }
+    return weir_utf8_valid_length(text) == length;
+}
+
+/* False: the row has something that is not for the object, or that only the other way can name. Nothing was done then. */
+static inline bool read_direct(const weir_pg_cursor *cursor, weir_sink *sink, const uint8_t *next, const uint8_t *end,
+                               const uint8_t *readable)
+{
+    char *object = sink->object;
+    const weir_step *step = cursor->base.steps, *last = step + cursor->base.column_count;
+    for (; step != last; step++) {
+        if (end - next < 4)
+            return false;
+        int32_t length = read_length(next);
+        next += 4;
+        if (length > end - next)
+            return false;
+        char *at = object + step->direct.offset;
+        if (length == 8 && step->direct.way == INT64_OF_8) {
+            uint64_t number = weir_pg_load64(next);
+            memcpy(at, &number, sizeof number);
+        } else if (length >= 0 && step->direct.way == TEXT) {
+            if (!put_text(sink->arena, next, (size_t)length, readable, at))
+                return false;
+        } else if (length == 4 && step->direct.way == INT32_OF_4) {
+            uint32_t number = weir_pg_load32(next);
+            memcpy(at, &number, sizeof number);
+        } else if (length == 4 && step->direct.way == INT64_OF_4) {
+            int64_t number = (int32_t)weir_pg_load32(next);
+            memcpy(at, &number, sizeof number);
+        } else if (!put_by_cell(sink->arena, step, next, length, object)) {
+            return false;
+        }
+        next += length > 0 ? length : 0;
+    }
+    return sink->took(sink);
+}
+
+/* ---- into cells --------------------------------------------------------------------------------------------------------------------- */
 /* A field that cannot be decoded fails the batch, not the connection: the rest of the group is read and dropped. */
-int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow)
+static int read_cells(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow)
 {
     weir_sink *sink = cursor->base.sink;
     const uint8_t *next = body + 2, *end = body + length;
     const weir_step *step = cursor->base.steps;
     size_t columns = cursor->base.column_count;
-    if (length < 2 || (size_t)(body[0] << 8 | body[1]) != columns)
-        return bad_row(link, cursor, "another number of columns than described");
     char *place = weir_sink_row(sink);
     if (!place)
         return weir_error_keep(&link->group_error, &(weir_error){ .status = WEIR_OUT_OF_MEMORY, .message = "no memory for a row" });
@@ -76,6 +170,23 @@ int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, 
             return bad_field(link, cursor, i, status, decode.reason);
         }
         field = following;
+    }
+    if (sink->came)
+        sink->came(sink);
+    return WEIR_OK;
+}
+
+int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow)
+{
+    weir_sink *sink = cursor->base.sink;
+    if (length < 2 || (size_t)(body[0] << 8 | body[1]) != cursor->base.column_count)
+        return bad_row(link, cursor, "another number of columns than described");
+    const uint8_t *end = body + length, *readable = link->replay ? end : link->in + link->in_end;
+    /* A borrowed row can be read once only. */
+    if (borrow || !sink->object || !read_direct(cursor, sink, body + 2, end, readable)) {
+        int status = read_cells(link, cursor, body, length, borrow);
+        if (status != WEIR_OK)
+            return status;
     }
     cursor->base.rows++;
     cursor->base.bytes += (int64_t)length;

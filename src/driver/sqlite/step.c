@@ -1,4 +1,5 @@
 /* Statements on SQLite: prepared, stepped row by row into the sink, and finalized with the last row. */
+#include "base/values.h"
 #include "driver/sqlite/lite.h"
 
 #define ROWS_BETWEEN_LOOKS 256          /* at the cancel flag */
@@ -175,6 +176,45 @@ static inline int place_plain_row(weir_lite_cursor *cursor, size_t apart, char *
     }
 }
 
+/* Into the sink's object. False: the row has something that is not for it, or that only the other way can name. */
+static inline bool place_direct_row(weir_lite_cursor *cursor, size_t apart, size_t *bytes)
+{
+    weir_sink *sink = cursor->base.sink;
+    const weir_step *step = cursor->base.steps;
+    int count = (int)cursor->base.column_count;
+    size_t more = 0;
+    char *value = (char *)sqlite3_column_value(cursor->statement, 0);
+    for (int i = 0; ; step++) {
+        weir_value cell;
+        char *at = (char *)sink->object + step->direct.offset;
+        if (!weir_lite_cell(sink->arena, (sqlite3_value *)(void *)value, &cell, &more))
+            return false;
+        if (cell.type == WEIR_T_INT64 && step->direct.kind == WEIR_DIRECT_INT64)
+            memcpy(at, &cell.as.i, sizeof cell.as.i);
+        else if (cell.type == WEIR_T_TEXT && step->direct.kind == WEIR_DIRECT_TEXT && weir_text_is_ascii(cell.as.text))
+            memcpy(at, &cell.as.text, sizeof cell.as.text);
+        else if (!step->direct.store(&step->direct, sink->object, &cell))
+            return false;
+        if (++i == count)
+            break;
+        value = apart ? value + apart : (char *)sqlite3_column_value(cursor->statement, i);
+    }
+    *bytes += more;
+    return sink->took(sink);
+}
+
+static inline int place_cells(weir_lite_cursor *cursor, size_t apart, size_t *bytes)
+{
+    weir_sink *sink = cursor->base.sink;
+    char *row = weir_sink_row(sink);
+    if (!row)
+        return weir_error_out_of_memory(&cursor->base.link->error);
+    int status = cursor->plain ? place_plain_row(cursor, apart, row, bytes) : place_row(cursor, apart, row, bytes);
+    if (status == WEIR_OK && sink->came)
+        sink->came(sink);
+    return status;
+}
+
 /* From the row on which the statement stands: places up to `limit` rows and steps between them, never beyond the last one
  * wanted. *code is SQLite's last: SQLITE_ROW when there may be more. WEIR_OK, or why a row found no place. */
 static int place_rows(weir_lite_cursor *cursor, int64_t limit, int *code)
@@ -185,11 +225,8 @@ static int place_rows(weir_lite_cursor *cursor, int64_t limit, int *code)
     size_t bytes = 0, apart = values_apart(cursor);
     int status = WEIR_OK;
     do {
-        char *row = weir_sink_row(sink);
-        if (!row)
-            status = weir_error_out_of_memory(&link->error);
-        else
-            status = cursor->plain ? place_plain_row(cursor, apart, row, &bytes) : place_row(cursor, apart, row, &bytes);
+        if (!sink->object || !cursor->plain || !place_direct_row(cursor, apart, &bytes))
+            status = place_cells(cursor, apart, &bytes);
         if (status != WEIR_OK)
             break;
         placed++;

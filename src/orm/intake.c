@@ -1,0 +1,202 @@
+/* The intake: rows become instances as they come. A result whose rows are one entity each keeps no cells of them: the driver puts
+ * a row's values straight into the next free slot of the slab, and what cannot go that way (a NULL where the type has none, a row
+ * that overwrites an instance, a text that is no UTF-8) comes as one row of cells, to be hydrated like any other. */
+#include "orm/inside.h"
+#include <string.h>
+
+enum { PATIENCE = 64 };                 /* rows by cells, before it is asked whether the other way pays */
+
+struct weir_intake {
+    weir_sink      sink;                /* first: the driver knows only this */
+    weir_reading  *reading;
+    weir_mapper   *mapper;
+    weir_batch    *batch;               /* that is filled; its rows have one cell, for the instance */
+    weir_holding  *holding;
+    weir_instance *slot;                /* free; its struct is the sink's object */
+    weir_row      *row;                 /* for one row of cells */
+    bool           direct, filling;
+    size_t         by_cells, taken;
+    weir_error     error;               /* of the first row that became no instance: it waits until the batch is here */
+};
+
+/* ---- the slot ------------------------------------------------------------------------------------------------------------------- */
+
+static inline void offer(weir_intake *intake)
+{
+    weir_instance *slot = intake->direct ? weir_slab_look_up_free(intake->mapper) : NULL;
+    intake->slot = slot;
+    intake->sink.object = slot ? slot + 1 : NULL;
+    if (slot && intake->mapper->has_gaps)
+        memset(slot + 1, 0, intake->mapper->entity->size);
+}
+
+static void take_back_offer(weir_intake *intake)
+{
+    if (intake->slot && weir_slab_head(&intake->mapper->slab) == intake->slot)
+        weir_slab_leave_free(intake->mapper, intake->slot);
+    intake->slot = NULL;
+    intake->sink.object = NULL;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------------------------ */
+
+/* The row that the program will get. Room was made. */
+static inline void place_row(weir_batch *batch, weir_instance *instance)
+{
+    weir_row *row = weir_sink_row(&batch->sink);
+    row->cells[0].type = WEIR_T_INSTANCE;
+    row->cells[0].as.blob.ptr = instance;
+}
+
+static bool has_room(weir_batch *batch)
+{
+    return batch->sink.next != batch->sink.end || batch->sink.grow(&batch->sink) == WEIR_OK;
+}
+
+/* A whole row is in the slot. False: it has to come as cells, to overwrite an instance or to say what is wrong. */
+static bool took(weir_sink *sink)
+{
+    weir_intake *intake = (weir_intake *)(void *)sink;
+    weir_mapper *mapper = intake->mapper;
+    weir_holding *holding = intake->holding;
+    weir_instance *slot = intake->slot;
+    if (!weir_holding_room(holding) || !has_room(intake->batch) || weir_slab_head(&mapper->slab) != slot)
+        return false;
+    uint64_t key = weir_identity_key(mapper, slot + 1);
+    weir_identity_entry *entry = weir_identity_entry_of(mapper, key, slot + 1);
+    if (!entry)
+        return false;
+    weir_instance *instance = entry->instance;
+    if (!instance) {
+        weir_slab_claim(mapper, slot);
+        slot->key = key;
+        slot->flags = WEIR_PERSISTENT;
+        if (mapper->has_pointers) {
+            slot->home = holding;
+            holding->users++;
+        }
+        weir_identity_put(mapper, entry, slot);
+        instance = slot;
+        offer(intake);
+    } else if (instance->flags & WEIR_INSTANCE_EXPIRED || intake->reading->populate_existing) {
+        return false;
+    }
+    instance->holds++;
+    holding->items[holding->count++] = instance;
+    place_row(intake->batch, instance);
+    intake->reading->rows++;
+    intake->taken++;
+    return true;
+}
+
+static void came_as_cells(weir_sink *sink)
+{
+    weir_intake *intake = (weir_intake *)(void *)sink;
+    weir_reading *reading = intake->reading;
+    sink->next = (char *)intake->row;
+    reading->rows++;
+    if (intake->error.status != WEIR_OK)
+        return;
+    take_back_offer(intake);
+    if (!has_room(intake->batch)) {
+        weir_error_out_of_memory(&intake->error);
+        return;
+    }
+    if (weir_hydrate_row(reading, intake->holding, intake->row, &intake->error) != WEIR_OK)
+        return;
+    weir_row *row = weir_sink_row(&intake->batch->sink);
+    row->cells[0] = intake->row->cells[reading->plans[0].first];
+    if (++intake->by_cells % PATIENCE == 0 && intake->by_cells > intake->taken)
+        intake->direct = false;         /* this stream's rows are not made for it */
+    offer(intake);
+}
+
+/* ---- batches ---------------------------------------------------------------------------------------------------------------------- */
+
+weir_sink *weir_intake_begin(weir_intake *intake, weir_batch *batch)
+{
+    weir_reading *reading = intake->reading;
+    weir_holding *holding = weir_holding_new(reading, batch);
+    if (!holding)
+        return NULL;
+    batch->attached = holding;
+    intake->batch = batch;
+    intake->holding = holding;
+    intake->sink.arena = &batch->arena;
+    intake->sink.next = (char *)intake->row;
+    intake->sink.count = 0;
+    weir_error_clear(&intake->error);
+    intake->filling = true;
+    reading->store->busy++;             /* no memory of free slots is given back meanwhile, whatever a callback does */
+    offer(intake);
+    return &intake->sink;
+}
+
+int weir_intake_end(weir_intake *intake, weir_error *error)
+{
+    if (!intake->filling)
+        return WEIR_OK;
+    take_back_offer(intake);
+    intake->filling = false;
+    intake->reading->store->busy--;
+    if (intake->error.status != WEIR_OK)
+        *error = intake->error;
+    return intake->error.status;
+}
+
+/* ---- the plan ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool store_nowhere(const weir_direct *direct, void *object, const weir_value *cell)
+{
+    (void)direct, (void)object, (void)cell;
+    return true;
+}
+
+static bool store_member(const weir_direct *direct, void *object, const weir_value *cell)
+{
+    char reason[WEIR_REASON_SIZE];
+    return weir_member_store(direct->member, object, cell, reason) == WEIR_OK;
+}
+
+static bool store_key(const weir_direct *direct, void *object, const weir_value *cell)
+{
+    return cell->type != WEIR_T_NULL && store_member(direct, object, cell);
+}
+
+static weir_direct direct_to(const weir_member *member)
+{
+    weir_direct_kind kind = member->type == WEIR_M_INT64 ? WEIR_DIRECT_INT64 : member->type == WEIR_M_INT32 ? WEIR_DIRECT_INT32
+                          : member->type == WEIR_M_TEXT ? WEIR_DIRECT_TEXT : WEIR_DIRECT_OTHER;
+    return (weir_direct){ .kind = kind, .offset = member->offset, .member = member,
+                          .store = member->primary_key ? store_key : store_member };
+}
+
+/* Rows of one entity and nothing else, whose first cell is theirs; loaders look at the cells of their own rows. */
+static bool is_for_intake(const weir_reading *reading, const weir_result *result)
+{
+    return result->cursor && !reading->is_load && reading->shape->item_count == 1 && reading->entity_count == 1 &&
+           reading->plans[0].cells[0] == 0;
+}
+
+int weir_intake_plan(weir_reading *reading, weir_result *result, weir_error *error)
+{
+    reading->intake = NULL;
+    if (!is_for_intake(reading, result))
+        return WEIR_OK;
+    weir_cursor *cursor = result->cursor;
+    const weir_item_plan *plan = &reading->plans[0];
+    weir_intake *intake = weir_arena_take(&result->arena, sizeof *intake);
+    size_t stride = result->stride;
+    weir_row *row = weir_arena_take(&result->arena, stride);
+    if (!intake || !row)
+        return weir_error_out_of_memory(error);
+    *intake = (weir_intake){ .sink = { .stride = stride, .end = (char *)row + stride, .came = came_as_cells, .took = took },
+                             .reading = reading, .mapper = plan->mapper, .row = row, .direct = !reading->store->poison };
+    for (size_t i = 0; i < cursor->column_count; i++)
+        cursor->steps[i].direct = (weir_direct){ .store = store_nowhere };
+    for (size_t i = 0; i < plan->mapper->column_count; i++)
+        cursor->steps[plan->cells[i]].direct = direct_to(plan->mapper->columns[i]);
+    result->stride = weir_row_stride(1);
+    reading->intake = intake;
+    return WEIR_OK;
+}
