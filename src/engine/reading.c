@@ -173,7 +173,7 @@ static int fetch_from_server(weir_result *result, weir_batch *batch, int64_t row
         const weir_call *call = WEIR_CALL(.answer_by = weir_result_answer_by(result), .reads = true);
         status = weir_connection_drive(connection, cursor->link->driver->fetch(cursor->link, cursor, rows), call, &error);
     }
-    if (status == WEIR_OK && batch->sink.count == 0 && !cursor->ended)
+    if (status == WEIR_OK && cursor->sink->count == 0 && !cursor->ended)
         status = weir_error_set(&error, WEIR_INTERNAL, "a fetch brought neither rows nor the end of the result");
     if (status == WEIR_OK) {
         result->ended = cursor->ended;

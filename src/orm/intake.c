@@ -86,6 +86,7 @@ static bool took(weir_sink *sink)
     place_row(intake->batch, instance);
     intake->reading->rows++;
     intake->taken++;
+    sink->count++;
     return true;
 }
 
