@@ -129,7 +129,9 @@ int weir_session_refresh(weir_session *session, void *object)
     if (!instance)
         return not_persistent(session, object);
     weir_error error;
-    int status = weir_session_autoflush(session, &error);
+    int status = weir_may_wait(&error);
+    if (status == WEIR_OK)
+        status = weir_session_autoflush(session, &error);
     if (status == WEIR_OK) {
         weir_instance_expire(instance);
         instance->holds++;              /* the caller's, while nobody else may hold it */
