@@ -133,6 +133,8 @@ WEIR_X_(opt_interval, weir_opt_interval) WEIR_X_(opt_uuid, weir_opt_uuid) WEIR_X
         weir_array *: weir_x_array_, const weir_array *: weir_x_array_)((x), &(weir_expr){ .op = WEIR_OP_NONE })
 
 /* ---- operators: each operand an expression or a C value; those of WEIR_AND and WEIR_OR are expressions ------------------------------------------------------------------ */
+/* ANDs of ANDs, and ORs of ORs, are one list, of any length and however they were put together. Other operators nest up to 500 deep:
+ * WEIR_ARGUMENT, kept by the statement that copies them. */
 #define WEIR_OP1_(o, a) WEIR_E_(.op = (o), WEIR_ARGS_(WEIR_X(a)))
 #define WEIR_OP2_(o, a, b) WEIR_E_(.op = (o), WEIR_ARGS_(WEIR_X(a), WEIR_X(b)))
 #define WEIR_EQ(a, b) WEIR_OP2_(WEIR_OP_EQ, a, b)

@@ -56,7 +56,8 @@ WEIR_API void weir_join_(weir_stmt *stmt, weir_join_kind kind, const weir_expr *
 WEIR_API void weir_join_source(weir_stmt *stmt, weir_join_kind kind, const weir_source *source, const weir_expr *on);
 
 /* `left` UNION [ALL] `right` …: a new statement; both are copied, and stay the caller's. Its order_by, limit and offset apply to
- * the whole; conditions, columns, joins and locks belong to its halves (WEIR_ARGUMENT). */
+ * the whole; conditions, columns, joins and locks belong to its halves (WEIR_ARGUMENT). Statements stand inside of statements up to
+ * 400 deep (WEIR_ARGUMENT): many are combined in pairs, and pairs of pairs. */
 typedef enum weir_set_operation { WEIR_UNION = 1, WEIR_UNION_ALL, WEIR_INTERSECT, WEIR_EXCEPT } weir_set_operation;
 WEIR_API weir_stmt *weir_combine(weir_set_operation operation, const weir_stmt *left, const weir_stmt *right);
 

@@ -5,6 +5,7 @@
 
 enum {
     DEEPEST = 500,                      /* nested expressions; databases allow about as many */
+    LONGEST = 1 << 24,                  /* operands of one AND or OR, however it was put together */
     ANY = 255,
     SHOWN_NAME = 200
 };
@@ -107,9 +108,75 @@ static size_t list_length(const weir_expr *const *list)
     return count;
 }
 
+/* ---- chains of AND and OR ---- */
+
+/* A list that grows, of places in lists of operands or of operands. */
+typedef struct growing { const void **items; size_t count, capacity; } growing;
+
+static bool grow(growing *list, const void *item)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 64;
+        const void **items = capacity > LONGEST ? NULL
+                           : weir_resize(weir_ledger_root(), WEIR_MEMORY_STATEMENTS, list->items, capacity * sizeof *items);
+        if (!items)
+            return false;
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = item;
+    return true;
+}
+
+static bool continues(const weir_expr *chain, const weir_expr *operand)
+{
+    return operand && operand->op == chain->op && operand->args && operand->args[0];
+}
+
+static bool is_chain(const weir_expr *e)
+{
+    bool found = false;
+    for (size_t i = 0; (e->op == WEIR_OP_AND || e->op == WEIR_OP_OR) && e->args && e->args[i]; i++)
+        found = found || continues(e, e->args[i]);
+    return found;
+}
+
+/* a AND (b AND c) is one list of three: a condition that a loop has built is as flat as one that was written, however long. */
+static bool flatten(const weir_expr *chain, growing *operands)
+{
+    growing places = { 0 };
+    bool done = grow(&places, chain->args);
+    while (done && places.count) {
+        const weir_expr *const *at = places.items[places.count - 1];
+        if (at[1])
+            places.items[places.count - 1] = at + 1;
+        else
+            places.count--;
+        done = continues(chain, *at) ? grow(&places, (*at)->args) : grow(operands, *at);
+    }
+    weir_free(places.items);
+    return done && grow(operands, NULL);
+}
+
+static const weir_expr *const *copy_chain(weir_stmt *stmt, const weir_expr *from, int depth)
+{
+    growing operands = { 0 };
+    const weir_expr *const *copy = NULL;
+    if (flatten(from, &operands))
+        copy = copy_list(stmt, (const weir_expr *const *)operands.items, operands.count - 1, depth);
+    else
+        weir_error_out_of_memory(&stmt->error);
+    weir_free(operands.items);
+    return copy;
+}
+
+/* ---- operands of any ---- */
+
 static bool copy_operands(weir_stmt *stmt, const weir_expr *from, weir_expr *to, int depth)
 {
     const op_facts *op = &ops[from->op];
+    if (is_chain(from))
+        return (to->args = copy_chain(stmt, from, depth + 1)) != NULL;
     size_t count = list_length(from->args);
     if (count < op->least)
         return wrong(stmt, from, "one of its operands is NULL (SQL NULL is WEIR_NULL)");

@@ -7,6 +7,7 @@
 #include "sql/tree.h"
 
 enum {
+    DEEPEST = 400,                      /* as when it is compiled */
     KEPT_STORAGE = 64 * 1024,           /* of a parameter's values, for the next ones */
     SHOWN_NAME = 200                    /* longest part of a name in a message */
 };
@@ -534,12 +535,18 @@ static int share_parameters(weir_stmt *owner, weir_stmt *part)
 weir_stmt *weir_stmt_own(weir_stmt *owner, const weir_stmt *given)
 {
     weir_stmt_parts *parts = &owner->parts;
+    if (given && given->depth >= DEEPEST) {
+        weir_error_set(&owner->error, WEIR_ARGUMENT, "statements are nested more than %d deep (a long union: combine pairs, and pairs of pairs)",
+                       DEEPEST);
+        return NULL;
+    }
     weir_stmt **owned = weir_tree_room(owner, parts->owned, parts->owned_count, sizeof *owned);
     if (!owned)
         return NULL;
     weir_stmt *part = weir_stmt_copy(given);
     parts->owned = owned;
     parts->owned[parts->owned_count++] = part;
+    owner->depth = owner->depth > part->depth ? owner->depth : part->depth + 1;
     if (weir_error_keep(&owner->error, &part->error) != WEIR_OK || share_parameters(owner, part) != WEIR_OK)
         return NULL;
     return part;

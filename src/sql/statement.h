@@ -39,6 +39,7 @@ struct weir_stmt {
     size_t      declared_count;
     weir_execution_options options;
     weir_error  error;
+    unsigned    depth;                  /* levels of statements inside of it */
     weir_stmt_parts parts;
     struct weir_write_tree *write;      /* what is written (sql/write.h); NULL: nothing */
     weir_select_tree *tree;             /* which rows, and which of their columns: of all that is built; NULL: textual */
