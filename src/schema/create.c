@@ -3,6 +3,7 @@
 #include <weir/schema.h>
 #include <string.h>
 #include "base/buffer.h"
+#include "schema/live.h"
 #include "schema/plan.h"
 #include "schema/types.h"
 #include "sql/identifier.h"
@@ -18,25 +19,64 @@ typedef struct maker {
 } maker;
 
 /* ---- pieces of SQL ---------------------------------------------------------------------------------------- */
-/* "prefix_table_column…" as an identifier; one that is too long ends in a number made from all of it. */
-static void append_made_name(maker *m, const char *prefix, const char *table, const char *const *columns, size_t count)
+static uint32_t hash_more(uint32_t hash, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)text[i]) * 16777619u;
+    return hash;
+}
+
+/* "prefix_table_column…"; one that is too long ends in a number made from all of it. `apart`: another has the same name (table a and
+ * column b_c, table a_b and column c): then it ends in a number that tells where its parts begin. */
+static void make_name(weir_buffer *name, const char *prefix, const char *table, const char *const *columns, size_t count, bool apart)
+{
+    const char *bare = weir_table_without_schema(table);
+    name->length = 0;
+    weir_buffer_printf(name, "%s_%s", prefix, bare);
+    uint32_t parts = hash_more(2166136261u, bare, strlen(bare) + 1);
+    for (size_t i = 0; i < count; i++) {
+        weir_buffer_printf(name, "_%s", columns[i]);
+        parts = hash_more(parts, columns[i], strlen(columns[i]) + 1);
+    }
+    uint32_t number = apart ? parts : hash_more(2166136261u, name->data, name->length);
+    if (!apart && name->length <= LONGEST_NAME)
+        return;
+    if (name->length > LONGEST_NAME - 9)
+        name->length = LONGEST_NAME - 9;
+    while (name->length > 0 && name->length == LONGEST_NAME - 9 && ((unsigned char)name->data[name->length] & 0xC0) == 0x80)
+        name->length--;                 /* not inside a character */
+    weir_buffer_printf(name, "_%08x", (unsigned)number);
+}
+
+static void append_name(maker *m, const weir_buffer *name)
+{
+    weir_identifier_append_n(&m->sql, name->data ? name->data : "", name->length);
+    m->sql.failed = m->sql.failed || name->failed;
+}
+
+static bool same_name(const weir_schema_reference *a, const weir_schema_reference *b, const char *table)
+{
+    weir_buffer names[2];
+    for (size_t i = 0; i < 2; i++) {
+        weir_buffer_init(&names[i], weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
+        make_name(&names[i], "fk", table, i ? b->near : a->near, i ? b->count : a->count, false);
+    }
+    bool same = names[0].length == names[1].length && names[0].data && names[1].data && !memcmp(names[0].data, names[1].data, names[0].length);
+    weir_buffer_free(&names[0]);
+    weir_buffer_free(&names[1]);
+    return same;
+}
+
+/* A foreign key's name is its table's alone: (a_b) must differ from (a, b). */
+static void append_reference_name(maker *m, const weir_schema_table *table, const weir_schema_reference *reference)
 {
     weir_buffer name;
+    bool apart = false;
+    for (const weir_schema_reference *before = table->references; before != reference; before = before->next)
+        apart = apart || same_name(before, reference, table->name);
     weir_buffer_init(&name, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
-    weir_buffer_printf(&name, "%s_%s", prefix, weir_table_without_schema(table));
-    for (size_t i = 0; i < count; i++)
-        weir_buffer_printf(&name, "_%s", columns[i]);
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < name.length; i++)
-        hash = (hash ^ (unsigned char)name.data[i]) * 16777619u;
-    if (name.length > LONGEST_NAME) {
-        name.length = LONGEST_NAME - 9;
-        while (name.length > 0 && ((unsigned char)name.data[name.length] & 0xC0) == 0x80)
-            name.length--;              /* not inside a character */
-        weir_buffer_printf(&name, "_%08x", (unsigned)hash);
-    }
-    weir_identifier_append_n(&m->sql, name.data ? name.data : "", name.length);
-    m->sql.failed = m->sql.failed || name.failed;
+    make_name(&name, "fk", table->name, reference->near, reference->count, apart);
+    append_name(m, &name);
     weir_buffer_free(&name);
 }
 
@@ -53,7 +93,7 @@ static void append_names(maker *m, const char *const *names, size_t count)
 static void append_reference(maker *m, const weir_schema_table *table, const weir_schema_reference *reference)
 {
     weir_buffer_text(&m->sql, "CONSTRAINT ");
-    append_made_name(m, "fk", table->name, reference->near, reference->count);
+    append_reference_name(m, table, reference);
     weir_buffer_text(&m->sql, " FOREIGN KEY ");
     append_names(m, reference->near, reference->count);
     weir_buffer_text(&m->sql, " REFERENCES ");
@@ -158,26 +198,49 @@ static int create_table(maker *m, const weir_schema_table *table)
     return status ? status : run(m, "creating table", table->name);
 }
 
+/* IF NOT EXISTS looks at the name alone, and would leave out an index whose name an index of another table has. */
+static int choose_index_name(maker *m, const weir_schema_table *table, const weir_schema_column *column, weir_buffer *name)
+{
+    bool taken = false;
+    make_name(name, "ix", table->name, &column->name, 1, false);
+    if (name->failed)
+        return weir_error_out_of_memory(m->error);
+    int status = weir_live_index_name_taken(m->connection, m->postgresql, table->name, (weir_text){ name->data, name->length }, &taken, m->error);
+    if (status == WEIR_OK && taken)
+        make_name(name, "ix", table->name, &column->name, 1, true);
+    return status;
+}
+
 /* An index lies in its table's schema: PostgreSQL wants that said of the table, SQLite of the index. */
+static int create_index(maker *m, const weir_schema_table *table, const weir_schema_column *column, const weir_buffer *name)
+{
+    const char *bare = weir_table_without_schema(table->name);
+    weir_buffer_text(&m->sql, "CREATE INDEX IF NOT EXISTS ");
+    if (!m->postgresql && bare != table->name) {
+        weir_identifier_append_n(&m->sql, table->name, (size_t)(bare - table->name) - 1);
+        weir_buffer_byte(&m->sql, '.');
+    }
+    append_name(m, name);
+    weir_buffer_text(&m->sql, " ON ");
+    weir_table_append(&m->sql, m->postgresql ? table->name : bare);
+    weir_buffer_byte(&m->sql, ' ');
+    append_names(m, &column->name, 1);
+    return run(m, "creating an index of table", table->name);
+}
+
 static int create_indexes(maker *m, const weir_schema_table *table)
 {
+    weir_buffer name;
     int status = WEIR_OK;
-    const char *bare = weir_table_without_schema(table->name);
+    weir_buffer_init(&name, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
     for (const weir_schema_column *column = table->columns; column && status == WEIR_OK; column = column->next) {
         if (!column->indexed || column->unique || (column->key && table->key_count == 1))
             continue;
-        weir_buffer_text(&m->sql, "CREATE INDEX IF NOT EXISTS ");
-        if (!m->postgresql && bare != table->name) {
-            weir_identifier_append_n(&m->sql, table->name, (size_t)(bare - table->name) - 1);
-            weir_buffer_byte(&m->sql, '.');
-        }
-        append_made_name(m, "ix", table->name, &column->name, 1);
-        weir_buffer_text(&m->sql, " ON ");
-        weir_table_append(&m->sql, m->postgresql ? table->name : bare);
-        weir_buffer_byte(&m->sql, ' ');
-        append_names(m, &column->name, 1);
-        status = run(m, "creating an index of table", table->name);
+        status = choose_index_name(m, table, column, &name);
+        if (status == WEIR_OK)
+            status = create_index(m, table, column, &name);
     }
+    weir_buffer_free(&name);
     return status;
 }
 
@@ -192,7 +255,7 @@ static int close_cycles(maker *m, const weir_schema_table *table, bool drop_only
         weir_buffer_text(&m->sql, "ALTER TABLE IF EXISTS ");
         weir_table_append(&m->sql, table->name);
         weir_buffer_text(&m->sql, " DROP CONSTRAINT IF EXISTS ");
-        append_made_name(m, "fk", table->name, reference->near, reference->count);
+        append_reference_name(m, table, reference);
         if (!drop_only) {
             weir_buffer_text(&m->sql, ", ADD ");
             append_reference(m, table, reference);

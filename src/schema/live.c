@@ -22,10 +22,19 @@ static const char sqlite_columns[] =
 static const char sqlite_views[] =
     "SELECT count(*) FROM %s WHERE type = 'view' AND name = :bare COLLATE NOCASE ORDER BY 1";
 
+/* What else has the name that an index of the table is to have; one statement for each database. */
+static const char postgresql_taken[] =
+    "SELECT count(*) FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid "
+    "WHERE c.relname = :index AND i.indrelid IS DISTINCT FROM pg_catalog.to_regclass(:quoted) AND c.relnamespace = "
+    "(SELECT t.relnamespace FROM pg_catalog.pg_class t WHERE t.oid = pg_catalog.to_regclass(:quoted)) ORDER BY 1";
+static const char sqlite_taken[] =
+    "SELECT count(*) FROM %s WHERE name = :index COLLATE NOCASE AND (type <> 'index' OR tbl_name <> :bare COLLATE NOCASE) ORDER BY 1";
+
 typedef struct reader {
     weir_connection *connection;
     bool             postgresql;
     const char      *name, *bare;
+    weir_text        index;             /* the name of one; only where a statement asks for it */
     weir_buffer      quoted;            /* the name as SQL text */
     weir_arena      *arena;
     weir_live_table *table;
@@ -53,6 +62,8 @@ static weir_result *ask(reader *r, const char *sql)
         weir_bind(stmt, "quoted", weir_value_text((weir_text){ r->quoted.data, r->quoted.length }));
     if (strstr(sql, ":bare"))
         weir_bind(stmt, "bare", weir_value_cstr(r->bare));
+    if (strstr(sql, ":index"))
+        weir_bind(stmt, "index", weir_value_text(r->index));
     if (strstr(sql, ":schema"))
         weir_bind(stmt, "schema", r->bare == r->name ? weir_value_null()
                                 : weir_value_text((weir_text){ r->name, (size_t)(r->bare - r->name) - 1 }));
@@ -96,30 +107,32 @@ static int read_columns(reader *r)
     return finish(r, &result);
 }
 
-static int ask_whether_view(reader *r)
+/* The count that a statement gives; `sql` of SQLite has %s where the catalog is named, which each schema has its own of. */
+static int count(reader *r, const char *sql, bool *any)
 {
-    weir_buffer sql, master;
-    weir_buffer_init(&sql, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
+    weir_buffer whole, master;
+    weir_buffer_init(&whole, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
     weir_buffer_init(&master, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
     if (r->bare != r->name) {
         weir_identifier_append_n(&master, r->name, (size_t)(r->bare - r->name) - 1);
         weir_buffer_byte(&master, '.');
     }
     weir_buffer_text(&master, "sqlite_master");
-    const char *from = weir_buffer_cstr(&master);
-    if (from)
-        weir_buffer_printf(&sql, sqlite_views, from);
-    const char *text = weir_buffer_cstr(&sql);
+    const char *from = weir_buffer_cstr(&master), *place = strstr(sql, "%s");
+    weir_buffer_append(&whole, sql, place ? (size_t)(place - sql) : strlen(sql));
+    weir_buffer_text(&whole, place && from ? from : "");
+    weir_buffer_text(&whole, place ? place + 2 : "");
+    const char *text = weir_buffer_cstr(&whole);
     if (!from || !text) {
         weir_error_out_of_memory(r->error);
     } else {
         weir_result *result = ask(r, text);
-        const weir_value *count = weir_result_scalar(result);
-        r->table->view = count && count->as.i > 0;
+        const weir_value *found = weir_result_scalar(result);
+        *any = found && found->as.i > 0;
         finish(r, &result);
     }
     weir_buffer_free(&master);
-    weir_buffer_free(&sql);
+    weir_buffer_free(&whole);
     return r->error->status;
 }
 
@@ -180,12 +193,24 @@ int weir_live_table_read(weir_connection *connection, bool postgresql, const cha
     weir_table_append(&r.quoted, name);
     int status = r.quoted.failed ? weir_error_out_of_memory(error) : read_columns(&r);
     if (status == WEIR_OK && out->exists && !postgresql)
-        status = ask_whether_view(&r);
+        status = count(&r, sqlite_views, &out->view);
     if (status == WEIR_OK && out->exists)
         status = read_types(&r);
     weir_buffer_free(&r.quoted);
     if (status != WEIR_OK)
         weir_error_context(error, "reading the schema of %s", name);
+    return status;
+}
+
+int weir_live_index_name_taken(weir_connection *connection, bool postgresql, const char *table, weir_text index, bool *taken, weir_error *error)
+{
+    reader r = { .connection = connection, .postgresql = postgresql, .name = table, .bare = weir_table_without_schema(table), .index = index,
+                 .error = error };
+    *taken = false;
+    weir_buffer_init(&r.quoted, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
+    weir_table_append(&r.quoted, table);
+    int status = r.quoted.failed ? weir_error_out_of_memory(error) : count(&r, postgresql ? postgresql_taken : sqlite_taken, taken);
+    weir_buffer_free(&r.quoted);
     return status;
 }
 

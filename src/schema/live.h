@@ -19,6 +19,8 @@ typedef struct weir_live_table {
 
 int weir_live_table_read(weir_connection *connection, bool postgresql, const char *name, weir_arena *arena, weir_live_table *out,
                          weir_error *error);
+/* Whether something else than an index of this table (which exists) has the name in its schema. */
+int weir_live_index_name_taken(weir_connection *connection, bool postgresql, const char *table, weir_text index, bool *taken, weir_error *error);
 /* NULL: none of that name. SQLite's names do not tell capitals. */
 const weir_live_column *weir_live_table_column(const weir_live_table *table, const char *name, bool postgresql);
 #endif

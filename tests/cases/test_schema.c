@@ -427,6 +427,39 @@ static void test_long_names_of_indexes_stay_different(void **state)
         1);
 }
 
+/* Table a and column b_c, table a_b and column c: each has its index, whichever was there first, and none comes twice. */
+static void test_indexes_of_different_tables_have_different_names(void **state)
+{
+    test_database *db = *state;
+    static const weir_member first[] = { WEIR_COLUMN(thing, id, .primary_key = true), WEIR_COLUMN(thing, size, .column = "b_c", .indexed = true) };
+    static const weir_member second[] = { WEIR_COLUMN(thing, id, .primary_key = true), WEIR_COLUMN(thing, size, .column = "c", .indexed = true) };
+    static const weir_entity a = { .name = "thing", .table = "a", .size = sizeof(struct thing), .member_count = 2, .members = first };
+    static const weir_entity a_b = { .name = "thing", .table = "a_b", .size = sizeof(struct thing), .member_count = 2, .members = second };
+    static const char *const counts[2][2] = {
+        { "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = 'a'",
+          "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = 'a_b'" },
+        { "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'ix_%' AND tablename = 'a'",
+          "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'ix_%' AND tablename = 'a_b'" },
+    };
+    static const char *const plain[] = { "SELECT tbl_name FROM sqlite_master WHERE name = 'ix_a_b_c'",
+                                         "SELECT tablename FROM pg_indexes WHERE indexname = 'ix_a_b_c'" };
+    for (int way = 0; way < 4; way++) {
+        char name[64];
+        if (way > 1)                                /* one call after the other */
+            create_ok(db, way == 2 ? ALL(&a_b) : ALL(&a));
+        for (int again = 0; again < 2; again++)
+            create_ok(db, way % 2 ? ALL(&a, &a_b) : ALL(&a_b, &a));
+        assert_int_equal(test_side_int(db, counts[db->postgresql][0]), 1);
+        assert_int_equal(test_side_int(db, counts[db->postgresql][1]), 1);
+        assert_string_equal(test_side_text(db, plain[db->postgresql], name, sizeof name), way % 2 ? "a" : "a_b");
+        drop_ok(db, ALL(&a, &a_b));
+    }
+    /* What is no index may have the name, too. */
+    test_side_run(db, "CREATE TABLE ix_a_b_c(x bigint)");
+    create_ok(db, ALL(&a));
+    assert_int_equal(test_side_int(db, counts[db->postgresql][0]), 1);
+}
+
 /* ---- mistakes --------------------------------------------------------------------------------------------- */
 static void test_a_failure_takes_back_all_tables(void **state)
 {
@@ -688,6 +721,7 @@ int main(void)
         ON_BOTH(test_a_missing_association_table_is_told),
         ON_BOTH(test_missing_columns_and_other_types_are_told),
         ON_BOTH(test_narrower_types_are_told_in_both_directions),
+        ON_BOTH(test_indexes_of_different_tables_have_different_names),
         ON_BOTH(test_nullable_columns_are_told_where_the_member_has_no_null),
         ON_BOTH(test_other_primary_keys_are_told),
         ON_BOTH(test_views_and_domains_fit),
