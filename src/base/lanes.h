@@ -24,12 +24,17 @@ typedef struct weir_feed {
     const void *const *rows;            /* each set's own address; NULL: lanes have theirs */
 } weir_feed;
 
-static inline const void *weir_feed_at(const weir_feed *feed, const weir_lane *lane, size_t set)
+/* Which of the program's sets the set-th of the feed is. */
+static inline size_t weir_feed_index(const weir_feed *feed, size_t set)
 {
     set += feed->first;
-    if (feed->rows)
-        return (const char *)feed->rows[set] + lane->offset;
-    return lane->at + (feed->order ? feed->order[set] : set) * lane->stride;
+    return feed->order ? feed->order[set] : set;
+}
+
+static inline const void *weir_feed_at(const weir_feed *feed, const weir_lane *lane, size_t set)
+{
+    set = weir_feed_index(feed, set);
+    return feed->rows ? (const char *)feed->rows[set] + lane->offset : lane->at + set * lane->stride;
 }
 
 /* The value at that address, which borrows from it. WEIR_OK, or WEIR_DATA with `reason` (WEIR_REASON_SIZE bytes) for an enum's

@@ -159,6 +159,24 @@ typedef struct weir_copy_in {
     void        *inside;                        /* the driver's */
 } weir_copy_in;
 
+/* One page of parameter sets on its way, all or nothing: what fails in the middle leaves the transaction as the database has it. */
+typedef struct weir_page_run {
+    weir_cursor     *lock;              /* prepared; executed first, with an array per lane of lock_feed; NULL: none */
+    const weir_feed *lock_feed;
+    weir_cursor     *write;             /* prepared; the lanes are its first parameters, its own values follow. With rows: sink is set,
+                                           or they are dropped */
+    const weir_feed *feed;
+    bool             arrays;            /* executed once, with an array per lane; else once per set */
+    bool             guarded;           /* inside of WEIR_PAGE_SAVEPOINT, which is released at the end; when the page fails it is still
+                                           there, for ROLLBACK TO */
+    /* filled */
+    size_t           done;              /* sets executed; when one fails: its place in the feed. Not by arrays */
+    size_t           missed;            /* the first that matched no row; SIZE_MAX: none. Not by arrays */
+    int64_t          matched;           /* rows */
+    bool             refused;           /* a value of the set `done` cannot be sent: nothing was */
+} weir_page_run;
+#define WEIR_PAGE_SAVEPOINT "weir_page"
+
 /* ---- operations ----------------------------------------------------------------------------------------------------------- */
 typedef enum weir_progress { WEIR_DONE = 1, WEIR_WANTS = 2 } weir_progress;     /* or a negative status */
 
@@ -216,9 +234,11 @@ struct weir_driver {
     int (*copy_put)(weir_link *link, weir_copy_in *copy, const weir_feed *feed);
     /* All rows were put; or, with a reason, none of them shall be written (which then is no error). */
     int (*copy_end)(weir_link *link, weir_copy_in *copy, const char *abort_reason);
-    /* Executes the prepared statement once for each set, whose lanes are its parameters. cursor->row_count is the sum; *done is how
-     * many sets were executed, also when the next one failed. */
-    int (*run_sets)(weir_link *link, weir_cursor *cursor, const weir_feed *feed, size_t *done);
+    /* Executes the page; see weir_page_run. */
+    int (*run_page)(weir_link *link, weir_page_run *run);
+    /* The type of a described column as arrays of it are cast to, without "[]"; NULL: no array can hold its values. Immediate.
+     * The function NULL: this database has no arrays. */
+    const char *(*array_type)(weir_link *link, const weir_cursor *described, size_t column);
     /* Fills step->decode for a column whose values become weir_value cells. */
     int (*plan_cell)(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step);
     /* The text that begins a transaction: isolation as in weir_isolation, in `buffer`. */

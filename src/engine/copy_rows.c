@@ -16,9 +16,11 @@ static int put_on_link(weir_copy *copy, const weir_feed *feed, size_t *done, wei
         *done = (size_t)(copy->in.taken - before);
         return status;
     }
-    int status = weir_connection_drive(copy->connection, link->driver->run_sets(link, copy->cursor, feed, done), NULL, error);
-    copy->in.taken += (int64_t)*done;
-    copy->in.refused = status == WEIR_DATA && !error->sqlstate[0];      /* by us, not by the database */
+    weir_page_run run = { .write = copy->cursor, .feed = feed };
+    int status = weir_connection_drive(copy->connection, link->driver->run_page(link, &run), NULL, error);
+    *done = run.done;
+    copy->in.taken += (int64_t)run.done;
+    copy->in.refused = run.refused;
     if (status != WEIR_OK && *done < feed->count)
         error->row = copy->in.taken + 1;
     return status;

@@ -156,29 +156,28 @@ static int prepare(execution *run)
 }
 
 /* One step per column: how its field becomes a cell of the row. */
-static int plan_rows(execution *run)
+int weir_result_plan_rows(weir_result *result, weir_error *error)
 {
-    weir_result *result = run->result;
     weir_cursor *cursor = result->cursor;
     const weir_compiled *compiled = &result->compiled;
     if (!cursor->returns_rows)
         return WEIR_OK;
     if (weir_result_describe(result, cursor->columns, cursor->column_count, compiled->declared, compiled->declared_count) != WEIR_OK)
-        return weir_error_out_of_memory(&run->error);
+        return weir_error_out_of_memory(error);
     cursor->steps = weir_arena_take(&result->arena, (cursor->column_count + 1) * sizeof *cursor->steps);
     if (!cursor->steps)
-        return weir_error_out_of_memory(&run->error);
+        return weir_error_out_of_memory(error);
     for (size_t i = 0; i < cursor->column_count; i++) {
         weir_step *step = &cursor->steps[i];
         *step = (weir_step){ .offset = weir_row_stride(i), .type = cursor->columns[i].type };
         int status = cursor->link->driver->plan_cell(cursor->link, cursor, i, &result->arena, step);
         if (status == WEIR_OUT_OF_MEMORY)
-            return weir_error_out_of_memory(&run->error);
+            return weir_error_out_of_memory(error);
         if (status != WEIR_OK)
-            return weir_error_set(&run->error, status, "column '%s' has a type that cannot be read", cursor->columns[i].name);
+            return weir_error_set(error, status, "column '%s' has a type that cannot be read", cursor->columns[i].name);
     }
     const weir_batch_hooks *hooks = result->hooks;
-    return hooks && hooks->described ? hooks->described(result->hooks_context, result, &run->error) : WEIR_OK;
+    return hooks && hooks->described ? hooks->described(result->hooks_context, result, error) : WEIR_OK;
 }
 
 /* A growing buffer begins with a single row; a fixed one with itself; what is buffered comes whole. */
@@ -254,7 +253,7 @@ static int prepare_cursor(execution *run)
         status = prepare(run);
     if (status == WEIR_OK)
         status = warn_declared(run);
-    return status == WEIR_OK ? plan_rows(run) : status;
+    return status == WEIR_OK ? weir_result_plan_rows(run->result, &run->error) : status;
 }
 
 /* A prepared statement that no longer fits the database is prepared again once, if nothing of the transaction gets lost: it began

@@ -127,6 +127,9 @@ weir_result *weir_connection_execute_ahead(weir_connection *connection, const we
                                            const weir_batch_hooks *hooks, void *context);
 int weir_result_await(weir_result *result);
 
+/* The prepared cursor's columns as cells of the result's rows. */
+int weir_result_plan_rows(weir_result *result, weir_error *error);
+
 /* ---- reading.c ------------------------------------------------------------------------------------------------------ */
 /* What each read does first: tells errors, ends the life of rows handed out before. */
 int weir_result_begin_read(weir_result *result);

@@ -131,6 +131,11 @@ static void take_completion(weir_pg_link *link, const char *tag)
         link->serial_parsed = link->parallel_parsed = false;
     }
     note_schema(link, tag);
+    if (part == WEIR_PG_PART_SETS) {
+        if (weir_pg_page_goes_on(link, count_in_tag(tag)))
+            link->part_next--;
+        return;
+    }
     if (part != WEIR_PG_PART_ROWS || !link->cursor)
         return;
     weir_pg_note_reset(link, tag);
@@ -167,7 +172,10 @@ static int take_row(weir_pg_link *link, uint8_t *body, size_t length)
         return WEIR_OK;
     weir_pg_part part = link->part_next < link->part_count ? link->parts[link->part_next] : WEIR_PG_PART_PLAIN;
     switch (part) {
+    case WEIR_PG_PART_SETS:
     case WEIR_PG_PART_ROWS: {
+        if (!link->cursor->base.sink)
+            return WEIR_OK;
         int status = weir_pg_read_row(link, link->cursor, body, length, false);
         return link->base.lost ? status : WEIR_OK;
     }
@@ -314,7 +322,7 @@ static int take_message(weir_pg_link *link, uint8_t *whole, size_t total)
 static bool rows_are_wanted(weir_pg_link *link)
 {
     return front_is_operation(link) && link->cursor && link->cursor->base.sink && link->group_error.status == WEIR_OK &&
-           link->part_next < link->part_count && link->parts[link->part_next] == WEIR_PG_PART_ROWS;
+           link->part_next < link->part_count && link->parts[link->part_next] >= WEIR_PG_PART_ROWS;
 }
 
 /* Room for the message's bytes where they belong: the batch (decoded in place), the kept raw batch, or nowhere. */

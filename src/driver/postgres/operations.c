@@ -30,8 +30,7 @@ void weir_pg_tell_round_trip(weir_pg_link *link, const char *what, int64_t rows)
         link->cursor->base.round_trips++;
 }
 
-/* The queued BEGIN, in front of everything else. */
-static void send_begin(weir_pg_link *link)
+void weir_pg_send_begin(weir_pg_link *link)
 {
     if (!link->begin_sql)
         return;
@@ -41,8 +40,7 @@ static void send_begin(weir_pg_link *link)
     link->begin_sent = true;
 }
 
-/* Undoes what an operation queued before it failed on our side, so that nothing half is sent. */
-static int take_back(weir_pg_link *link, size_t out_mark, int status)
+int weir_pg_take_back(weir_pg_link *link, size_t out_mark, int status)
 {
     link->out.length = out_mark;
     link->part_count = link->parse_count = 0;
@@ -83,7 +81,7 @@ int weir_pg_command(weir_link *base, const char *sql)
     if (status != WEIR_OK)
         return status;
     link->commits = is_commit(sql);
-    send_begin(link);
+    weir_pg_send_begin(link);
     weir_pg_send_simple(link, sql);
     weir_pg_expect(link, WEIR_PG_PART_PLAIN);
     weir_pg_tell_round_trip(link, sql, 0);
@@ -126,7 +124,7 @@ static int send_prepare(weir_pg_link *link, weir_pg_cursor *cursor)
     size_t count = cursor->base.statement->value_count;
     bool in_transaction = link->base.transaction == WEIR_LINK_IN_TRANSACTION && !link->begin_sql;
     link->part_count = link->part_next = link->parse_count = link->parse_next = 0;
-    send_begin(link);
+    weir_pg_send_begin(link);
     /* A parameter whose type cannot be inferred is found out by a failing Parse; that must not cost the user's transaction. */
     link->prepare_guarded = in_transaction && count > 0;
     if (link->prepare_guarded) {
@@ -193,7 +191,7 @@ int weir_pg_prepare(weir_link *base, weir_cursor *base_cursor)
     }
     cursor->statement = weir_pg_statement_new(link, compiled->sql, compiled->sql_length, serial, base_cursor->named);
     if (!cursor->statement)
-        return take_back(link, link->out.length, weir_error_out_of_memory(&link->base.error));
+        return weir_pg_take_back(link, link->out.length, weir_error_out_of_memory(&link->base.error));
     cursor->statement->users = 1;
     cursor->statement->orphaned = true;         /* until it is kept */
     cursor->counted = true;
@@ -429,13 +427,13 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     if (take_ahead(link, cursor))
         return WEIR_OK;
     size_t mark = link->out.length;
-    send_begin(link);
+    weir_pg_send_begin(link);
     status = base_cursor->mode == WEIR_MODE_DECLARED ? send_open_declared(link, cursor, rows) : send_open_portal(link, cursor, rows);
     if (status == WEIR_OK && link->out.failed)
         status = weir_error_out_of_memory(&link->base.error);
     if (status != WEIR_OK) {
         refused_by_kept_types(cursor, status);
-        return take_back(link, mark, status);
+        return weir_pg_take_back(link, mark, status);
     }
     weir_pg_plan_direct(cursor);
     link->commits = base_cursor->statement->facts.kind == WEIR_SQL_TRANSACTION && is_commit(base_cursor->statement->sql);
@@ -600,7 +598,7 @@ int weir_pg_operation_next(weir_pg_link *link)
     int status = weir_pg_put_settings_back(link);
     if (status != WEIR_OK || link->group_error.status == WEIR_OK)
         return status;
-    if (link->operation == WEIR_PG_OPEN)
+    if (link->operation == WEIR_PG_OPEN || link->operation == WEIR_PG_PAGE)
         note_stale(link, cursor);
     return weir_pg_group_failed(link);
 }

@@ -52,11 +52,12 @@ typedef enum weir_pg_part {
     WEIR_PG_PART_PLAIN = 1,             /* BEGIN, SAVEPOINT, a restored setting: rows are of no interest */
     WEIR_PG_PART_SETTINGS,              /* one row: the time-outs in force */
     WEIR_PG_PART_CATALOG,               /* rows of pg_type */
-    WEIR_PG_PART_ROWS                   /* the cursor's rows */
+    WEIR_PG_PART_ROWS,                  /* the cursor's rows */
+    WEIR_PG_PART_SETS                   /* the same, once for each set of the page: the next completion but the last ends it not */
 } weir_pg_part;
 
 typedef enum weir_pg_operation {
-    WEIR_PG_NONE = 0, WEIR_PG_COMMAND, WEIR_PG_PREPARE, WEIR_PG_OPEN, WEIR_PG_FETCH, WEIR_PG_CLOSE, WEIR_PG_LISTEN, WEIR_PG_COPY
+    WEIR_PG_NONE = 0, WEIR_PG_COMMAND, WEIR_PG_PREPARE, WEIR_PG_OPEN, WEIR_PG_FETCH, WEIR_PG_CLOSE, WEIR_PG_LISTEN, WEIR_PG_COPY, WEIR_PG_PAGE
 } weir_pg_operation;
 
 enum { WEIR_PG_MAX_GROUPS = 32, WEIR_PG_MAX_AHEAD = 24, WEIR_PG_MAX_PARTS = 8, WEIR_PG_STATEMENTS_KEPT = 100 };
@@ -114,6 +115,7 @@ struct weir_pg_link {
     size_t     giant_length, giant_have;
     bool       giant_is_kept;           /* it goes into the buffer of a batch taken raw */
     size_t     skip;                    /* bytes of a message nobody wants, still to come */
+    weir_page_run *page;                /* of the operation */
     weir_pg_copy *copy;                 /* the COPY that is open, until the server is ready for something else */
     bool       drained, paused;         /* the last read took all there was; the last wait was a pause */
     /* what is known */
@@ -169,6 +171,7 @@ void weir_pg_send_cstr(weir_pg_link *link, const char *text);
 void weir_pg_send_parse(weir_pg_link *link, const char *name, const char *sql, const uint32_t *oids, size_t count, bool *parsed);
 void weir_pg_send_describe_statement(weir_pg_link *link, const char *name);
 void weir_pg_send_bind_plain(weir_pg_link *link, const char *portal, const char *statement);   /* no parameters, text results */
+void weir_pg_send_result_formats(weir_pg_link *link, const weir_pg_statement *statement);
 int  weir_pg_send_bind(weir_pg_link *link, weir_pg_cursor *cursor, const char *portal, const char *statement, bool results);
 void weir_pg_send_execute(weir_pg_link *link, const char *portal, int64_t rows);
 void weir_pg_send_close(weir_pg_link *link, char kind, const char *name);
@@ -179,6 +182,12 @@ void weir_pg_expect(weir_pg_link *link, weir_pg_part part);
 
 /* A group that ends without Sync: the answer to a Query message. */
 int  weir_pg_push_group(weir_pg_link *link, weir_pg_group_kind kind, weir_pg_cursor *cursor);
+
+/* ---- page.c: pages of parameter sets --------------------------------------------------------------------------------------------- */
+int weir_pg_run_page(weir_link *link, weir_page_run *run);
+const char *weir_pg_array_type(weir_link *link, const weir_cursor *described, size_t column);
+/* A set was executed and matched so many rows. Whether more of them are to come. */
+bool weir_pg_page_goes_on(weir_pg_link *link, int64_t matched);
 
 /* ---- copy.c: COPY … FROM STDIN ------------------------------------------------------------------------------------------------ */
 /* A message of its group. */
@@ -241,6 +250,10 @@ int weir_pg_operation_next(weir_pg_link *link);
 int weir_pg_group_failed(weir_pg_link *link);
 void weir_pg_tell_round_trip(weir_pg_link *link, const char *what, int64_t rows);
 int weir_pg_nothing_to_send(weir_pg_link *link);
+/* The queued BEGIN, in front of everything else. */
+void weir_pg_send_begin(weir_pg_link *link);
+/* Undoes what an operation queued before it failed on our side, so that nothing half is sent. Returns the status. */
+int weir_pg_take_back(weir_pg_link *link, size_t out_mark, int status);
 void weir_pg_discard_ahead(weir_pg_link *link, weir_pg_cursor *cursor);
 
 /* ---- settings.c ---------------------------------------------------------------------------------------------------------------- */

@@ -53,7 +53,7 @@ void weir_pg_send_bind_plain(weir_pg_link *link, const char *portal, const char 
     weir_pg_message_end(link, mark);
 }
 
-static void send_result_formats(weir_pg_link *link, const weir_pg_statement *statement)
+void weir_pg_send_result_formats(weir_pg_link *link, const weir_pg_statement *statement)
 {
     weir_buffer_u16(&link->out, (uint16_t)statement->column_count);
     for (size_t i = 0; i < statement->column_count; i++)
@@ -95,7 +95,7 @@ int weir_pg_send_bind(weir_pg_link *link, weir_pg_cursor *cursor, const char *po
         link->out.data[formats + i * 2 + 1] = (char)format;
     }
     if (results)
-        send_result_formats(link, statement);
+        weir_pg_send_result_formats(link, statement);
     else
         weir_buffer_u16(&link->out, 0);
     weir_pg_message_end(link, mark);

@@ -38,8 +38,8 @@ struct weir_lite_link {
     const char       *command;          /* SQL of a command */
     int64_t           rows;             /* asked for; 0: all */
     int               result;           /* of the work */
-    const weir_feed  *feed;             /* sets to execute the statement with */
-    size_t           *sets_done;
+    weir_page_run    *page;             /* sets to execute the statement with */
+    bool              page_guarded;     /* its savepoint is set */
     char              begin[64];        /* SQL to run in front of it; "" for none */
     /* waiting for a lock */
     int               busy_timeout_ms;
@@ -79,6 +79,9 @@ int weir_lite_open(weir_link *link, weir_cursor *cursor, int64_t rows);
 int weir_lite_fetch(weir_link *link, weir_cursor *cursor, int64_t rows);
 int weir_lite_close(weir_link *link, weir_cursor *cursor);
 void weir_lite_forget(weir_link *link, weir_cursor *cursor);
+/* From the row on which the statement stands: places up to `limit` rows and steps between them, never beyond the last one wanted.
+ * *code is SQLite's last: SQLITE_ROW when there may be more. WEIR_OK, or why a row found no place. */
+int weir_lite_place_rows(weir_lite_cursor *cursor, int64_t limit, int *code);
 
 /* ---- bind.c -------------------------------------------------------------------------------------------------------- */
 /* Gives the statement its values. Texts and blobs are not copied: they live as long as the cursor. */
@@ -87,7 +90,7 @@ int weir_lite_bind(weir_lite_link *link, sqlite3_stmt *statement, const weir_com
 int weir_lite_bind_value(weir_lite_link *link, sqlite3_stmt *statement, int number, const char *name, const weir_value *value);
 
 /* ---- sets.c -------------------------------------------------------------------------------------------------------- */
-int weir_lite_run_sets(weir_link *link, weir_cursor *cursor, const weir_feed *feed, size_t *done);
+int weir_lite_run_page(weir_link *link, weir_page_run *run);
 
 /* ---- decode.c ------------------------------------------------------------------------------------------------------ */
 int weir_lite_plan_cell(weir_link *link, const weir_cursor *cursor, size_t column, weir_arena *arena, weir_step *step);

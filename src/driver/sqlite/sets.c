@@ -38,22 +38,46 @@ static inline int bind_lane(weir_lite_link *link, sqlite3_stmt *statement, int n
     return code == SQLITE_OK ? WEIR_OK : failed(link, statement, code);
 }
 
+static int refuse(weir_lite_link *link, const weir_lane *lane, int status)
+{
+    weir_error *error = &link->base.error;
+    link->page->refused = status == WEIR_DATA && !error->sqlstate[0];
+    weir_error_text(error->column, sizeof error->column, lane->name, strlen(lane->name));
+    return status;
+}
+
 static int bind_set(weir_lite_link *link, const weir_lite_cursor *cursor, size_t set)
 {
-    const weir_feed *feed = link->feed;
+    const weir_feed *feed = link->page->feed;
     for (size_t i = 0; i < feed->lane_count; i++) {
         const weir_lane *lane = &feed->lanes[i];
         int status = bind_lane(link, cursor->statement, (int)i + 1, lane, weir_feed_at(feed, lane, set));
-        if (status == WEIR_OK)
-            continue;
-        weir_error *error = &link->base.error;
-        weir_error_text(error->column, sizeof error->column, lane->name, strlen(lane->name));
-        return status;
+        if (status != WEIR_OK)
+            return refuse(link, lane, status);
     }
     return WEIR_OK;
 }
 
+/* The statement's own values, which are the same for all sets. */
+static int bind_rest(weir_lite_link *link, const weir_lite_cursor *cursor)
+{
+    const weir_compiled *compiled = cursor->base.statement;
+    int status = WEIR_OK;
+    for (size_t i = link->page->feed->lane_count; i < compiled->value_count && status == WEIR_OK; i++)
+        status = weir_lite_bind_value(link, cursor->statement, (int)i + 1, compiled->names[i], &compiled->values[i]);
+    return status;
+}
+
 /* ---- running -------------------------------------------------------------------------------------------------------------------- */
+static int take_rows(weir_lite_cursor *cursor, int *code)
+{
+    if (cursor->base.sink)
+        return weir_lite_place_rows(cursor, INT64_MAX, code);
+    while (*code == SQLITE_ROW)
+        *code = sqlite3_step(cursor->statement);
+    return WEIR_OK;
+}
+
 /* WEIR_OK, WEIR_LITE_BUSY, or why the set failed. */
 static int run_set(weir_lite_link *link, weir_lite_cursor *cursor, size_t set)
 {
@@ -62,41 +86,49 @@ static int run_set(weir_lite_link *link, weir_lite_cursor *cursor, size_t set)
         return status;
     link->met_lock = false;
     int code = sqlite3_step(cursor->statement);
-    while (code == SQLITE_ROW)
-        code = sqlite3_step(cursor->statement);
-    if (code == SQLITE_DONE)
-        cursor->base.row_count += WEIR_LITE_CHANGES(link->db);
-    else
+    if (code == SQLITE_ROW)
+        status = take_rows(cursor, &code);
+    if (code == SQLITE_DONE) {
+        int64_t matched = WEIR_LITE_CHANGES(link->db);
+        link->page->matched += matched;
+        if (matched == 0 && link->page->missed == SIZE_MAX)
+            link->page->missed = set;
+    } else if (status == WEIR_OK) {
         status = weir_lite_failed(link, code, cursor->base.statement->sql);
+    }
     sqlite3_reset(cursor->statement);
     return status;
 }
 
-static int run_sets(weir_lite_link *link)
+static int run_page(weir_lite_link *link)
 {
+    weir_page_run *page = link->page;
     weir_lite_cursor *cursor = link->cursor;
     if (!cursor->statement)
         return weir_error_set(&link->base.error, WEIR_RESOURCE_CLOSED, "This result object is closed.");
-    int status = WEIR_OK;
-    size_t *done = link->sets_done;
-    while (*done < link->feed->count && status == WEIR_OK) {
-        if (*done % SETS_BETWEEN_LOOKS == 0 && atomic_load_explicit(&link->base.cancelled, memory_order_relaxed))
+    int status = page->guarded && !link->page_guarded ? weir_lite_execute(link, "SAVEPOINT " WEIR_PAGE_SAVEPOINT) : WEIR_OK;
+    link->page_guarded = status == WEIR_OK;
+    if (status == WEIR_OK)
+        status = bind_rest(link, cursor);
+    while (page->done < page->feed->count && status == WEIR_OK) {
+        if (page->done % SETS_BETWEEN_LOOKS == 0 && atomic_load_explicit(&link->base.cancelled, memory_order_relaxed))
             return weir_lite_cancelled(link);
-        status = run_set(link, cursor, *done);
-        *done += status == WEIR_OK;
+        status = run_set(link, cursor, page->done);
+        page->done += status == WEIR_OK;
     }
     sqlite3_clear_bindings(cursor->statement);      /* they point to the program's memory */
-    return status;
+    return status == WEIR_OK && page->guarded ? weir_lite_execute(link, "RELEASE " WEIR_PAGE_SAVEPOINT) : status;
 }
 
-int weir_lite_run_sets(weir_link *base, weir_cursor *cursor, const weir_feed *feed, size_t *done)
+int weir_lite_run_page(weir_link *base, weir_page_run *run)
 {
     weir_lite_link *link = (weir_lite_link *)base;
-    link->cursor = (weir_lite_cursor *)cursor;
-    link->feed = feed;
-    link->sets_done = done;
-    *done = 0;
-    cursor->row_count = 0;
-    cursor->round_trips++;
-    return weir_lite_start(link, run_sets, "sets", (int64_t)feed->count);
+    link->cursor = (weir_lite_cursor *)run->write;
+    link->page = run;
+    link->page_guarded = run->refused = false;
+    run->done = 0;
+    run->matched = 0;
+    run->missed = SIZE_MAX;
+    run->write->round_trips++;
+    return weir_lite_start(link, run_page, "page", (int64_t)run->feed->count);
 }

@@ -215,9 +215,7 @@ static inline int place_cells(weir_lite_cursor *cursor, size_t apart, size_t *by
     return status;
 }
 
-/* From the row on which the statement stands: places up to `limit` rows and steps between them, never beyond the last one
- * wanted. *code is SQLite's last: SQLITE_ROW when there may be more. WEIR_OK, or why a row found no place. */
-static int place_rows(weir_lite_cursor *cursor, int64_t limit, int *code)
+int weir_lite_place_rows(weir_lite_cursor *cursor, int64_t limit, int *code)
 {
     weir_link *link = cursor->base.link;
     weir_sink *sink = cursor->base.sink;
@@ -364,7 +362,7 @@ static int run_open(weir_lite_link *link)
         cursor->base.stale = sqlite3_stmt_readonly(cursor->statement);
         status = weir_error_set(&link->base.error, WEIR_OPERATIONAL, "the columns of the result changed since the statement was prepared");
     } else if (code == SQLITE_ROW) {
-        status = place_rows(cursor, wanted(link), &code);
+        status = weir_lite_place_rows(cursor, wanted(link), &code);
     }
     return settle(link, cursor, status, code);
 }
@@ -392,7 +390,7 @@ static int run_fetch(weir_lite_link *link)
         weir_lite_watch_cancel(link, true);
     int status = WEIR_OK, code = sqlite3_step(cursor->statement);
     if (code == SQLITE_ROW)
-        status = place_rows(cursor, wanted(link), &code);
+        status = weir_lite_place_rows(cursor, wanted(link), &code);
     if (link->base.limit)
         weir_lite_watch_cancel(link, false);
     return settle(link, cursor, status, code);
