@@ -45,6 +45,17 @@ typedef enum weir_lazy {
     WEIR_LAZY_NOLOAD                    /* loaded and empty, without a statement */
 } weir_lazy;
 
+/* What happens to those that a relationship reaches, or-ed together in .cascade; 0 is WEIR_CASCADE_SAVE_UPDATE. */
+typedef enum weir_cascade {
+    WEIR_CASCADE_SAVE_UPDATE = 1,       /* they are added to the session with this one (weir_session_add, weir_link …) */
+    WEIR_CASCADE_DELETE = 2,            /* they are deleted with this one; else their foreign key becomes NULL (to-many) */
+    WEIR_CASCADE_DELETE_ORPHAN = 4,     /* besides, those that are taken out of it are deleted (to-many) */
+    WEIR_CASCADE_EXPUNGE = 8,           /* they are expunged with this one */
+    WEIR_CASCADE_PASSIVE_DELETES = 16,  /* the database's ON DELETE does it: nothing is loaded for a deletion */
+    WEIR_CASCADE_NONE = 1 << 30,        /* none of these, not even save-update */
+    WEIR_CASCADE_ALL = 1 | 2 | 8
+} weir_cascade;
+
 /* Column pairs of a relationship: a member of this side and one of the target. */
 typedef struct weir_pair { size_t local, remote; } weir_pair;
 
@@ -59,6 +70,7 @@ typedef struct weir_member {
     const char *foreign_key;            /* "orders.id": for weir_create_all, and for relationships that name no pairs */
     bool primary_key;                   /* one column or several: what rows are told apart by */
     bool indexed, unique, server_generated;     /* for weir_create_all */
+    bool version;                       /* an integer that each UPDATE of a session raises, and demands as it was (weir_session_flush) */
     bool nullable;                      /* WEIR_MAPPING when the C type has no NULL: the type decides */
     const char *const *enum_names;      /* WEIR_M_ENUM: labels by number */
     size_t enum_count;
@@ -70,6 +82,7 @@ typedef struct weir_member {
     const char *const *association_local, *const *association_remote;
     const char *order_by;               /* SQL over the target's columns: "quantity DESC" */
     weir_lazy lazy;
+    unsigned cascade;                   /* WEIR_CASCADE_…, or-ed */
     int reserved;
 } weir_member;
 
@@ -161,7 +174,8 @@ struct weir_entity {
 
 /* Whether the mapping makes sense, in words in *error (may be NULL), which name entity and member. Every first use checks it;
  * this is for tests and start-up. Any thread. WEIR_MAPPING: a table without a primary key, two members of one column, a type that
- * has no NULL but .nullable, an enum without names, a foreign_key that is no "table.column", a relationship whose sides cannot be
+ * has no NULL but .nullable, an enum without names, a .version that is no
+ * integer or of the key or not the only one, a foreign_key that is no "table.column", a relationship whose sides cannot be
  * equal or whose target has no table or key …; WEIR_NO_FOREIGN_KEYS, WEIR_AMBIGUOUS_FOREIGN_KEYS: a relationship names no pairs,
  * and the columns' foreign_key tells none, or more than one; WEIR_ARGUMENT: it is NULL. An entity with more than 32 relationships
  * is WEIR_MAPPING when a session first meets it. */

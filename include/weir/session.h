@@ -2,8 +2,9 @@
  *
  * A session has one instance per entity and primary key (the identity map), one connection per transaction, and belongs to one
  * thread or task at a time, with all its instances, also those that outlive it. Instances are plain structs made by weir: reading
- * a member never runs SQL; writing one is seen when the program says so (WEIR_SET, weir_changed). This version does not write
- * them to the database: weir_session_commit with changed ones is WEIR_NOT_SUPPORTED.
+ * a member never runs SQL; writing one is seen when the program says so (WEIR_SET, weir_changed), and a relationship's pointers are
+ * changed by weir_link, weir_collection_add and weir_collection_remove. A flush writes what is new, changed and deleted; a commit,
+ * weir_session_begin_nested and, with autoflush, each query flush first. docs/how-to/unit-of-work.md shows it.
  *
  * Who holds an instance: each open partition (batch) that delivered it or reaches it through loaded relationships, each
  * weir_retain, and the session while it is new, changed or deleted. With its last holder it leaves the identity map and its
@@ -30,7 +31,7 @@ typedef struct weir_session_factory weir_session_factory;
 
 typedef struct weir_session_options {
     size_t      struct_size;
-    weir_switch autoflush;              /* default on; nothing is written yet */
+    weir_switch autoflush;              /* default on: queries flush first, unless the statement says weir_autoflush(…, WEIR_OFF) */
     weir_switch expire_on_commit;       /* default on; a commit that fails expires in any case */
     weir_switch autobegin;              /* default on; off: WEIR_INVALID_REQUEST until weir_session_begin */
     weir_switch autocommit;             /* no transaction unless begun (article; SQLAlchemy refuses it): streams then need a begin */
@@ -66,14 +67,15 @@ WEIR_API const weir_error *weir_session_error(const weir_session *session);
 /* Says that a transaction begins; the BEGIN goes with the first statement. Needed with autobegin off, and for streams with
  * autocommit. WEIR_INVALID_REQUEST "A transaction is already begun on this Session." */
 WEIR_API int weir_session_begin(weir_session *session);
-/* Ends the transaction and its streams (reading on is WEIR_RESOURCE_CLOSED), gives the connection back. Commit expires all
- * instances (expire_on_commit), rollback expires them and drops changes; both leave them in the session. Without a transaction:
- * nothing. Commit: WEIR_NOT_SUPPORTED when instances are changed (the transaction stands as it was: expire or expunge them, or
- * roll back); an error of the COMMIT itself, after which all is rolled back. */
+/* Ends the transaction and its streams (reading on is WEIR_RESOURCE_CLOSED), gives the connection back. Commit flushes first and
+ * expires all instances (expire_on_commit); when its flush fails, see weir_session_flush. Rollback forgets what was not written, and
+ * undoes the rest in the instances, too: pending and inserted ones become transient again (held by the session, to be added once
+ * more, expunged, or freed with it), deleted ones are back, all others are expired and lose their changes. Without a transaction:
+ * nothing. An error of the COMMIT itself: all is rolled back. */
 WEIR_API int weir_session_commit(weir_session *session);
 WEIR_API int weir_session_rollback(weir_session *session);
-/* SAVEPOINT: a number > 0, or a negative status; as the connection's (weir_connection_savepoint), with the instances changed
- * inside expired on rollback. WEIR_INVALID_REQUEST for a number that is no open savepoint's. */
+/* SAVEPOINT: a number > 0, or a negative status; as the connection's (weir_connection_savepoint). Beginning and releasing flush
+ * first. Rolling back undoes in the instances what was done inside, as weir_session_rollback does for all. WEIR_INVALID_REQUEST for a number that is no open savepoint's. */
 WEIR_API int weir_session_begin_nested(weir_session *session);
 WEIR_API int weir_session_release_nested(weir_session *session, int nested);
 WEIR_API int weir_session_rollback_nested(weir_session *session, int nested);
@@ -153,14 +155,19 @@ typedef enum weir_state { WEIR_TRANSIENT = 1, WEIR_PENDING, WEIR_PERSISTENT, WEI
 /* The bits that go with a state. */
 enum { WEIR_STATE_EXPIRED = 0x10, WEIR_STATE_MODIFIED = 0x20 };
 /* State, with its bits or'ed in: weir_state_of(x) & 0xf is a weir_state. 0: NULL, or a struct that weir did not make, as far as
- * the bytes in front of it tell: do not ask for structs of your own. Transient, pending and deleted ones come with writing. */
+ * the bytes in front of it tell: do not ask for structs of your own. Deleted: its row was deleted in this transaction. */
 WEIR_API int weir_state_of(const void *instance);
 
-/* Says that members were written. The session holds the instance until it is expired or expunged, and a SELECT that meets its row
- * leaves it alone. Texts and blobs that were written are copied: they need to live until here. No memory for that: the close of
- * the session says WEIR_OUT_OF_MEMORY. */
+/* WEIR_SET(invoice, total_cents, 500): writes a member and says so; the next flush updates the columns that were set. A key member
+ * may be set, too: the row is found by its old key. weir_changed alone, after members were written by hand: it does not know which,
+ * so all columns but the key are written (after a WEIR_SET: those that differ from then). The session holds the instance until it is
+ * flushed, expired or expunged, and a SELECT that meets its row leaves it alone. Texts and blobs that were written are copied: they
+ * need to live until here. No memory for that: the close of the session says WEIR_OUT_OF_MEMORY. Of a pending instance all members
+ * are written as they are at the flush; texts that were set by hand after weir_session_add must live until then. */
 WEIR_API void weir_changed(void *instance);
-#define WEIR_SET(instance, member, v) ((instance)->member = (v), weir_changed(instance))
+WEIR_API void weir_changing_(void *instance, size_t offset);
+#define WEIR_SET(instance, member, v) \
+    (weir_changing_((instance), offsetof(__typeof__(*(instance)), member)), (instance)->member = (v), weir_changed(instance))
 /* One more holder; returns the same pointer. Its values move into a block of its own, so it does not keep its batch alive: value
  * pointers read from it before end with the batch. NULL without memory, and for NULL. Outlives session and engine. Its
  * relationships' targets that are loaded are held with it. */
@@ -180,6 +187,57 @@ WEIR_API int weir_load_(void *instance, size_t offset);
  * expired. */
 WEIR_API bool weir_loaded_(const void *instance, size_t offset);
 #define weir_loaded(instance, member) weir_loaded_((instance), offsetof(__typeof__(*(instance)), member))
+
+
+/* ---- writing ------------------------------------------------------------------------------------------------------------------ */
+/* A new instance: zeroed, transient, its relationships loaded and empty. The session holds it until it is expunged or the session
+ * closed, also after it was written, so that its pointer stays good (programs that insert many expunge them, or insert plain structs
+ * by weir/bulk.h). NULL on an error (WEIR_MAPPING and its like, WEIR_OUT_OF_MEMORY): weir_session_error. */
+WEIR_API void *weir_new(weir_session *session, const weir_entity *entity);
+#ifndef __cplusplus
+#define WEIR_NEW(E, session) ((struct E *)weir_new((session), &E##_entity))
+#endif
+/* Adds a transient instance: it is pending, and the next flush inserts it. With it come those that its relationships lead to
+ * (WEIR_CASCADE_SAVE_UPDATE), now and when they are linked later. A detached one of this session becomes persistent again; of a
+ * persistent one nothing changes, but that weir_session_delete is taken back. Errors: WEIR_INVALID_REQUEST "… is already attached to
+ * session …" for a member of another session, "Can't attach instance <order 7>; another instance with key … is already present in
+ * this session.", for a deleted one; WEIR_UNMAPPED for a struct that weir did not make (see WEIR_MERGE); WEIR_PENDING_ROLLBACK. */
+WEIR_API int weir_session_add(weir_session *session, void *instance);
+WEIR_API int weir_session_add_all(weir_session *session, void *const *instances, size_t count);     /* stops at the first error */
+/* The next flush deletes its row; those of relationships with WEIR_CASCADE_DELETE are loaded now and go with it. At the flush, rows of
+ * other relationships to many lose their foreign key, and its rows of association tables go. WEIR_INVALID_REQUEST "Instance '<order
+ * 7>' is not persisted". */
+WEIR_API int weir_session_delete(weir_session *session, void *instance);
+/* Pending, or persistent in this session. */
+WEIR_API bool weir_session_has(const weir_session *session, const void *instance);
+/* Whether a flush would find something to write of it. */
+WEIR_API bool weir_session_is_modified(const weir_session *session, const void *instance);
+WEIR_API size_t weir_session_new_count(const weir_session *session);        /* pending ones */
+WEIR_API size_t weir_session_deleted_count(const weir_session *session);    /* those that the next flush deletes */
+
+/* Relationships between instances of one session. weir_link(line, order, order): a relationship to one; NULL unlinks. Foreign keys are
+ * set at the flush, when the key of a new target is known; until then they keep their value. The relationship of the other side over
+ * the same columns is kept in step where it is loaded. weir_collection_add(order, lines, line), of one-to-many and many-to-many: the
+ * collection is changed if it is loaded, and a moved child leaves its old one. Pointers that are written by hand are not seen.
+ * Errors: WEIR_ARGUMENT for a member that is no such relationship or an instance of another entity; WEIR_INVALID_REQUEST for one of
+ * another session, or none; WEIR_DETACHED_INSTANCE. */
+WEIR_API int weir_link_(void *instance, size_t offset, void *target);
+WEIR_API int weir_collection_add_(void *instance, size_t offset, void *item);
+WEIR_API int weir_collection_remove_(void *instance, size_t offset, void *item);
+#define weir_link(instance, member, target) weir_link_((instance), offsetof(__typeof__(*(instance)), member), (target))
+#define weir_collection_add(instance, member, item) weir_collection_add_((instance), offsetof(__typeof__(*(instance)), member), (item))
+#define weir_collection_remove(instance, member, item) weir_collection_remove_((instance), offsetof(__typeof__(*(instance)), member), (item))
+
+/* Writes what waits: parents before their children, deletions the other way round; of an instance that was changed the changed columns
+ * alone. Server-generated members that are zero, absent or NULL are left to the database and read back. A member with .version starts
+ * at 1, is raised by each UPDATE and demanded by each UPDATE and DELETE. Rows that refer to each other in a cycle are inserted with NULL
+ * and updated afterwards, where a foreign key can be NULL; else WEIR_FLUSH names the cycle. Nothing waits: WEIR_OK, and no transaction
+ * begins.
+ * WEIR_STALE_DATA: "UPDATE statement on table 'orders' expected to update 1 row(s); 0 were matched."; WEIR_FLUSH: a child that would
+ * lose its parent has no NULL; WEIR_INTEGRITY and other errors of the database. After an error everything of the transaction (inside a
+ * savepoint: of that) is rolled back, and the session does nothing but WEIR_PENDING_ROLLBACK "This Session's transaction has been
+ * rolled back due to a previous exception during flush. …" until weir_session_rollback (weir_session_rollback_nested). */
+WEIR_API int weir_session_flush(weir_session *session);
 
 #ifdef __cplusplus
 }

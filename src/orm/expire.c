@@ -1,55 +1,62 @@
 /* Expiry: an expired instance keeps its values until it is reloaded, and what the program changes meanwhile survives that. */
 #include "orm/inside.h"
+#include "orm/unit.h"
 #include <string.h>
-
-/* Behind it: a flag for each column, then the struct as it was. */
-typedef struct before { size_t flags; _Alignas(max_align_t) bool changed[]; } before;
-
-static size_t rounded(size_t size) { return (size + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t); }
-static char *struct_of(before *b) { return (char *)b->changed + b->flags; }
 
 void weir_instance_expire(weir_instance *instance)
 {
-    const weir_mapper *mapper = weir_mapper_of(instance);
+    if (weir_side_of(instance))
+        weir_old_key_restore(instance);                 /* the change of its key is forgotten with the others */
     weir_instance_clean(instance);
     instance->flags |= WEIR_INSTANCE_EXPIRED;
     instance->loaded &= ~(uint64_t)UINT32_MAX;          /* not loaded; its pointers stay valid all the same */
-    before *b = instance->before;
-    size_t flags = rounded(mapper->column_count);
-    if (!b)
-        b = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, sizeof *b + flags + mapper->entity->size);
-    instance->before = b;
-    if (!b)                                             /* then a change of one member keeps them all */
-        return;
-    b->flags = flags;
-    memset(b->changed, 0, flags);
-    memcpy(struct_of(b), instance + 1, mapper->entity->size);
+    weir_side *side = weir_side_need(instance);
+    if (side)                                           /* else a change of one member keeps them all */
+        weir_side_know(instance, side);
+}
+
+/* Whether two values of a member differ: bytes that are equal need no closer look. */
+static bool differs(const weir_member *member, const void *one, const void *other)
+{
+    if (memcmp((const char *)one + member->offset, (const char *)other + member->offset, member->size) == 0)
+        return false;
+    weir_value a, b;
+    weir_member_value(member, one, &a);
+    weir_member_value(member, other, &b);
+    return !weir_value_equal(&a, &b);
 }
 
 void weir_before_note(weir_instance *instance)
 {
-    before *b = instance->before;
+    weir_side *side = weir_side_of(instance);
     const weir_mapper *mapper = weir_mapper_of(instance);
-    for (size_t i = 0; b && i < mapper->column_count; i++) {
-        const weir_member *member = mapper->columns[i];
-        if (memcmp(struct_of(b) + member->offset, (const char *)(instance + 1) + member->offset, member->size) != 0)
-            b->changed[i] = true;
-    }
+    for (size_t i = 0; side && side->known && i < mapper->column_count; i++)
+        if (differs(mapper->columns[i], weir_side_struct(side), instance + 1))
+            side->columns[i] |= WEIR_COLUMN_CHANGED;
 }
 
 void weir_before_moved(weir_instance *instance)
 {
-    if (instance->before)
-        memcpy(struct_of(instance->before), instance + 1, weir_mapper_of(instance)->entity->size);
+    weir_side *side = weir_side_of(instance);
+    if (side && side->known)
+        memcpy(weir_side_struct(side), instance + 1, weir_mapper_of(instance)->entity->size);
 }
 
 bool weir_before_changed(const weir_instance *instance, size_t column)
 {
-    return !instance->before || ((const before *)instance->before)->changed[column];
+    const weir_side *side = weir_side_of(instance);
+    return !side || !side->known || (side->columns[column] & WEIR_COLUMN_CHANGED);
 }
 
+/* It has been filled again: what was changed is still to be written, the rest is as the database has it. */
 void weir_before_drop(weir_instance *instance)
 {
-    weir_free(instance->before);
-    instance->before = NULL;
+    weir_side *side = weir_side_of(instance);
+    if (!side)
+        return;
+    if (instance->flags & WEIR_INSTANCE_MODIFIED)
+        weir_before_moved(instance);
+    else
+        side->known = false;
+    weir_side_tidy(instance);
 }

@@ -1,5 +1,6 @@
 /* The identity map: one instance per entity and primary key. Open addressing, one table per mapper; removal shifts back. */
 #include "orm/inside.h"
+#include "orm/unit.h"
 #include <string.h>
 
 enum { FIRST_CAPACITY = 64, EMPTIED_SHARE = 16 };
@@ -48,7 +49,7 @@ static inline weir_identity_entry *probe(const weir_mapper *mapper, uint64_t key
         weir_identity_entry *entry = &map->entries[i];
         if (!entry->instance)
             return entry;
-        if (entry->key == key && (mapper->integer_key || same_key(mapper, weir_instance_struct(entry->instance), key_object)))
+        if (entry->key == key && (mapper->integer_key || same_key(mapper, weir_instance_old_key(entry->instance), key_object)))
             return entry;
     }
 }

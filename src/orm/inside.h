@@ -55,7 +55,8 @@ uint32_t weir_store_next_visit(weir_store *store);
 void weir_holding_leave(weir_instance *instance);
 void weir_holding_take(weir_instance *instance, weir_holding *holding);     /* they lie in this batch now */
 void weir_instance_drop_values(weir_instance *instance);
-void weir_instance_clean(weir_instance *instance);          /* no longer modified */
+void weir_instance_clean(weir_instance *instance);          /* no longer modified: its changes are forgotten */
+void weir_instance_set_state(weir_instance *instance, weir_state state);
 /* Calls `act` for each live instance; the store must be looked at afterwards. */
 void weir_store_each(weir_store *store, void (*act)(weir_instance *instance, void *context), void *context);
 /* The look alone: no memory is given back, so that pointers to dead slots may still be read. */

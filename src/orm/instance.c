@@ -1,5 +1,6 @@
 /* Instances: their states, holders, values of their own, and the relationships that are attached to them. */
 #include "orm/inside.h"
+#include "orm/unit.h"
 #include <string.h>
 #include "orm/instance_copy.h"
 
@@ -117,35 +118,38 @@ void weir_instance_drop_values(weir_instance *instance)
 {
     free_own(instance->own);
     instance->own = NULL;
-    weir_before_drop(instance);
+    weir_side_free(instance);
     weir_holding_leave(instance);
 }
 
 /* ---- membership ------------------------------------------------------------------------------------------------------------------ */
 
-static void set_state(weir_instance *instance, weir_state state)
+void weir_instance_set_state(weir_instance *instance, weir_state state)
 {
     instance->flags = (instance->flags & ~(uint32_t)WEIR_INSTANCE_STATE) | (uint32_t)state;
 }
 
 void weir_instance_clean(weir_instance *instance)
 {
-    if (!(instance->flags & WEIR_INSTANCE_MODIFIED))
-        return;
+    bool modified = instance->flags & WEIR_INSTANCE_MODIFIED;
     instance->flags &= ~(uint32_t)WEIR_INSTANCE_MODIFIED & ((1u << WEIR_INSTANCE_CHANGED_IN) - 1);
-    if (weir_instance_state(instance) == WEIR_PERSISTENT)
+    if (modified && weir_instance_state(instance) == WEIR_PERSISTENT)
         weir_mapper_of(instance)->store->dirty--;
+    if (weir_side_of(instance))
+        weir_unit_forget(instance);
 }
 
 void weir_instance_detach(weir_instance *instance)
 {
-    if (weir_instance_state(instance) == WEIR_PERSISTENT) {
+    weir_state state = weir_instance_state(instance);
+    weir_instance_clean(instance);
+    if (state == WEIR_PERSISTENT)
         weir_identity_remove(weir_mapper_of(instance), instance);
-        if (instance->flags & WEIR_INSTANCE_MODIFIED)
-            weir_mapper_of(instance)->store->dirty--;
-    }
-    set_state(instance, WEIR_DETACHED);
+    /* One that never was in the database is no detached one. */
+    weir_instance_set_state(instance, state == WEIR_TRANSIENT || state == WEIR_PENDING ? WEIR_TRANSIENT : WEIR_DETACHED);
     instance->flags &= ~(uint32_t)WEIR_INSTANCE_SESSION_HOLDS;
+    if (weir_side_of(instance))
+        weir_unit_leave(instance);
 }
 
 int weir_state_of(const void *object)
@@ -154,29 +158,7 @@ int weir_state_of(const void *object)
     return instance ? (int)(instance->flags & (WEIR_INSTANCE_STATE | WEIR_INSTANCE_EXPIRED | WEIR_INSTANCE_MODIFIED)) : 0;
 }
 
-/* ---- changes and holders ------------------------------------------------------------------------------------------------------------ */
-
-void weir_changed(void *object)
-{
-    weir_instance *instance = weir_instance_of(object);
-    if (!instance)
-        return;
-    weir_mapper *mapper = weir_mapper_of(instance);
-    weir_store *store = mapper->store;
-    weir_before_note(instance);
-    /* Values that were just written may point anywhere, and what the batch brought goes with it: both are copied now. */
-    if (mapper->has_pointers && weir_instance_settle(instance) != WEIR_OK) {
-        weir_error error;
-        weir_error_out_of_memory(&error);
-        if (store->session)
-            weir_error_keep(&store->session->unreported, &error);
-    }
-    if (!(instance->flags & WEIR_INSTANCE_MODIFIED) && weir_instance_state(instance) == WEIR_PERSISTENT)
-        store->dirty++;
-    uint32_t changed_in = store->session ? (uint32_t)weir_session_savepoint(store->session) : 0;
-    instance->flags &= (1u << WEIR_INSTANCE_CHANGED_IN) - 1;
-    instance->flags |= WEIR_INSTANCE_MODIFIED | (changed_in < 0xFFFF ? changed_in : 0xFFFF) << WEIR_INSTANCE_CHANGED_IN;
-}
+/* ---- holders ------------------------------------------------------------------------------------------------------------ */
 
 void *weir_retain(void *object)
 {

@@ -1,5 +1,6 @@
 /* Loading on demand: what reading an attribute is elsewhere. A member whose row is in the session already costs no statement. */
 #include "orm/load.h"
+#include "orm/unit.h"
 
 enum { MOST_KEYS = 16 };
 
@@ -84,6 +85,15 @@ static int load_now(weir_session *session, weir_instance *instance, const weir_m
     weir_load_work_end(&work);
     weir_arena_free(&arena);
     return status;
+}
+
+int weir_instance_load(weir_instance *instance, weir_mapped_relationship *relationship, weir_error *error)
+{
+    weir_error_clear(error);
+    if (instance->flags & WEIR_INSTANCE_EXPIRED && weir_instance_reload(instance, error) != WEIR_OK)
+        return error->status;
+    return weir_is_loaded(instance, relationship) ? WEIR_OK
+                                                  : load_now(weir_mapper_of(instance)->store->session, instance, relationship, error);
 }
 
 static int load_relationship(weir_instance *instance, weir_mapped_relationship *relationship, weir_error *error)

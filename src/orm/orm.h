@@ -24,6 +24,7 @@ enum {                                      /* weir_instance.flags; the low four
     WEIR_INSTANCE_TARGET = 0x80,            /* some relationship points or pointed to it */
     WEIR_INSTANCE_LINGERS = 0x100,          /* in the store's list of those that only relationships hold */
     WEIR_INSTANCE_COPY = 0x200,             /* part of a copy that lives and dies as a whole, which `link` points to (instance_copy.h) */
+    WEIR_INSTANCE_WAITS = 0x400,            /* in the session's list of what is to be written */
     WEIR_INSTANCE_CHANGED_IN = 16,          /* shift: the savepoint inside which it was changed last; 0: none */
 };
 struct weir_instance {
@@ -33,7 +34,7 @@ struct weir_instance {
     void            *own;                   /* a block of its own with its values and collections */
     weir_instance   *link;                  /* free slots, lingering ones, work lists */
     weir_instance   *mark_link;
-    void            *before;                /* expired: what its members were then, and which were changed since */
+    void            *before;                /* its weir_side (unit.h): what its members were, what waits to be written; few have one */
     uint64_t         overrides;             /* a bit for each relationship whose lazy='raise' a statement turned round (load.h) */
     uint64_t         loaded;                /* a bit for each relationship that is loaded (the low half); one for each that has
                                                pointers to follow, which stay when it expires (the high half) */
@@ -139,9 +140,8 @@ void weir_instance_let_go(weir_instance *instance);
 void weir_store_look(weir_store *store, bool thorough);
 static inline bool weir_instance_held(const weir_instance *i)
 {
-    return i->holds || i->retains || (i->flags & WEIR_INSTANCE_SESSION_HOLDS) ||
-           ((i->flags & WEIR_INSTANCE_MODIFIED) && weir_instance_state(i) == WEIR_PERSISTENT) || weir_instance_state(i) == WEIR_PENDING ||
-           weir_instance_state(i) == WEIR_DELETED;
+    return i->holds || i->retains || (i->flags & (WEIR_INSTANCE_SESSION_HOLDS | WEIR_INSTANCE_WAITS)) ||
+           ((i->flags & WEIR_INSTANCE_MODIFIED) && weir_instance_state(i) == WEIR_PERSISTENT);
 }
 
 /* ---- batches as holders --------------------------------------------------------------------------------------------------------------
@@ -236,6 +236,14 @@ int weir_loaders_came(weir_reading *reading, weir_holding *holding, weir_error *
 void weir_loaders_closed(weir_reading *reading);
 
 /* ---- sessions ---------------------------------------------------------------------------------------------------------------------- */
+typedef struct weir_unit {              /* what waits to be written (unit_of_work.c) */
+    weir_instance  **items; size_t count, capacity;
+    size_t           added, deleting;       /* of them */
+    uint64_t         order;
+    bool             flushing;
+    bool             wrote;             /* in this transaction */
+} weir_unit;
+typedef enum weir_block { WEIR_BLOCK_NONE = 0, WEIR_BLOCK_OPEN, WEIR_BLOCK_ENDED } weir_block;
 struct weir_session {
     weir_engine     *engine;                /* a handle of its own with the session's options */
     weir_store      *store;                 /* NULL: it only carries an error */
@@ -247,11 +255,16 @@ struct weir_session {
     int64_t          deadline;              /* of all calls, monotonic ns; 0: none */
     int64_t          statements;
     weir_reading    *readings;
+    weir_unit        unit;
+    bool             broken;                /* a flush failed: until the rollback; why: */
+    int              broken_in;             /* the savepoint that was open then; 0: none */
+    weir_error       broken_by;
+    weir_block       block;                 /* of weir_session_run */
 };
 /* Keeps the error for weir_session_error; its status. */
 int weir_session_report(weir_session *session, const weir_error *error);
 /* The connection, ready for a statement; NULL with *error. */
 weir_connection *weir_session_ready(weir_session *session, weir_error *error);
-/* Writes what waits to be written (issue of writing): called before selects when autoflush is on. */
-int weir_session_autoflush(weir_session *session, weir_error *error);
+/* Writes what waits to be written, before a query (NULL: one of weir's own), unless session or statement say otherwise. */
+int weir_session_autoflush(weir_session *session, const weir_stmt *stmt, weir_error *error);
 #endif

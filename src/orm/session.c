@@ -1,5 +1,6 @@
 /* Sessions: opening, closing, the connection of a transaction, and executing. */
 #include "orm/inside.h"
+#include "orm/unit.h"
 #include "sql/statement.h"
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +126,6 @@ void weir_session_factory_free(weir_session_factory **factory)
 static void detach(weir_instance *instance, void *context)
 {
     (void)context;
-    weir_instance_clean(instance);
     weir_instance_detach(instance);
     weir_instance_let_go(instance);
 }
@@ -204,7 +204,7 @@ static int check_out(weir_session *session, weir_error *error)
 
 weir_connection *weir_session_ready(weir_session *session, weir_error *error)
 {
-    if (weir_session_usable(session, error) != WEIR_OK)
+    if (weir_session_active(session, error) != WEIR_OK)
         return NULL;
     if (!session->connection && check_out(session, error) != WEIR_OK)
         return NULL;
@@ -314,7 +314,7 @@ static weir_result *read_as(weir_session *session, const weir_stmt *stmt, const 
     weir_connection *connection = weir_session_ready(session, &error);
     if (!connection && error.status == WEIR_WOULD_BLOCK)
         name_stream(session, stmt, options, &error);
-    if (!connection || (!like->is_load && weir_session_autoflush(session, &error) != WEIR_OK))
+    if (!connection || (!like->is_load && weir_session_autoflush(session, stmt, &error) != WEIR_OK))
         return failed(session, &error);
     weir_reading *reading = begin_reading(session, like);
     if (!reading) {

@@ -1,5 +1,6 @@
 /* The members of a session: getting, refreshing, expiring and expunging instances. */
 #include "orm/inside.h"
+#include "orm/unit.h"
 #include <string.h>
 
 enum { NAME_SIZE = 160 };
@@ -79,14 +80,14 @@ void *weir_session_get_(weir_session *session, const weir_entity *entity, const 
         int status = weir_instance_reload(instance, &error);
         if (status == WEIR_OBJECT_DELETED) {
             weir_error_clear(&error);
-            weir_instance_clean(instance);
             weir_instance_detach(instance);
             weir_instance_let_go(instance);
             weir_store_look(session->store, false);
         }
         if (status != WEIR_OK)
             instance = NULL;
-    } else if (!instance) {
+    } else if (!instance && weir_session_autoflush(session, NULL, &error) == WEIR_OK &&
+               !(instance = weir_identity_look_up(mapper, keys, count))) {
         read_row(session, mapper, keys, true, &instance, &error);
     }
     if (instance)
@@ -131,7 +132,7 @@ int weir_session_refresh(weir_session *session, void *object)
     weir_error error;
     int status = weir_may_wait(&error);
     if (status == WEIR_OK)
-        status = weir_session_autoflush(session, &error);
+        status = weir_session_autoflush(session, NULL, &error);
     if (status == WEIR_OK) {
         weir_instance_expire(instance);
         instance->holds++;              /* the caller's, while nobody else may hold it */
@@ -176,8 +177,9 @@ void weir_session_expire_all(weir_session *session)
 
 int weir_session_expunge(weir_session *session, void *object)
 {
-    weir_instance *instance = member_of(session, object);
-    if (!instance) {
+    weir_instance *instance = weir_instance_of(object);
+    weir_state state = instance ? weir_instance_state(instance) : 0;
+    if (!session->store || !instance || weir_mapper_of(instance)->store != session->store || state == WEIR_DETACHED || state == WEIR_DELETED) {
         char name[NAME_SIZE];
         weir_error error;
         name_of(object, name);
@@ -185,9 +187,7 @@ int weir_session_expunge(weir_session *session, void *object)
             weir_error_set(&error, WEIR_INVALID_REQUEST, "Instance <%s> is not present in this Session", name);
         return weir_session_report(session, &error);
     }
-    weir_instance_clean(instance);
-    weir_instance_detach(instance);
-    weir_instance_let_go(instance);
+    weir_cascade_expunge(session, instance);
     weir_store_look(session->store, false);
     return WEIR_OK;
 }

@@ -1,9 +1,11 @@
 /* A session's transactions: begin, commit, rollback, savepoints, and what they do to its instances. */
 #include "orm/inside.h"
+#include "orm/unit.h"
+#include "sql/statement.h"
 
 bool weir_session_in_transaction(const weir_session *session)
 {
-    return session->store && (session->begun || (session->connection && weir_connection_in_transaction(session->connection)));
+    return session->store && (session->begun || session->broken || (session->connection && weir_connection_in_transaction(session->connection)));
 }
 
 int weir_session_savepoint(const weir_session *session)
@@ -12,10 +14,35 @@ int weir_session_savepoint(const weir_session *session)
     return connection && connection->savepoint_depth ? connection->savepoints[connection->savepoint_depth - 1] : 0;
 }
 
+int weir_session_active(const weir_session *session, weir_error *error)
+{
+    if (weir_session_usable(session, error) != WEIR_OK)
+        return error->status;
+    if (session->block == WEIR_BLOCK_ENDED)
+        return weir_error_set(error, WEIR_INVALID_REQUEST, "Can't operate on closed transaction inside context manager.  Please complete the "
+                              "context manager before emitting further commands.");
+    if (session->broken)
+        return weir_error_set(error, WEIR_PENDING_ROLLBACK, "This Session's transaction has been rolled back due to a previous exception during "
+                              "flush. To begin a new transaction with this Session, first issue Session.rollback(). Original exception was: %s",
+                              session->broken_by.message);
+    return WEIR_OK;
+}
+
+int weir_session_autobegin(weir_session *session, weir_error *error)
+{
+    if (session->begun || session->autocommit == WEIR_ON)
+        return WEIR_OK;
+    if (session->autobegin == WEIR_OFF)
+        return weir_error_set(error, WEIR_INVALID_REQUEST,
+                              "Autobegin is disabled on this Session; please call session.begin() to start a new transaction");
+    session->begun = true;
+    return WEIR_OK;
+}
+
 int weir_session_begin(weir_session *session)
 {
     weir_error error;
-    if (weir_session_usable(session, &error) == WEIR_OK && weir_session_in_transaction(session))
+    if (weir_session_active(session, &error) == WEIR_OK && weir_session_in_transaction(session))
         weir_error_set(&error, WEIR_INVALID_REQUEST, "A transaction is already begun on this Session.");
     if (error.status == WEIR_OK)
         session->begun = true;
@@ -38,20 +65,27 @@ static void expire(weir_instance *instance, void *context)
     (void)context;
     if (weir_instance_state(instance) == WEIR_PERSISTENT)
         weir_instance_expire(instance);
-    /* The session may have held it for its changes alone. */
     weir_instance_let_go(instance);
 }
 
-static void expire_all(weir_session *session)
+/* The end of the whole transaction, in the instances. */
+static void end_in_instances(weir_session *session, bool committed)
 {
-    weir_store_each(session->store, expire, session->store);
+    if (committed)
+        weir_unit_commit(session);
+    else
+        weir_unit_undo(session, 0);
+    if (committed && session->expire_on_commit != WEIR_OFF)
+        weir_store_each(session->store, expire, NULL);
     weir_store_look(session->store, false);
+    if (session->block == WEIR_BLOCK_OPEN)
+        session->block = WEIR_BLOCK_ENDED;
 }
 
 int weir_session_commit(weir_session *session)
 {
     weir_error error;
-    if (weir_session_usable(session, &error) != WEIR_OK || weir_session_write(session, &error) != WEIR_OK)
+    if (weir_session_active(session, &error) != WEIR_OK || weir_session_write(session, &error) != WEIR_OK)
         return weir_session_report(session, &error);
     if (!weir_session_in_transaction(session) && !session->connection)
         return WEIR_OK;
@@ -62,9 +96,10 @@ int weir_session_commit(weir_session *session)
             return weir_session_report(session, &error);
         weir_connection_rollback(session->connection);
     }
+    bool committed = error.status == WEIR_OK;
     give_connection_back(session, &error);
-    if (had_connection && (session->expire_on_commit != WEIR_OFF || error.status != WEIR_OK))
-        expire_all(session);
+    if (had_connection)
+        end_in_instances(session, committed);
     return weir_session_report(session, &error);
 }
 
@@ -73,7 +108,7 @@ int weir_session_rollback(weir_session *session)
     weir_error error;
     if (weir_session_usable(session, &error) != WEIR_OK)
         return weir_session_report(session, &error);
-    if (!weir_session_in_transaction(session) && !session->connection)
+    if (!weir_session_in_transaction(session) && !session->connection && !session->unit.count)
         return WEIR_OK;
     if (session->connection && weir_connection_rollback(session->connection) != WEIR_OK)
         error = *weir_connection_error(session->connection);
@@ -81,7 +116,8 @@ int weir_session_rollback(weir_session *session)
         return weir_session_report(session, &error);
     give_connection_back(session, &error);
     weir_error_clear(&session->unreported);
-    expire_all(session);
+    session->broken = false;
+    end_in_instances(session, false);
     return weir_session_report(session, &error);
 }
 
@@ -98,7 +134,7 @@ static int end_nested(weir_session *session, int status, weir_error *error)
 int weir_session_begin_nested(weir_session *session)
 {
     weir_error error;
-    if (!weir_session_ready(session, &error) || weir_session_autoflush(session, &error) != WEIR_OK)
+    if (!weir_session_ready(session, &error) || weir_session_write(session, &error) != WEIR_OK)
         return weir_session_report(session, &error);
     return end_nested(session, weir_connection_savepoint(session->connection), &error);
 }
@@ -115,17 +151,9 @@ int weir_session_release_nested(weir_session *session, int nested)
     weir_error error = { 0 };
     if (!session->connection)
         return no_savepoint(session, &error, nested);
+    if (weir_session_active(session, &error) != WEIR_OK || weir_session_write(session, &error) != WEIR_OK)
+        return weir_session_report(session, &error);
     return end_nested(session, weir_connection_savepoint_release(session->connection, nested), &error);
-}
-
-static void expire_changed_inside(weir_instance *instance, void *context)
-{
-    const int *nested = context;
-    if (!(instance->flags & WEIR_INSTANCE_MODIFIED) || (int)(instance->flags >> WEIR_INSTANCE_CHANGED_IN) < *nested ||
-        weir_instance_state(instance) != WEIR_PERSISTENT)
-        return;
-    weir_instance_expire(instance);
-    weir_instance_let_go(instance);
 }
 
 int weir_session_rollback_nested(weir_session *session, int nested)
@@ -135,25 +163,9 @@ int weir_session_rollback_nested(weir_session *session, int nested)
         return no_savepoint(session, &error, nested);
     int status = weir_connection_savepoint_rollback(session->connection, nested);
     if (status == WEIR_OK) {
-        weir_store_each(session->store, expire_changed_inside, &nested);
+        session->broken = session->broken && session->broken_in < nested;
+        weir_unit_undo(session, nested);
         weir_store_look(session->store, false);
     }
     return end_nested(session, status, &error);
-}
-
-/* ---- writing ------------------------------------------------------------------------------------------------------------------------ */
-
-int weir_session_autoflush(weir_session *session, weir_error *error)
-{
-    (void)session;
-    weir_error_clear(error);
-    return WEIR_OK;
-}
-
-int weir_session_write(weir_session *session, weir_error *error)
-{
-    if (!session->store->dirty)
-        return WEIR_OK;
-    return weir_error_set(error, WEIR_NOT_SUPPORTED, "%zu changed instances would have to be written, which this version cannot do: expire or "
-                          "expunge them, or roll back", session->store->dirty);
 }

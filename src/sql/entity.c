@@ -137,11 +137,24 @@ static int check_foreign_key(const check *c)
     return WEIR_OK;
 }
 
+static int check_version(const check *c)
+{
+    const weir_member *m = c->member;
+    if (!m->version)
+        return WEIR_OK;
+    if (types[m->type].family != WEIR_FAMILY_INTEGER || types[m->type].null || m->primary_key)
+        return wrong(c, "a version is an integer without NULL that is not of the primary key");
+    for (const weir_member *other = c->entity->members; other < m; other++)
+        if (other->kind == WEIR_MEMBER_COLUMN && other->version)
+            return wrong(c, "an entity has one version at most");
+    return WEIR_OK;
+}
+
 static int check_column(const check *c)
 {
     if (!*weir_member_column(c->member))
         return wrong(c, "the name of its column is empty");
-    if (check_type(c) != WEIR_OK || check_enum(c) != WEIR_OK || check_foreign_key(c) != WEIR_OK)
+    if (check_type(c) != WEIR_OK || check_enum(c) != WEIR_OK || check_foreign_key(c) != WEIR_OK || check_version(c) != WEIR_OK)
         return c->error->status;
     return WEIR_OK;
 }
@@ -154,6 +167,10 @@ static int check_relationship(const check *c)
         return wrong(c, "a struct without a table has no relationships");
     if (c->member->lazy < WEIR_LAZY_DEFAULT || c->member->lazy > WEIR_LAZY_NOLOAD)
         return wrong(c, "its .lazy is unknown");
+    if (c->member->cascade & ~(unsigned)(WEIR_CASCADE_ALL | WEIR_CASCADE_DELETE_ORPHAN | WEIR_CASCADE_PASSIVE_DELETES | WEIR_CASCADE_NONE))
+        return wrong(c, "its .cascade is unknown");
+    if ((c->member->cascade & WEIR_CASCADE_DELETE_ORPHAN) && c->member->kind != WEIR_MEMBER_MANY)
+        return wrong(c, "delete-orphan is for relationships to many");
     weir_arena_init(&arena, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, 256);
     int status = weir_relationship_resolve(c->entity, c->member, &arena, &relationship, c->error);
     weir_arena_free(&arena);

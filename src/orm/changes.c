@@ -1,0 +1,217 @@
+/* Changes: which members of an instance the program wrote, and what its key was before. */
+#include "orm/inside.h"
+#include "orm/unit.h"
+#include <string.h>
+
+/* ---- side blocks ---------------------------------------------------------------------------------------------------------------- */
+
+static size_t rounded(size_t size) { return (size + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t); }
+
+weir_side *weir_side_need(weir_instance *instance)
+{
+    if (instance->before)
+        return instance->before;
+    const weir_mapper *mapper = weir_mapper_of(instance);
+    size_t flags = rounded(mapper->column_count);
+    weir_side *side = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, sizeof *side + flags + mapper->entity->size);
+    if (side) {
+        *side = (weir_side){ .flags = flags, .inserted_in = -1, .deleted_in = -1 };
+        memset(side->columns, 0, flags);
+    }
+    instance->before = side;
+    return side;
+}
+
+void weir_side_know(weir_instance *instance, weir_side *side)
+{
+    for (size_t i = 0; i < weir_mapper_of(instance)->column_count; i++)
+        side->columns[i] &= (unsigned char)~WEIR_COLUMN_CHANGED;
+    memcpy(weir_side_struct(side), instance + 1, weir_mapper_of(instance)->entity->size);
+    side->known = true;
+}
+
+void weir_side_free(weir_instance *instance)
+{
+    weir_side *side = weir_side_of(instance);
+    if (!side)
+        return;
+    instance->before = NULL;
+    weir_links_drop(side);
+    weir_old_key_drop(side);
+    weir_free(side);
+}
+
+void weir_side_tidy(weir_instance *instance)
+{
+    const weir_side *side = weir_side_of(instance);
+    if (side && !side->place && !side->links && !side->known && !side->deleting && !side->old_key && side->inserted_in < 0 &&
+        side->deleted_in < 0)
+        weir_side_free(instance);
+}
+
+/* ---- keys -------------------------------------------------------------------------------------------------------------------------- */
+
+struct weir_old_key { weir_arena arena; _Alignas(max_align_t) char object[]; };
+
+static bool is_key(const weir_mapper *mapper, size_t offset)
+{
+    for (size_t i = 0; i < mapper->key_count; i++)
+        if (mapper->keys[i]->offset == offset)
+            return true;
+    return false;
+}
+
+static weir_old_key *make_old_key(const weir_instance *instance)
+{
+    const weir_mapper *mapper = weir_mapper_of(instance);
+    weir_ledger *ledger = &mapper->store->ledger;
+    weir_old_key *old = weir_alloc(ledger, WEIR_MEMORY_BATCH, sizeof *old + mapper->entity->size);
+    if (!old)
+        return NULL;
+    weir_arena_init(&old->arena, ledger, WEIR_MEMORY_BATCH, 64);
+    memcpy(old->object, instance + 1, mapper->entity->size);
+    for (size_t i = 0; i < mapper->key_count; i++) {
+        char reason[WEIR_REASON_SIZE];
+        weir_value value, copy;
+        weir_member_value(mapper->keys[i], instance + 1, &value);
+        if (weir_value_copy(&old->arena, &value, &copy) != WEIR_OK) {
+            weir_arena_free(&old->arena);
+            weir_free(old);
+            return NULL;
+        }
+        (void)weir_member_store(mapper->keys[i], old->object, &copy, reason);   /* it came from such a member */
+    }
+    return old;
+}
+
+void weir_old_key_drop(weir_side *side)
+{
+    if (side->old_key)
+        weir_arena_free(&side->old_key->arena);
+    weir_free(side->old_key);
+    side->old_key = NULL;
+    side->key_lost = false;
+}
+
+/* The members have the database's key again. Texts of it are copied, since the block that holds them goes. */
+void weir_old_key_restore(weir_instance *instance)
+{
+    weir_side *side = weir_side_of(instance);
+    if (!side->old_key)
+        return;
+    const weir_mapper *mapper = weir_mapper_of(instance);
+    for (size_t i = 0; i < mapper->key_count; i++) {
+        const weir_member *key = mapper->keys[i];
+        memcpy((char *)(instance + 1) + key->offset, side->old_key->object + key->offset, key->size);
+    }
+    if (mapper->has_pointers && weir_instance_settle(instance) != WEIR_OK)
+        return;                                         /* the old key stays, and what points into it is valid */
+    weir_old_key_drop(side);
+}
+
+const void *weir_instance_old_key(const weir_instance *instance)
+{
+    const weir_side *side = weir_side_of(instance);
+    return side && side->old_key ? (const void *)side->old_key->object : (const void *)(instance + 1);
+}
+
+/* The program said nothing before it wrote. An integer key is known from the map; of others only whether they changed. */
+static void guess_old_key(weir_instance *instance, weir_side *side)
+{
+    const weir_mapper *mapper = weir_mapper_of(instance);
+    if (side->old_key || weir_identity_key(mapper, instance + 1) == instance->key)
+        return;
+    if (mapper->integer_key && (side->old_key = make_old_key(instance))) {
+        char reason[WEIR_REASON_SIZE];
+        const weir_value was = { .type = WEIR_T_INT64, .as.i = (int64_t)instance->key };
+        (void)weir_member_store(mapper->keys[0], side->old_key->object, &was, reason);
+        return;
+    }
+    side->key_lost = true;
+}
+
+/* ---- changing ---------------------------------------------------------------------------------------------------------------------- */
+
+static void keep_no_memory(const weir_store *store)
+{
+    weir_error error;
+    weir_error_out_of_memory(&error);
+    if (store->session)
+        weir_error_keep(&store->session->unreported, &error);
+}
+
+void weir_changing_(void *object, size_t offset)
+{
+    weir_instance *instance = weir_instance_of(object);
+    if (!instance || weir_instance_state(instance) != WEIR_PERSISTENT)
+        return;                         /* of a new one all members are written */
+    weir_side *side = weir_side_need(instance);
+    if (!side)
+        return;                         /* then weir_changed takes all members for changed, or has no memory itself */
+    if (!side->known)
+        weir_side_know(instance, side);
+    if (!side->old_key && is_key(weir_mapper_of(instance), offset) && !(side->old_key = make_old_key(instance)))
+        keep_no_memory(weir_mapper_of(instance)->store);
+}
+
+/* Without weir_changing_ before it nobody knows which members were written: all but the key count. */
+static void note_all(weir_instance *instance)
+{
+    const weir_mapper *mapper = weir_mapper_of(instance);
+    weir_side *side = weir_side_need(instance);
+    if (!side)
+        return;
+    weir_side_know(instance, side);
+    for (size_t i = 0; i < mapper->column_count; i++)
+        if (!mapper->columns[i]->primary_key)
+            side->columns[i] |= WEIR_COLUMN_CHANGED;
+    guess_old_key(instance, side);
+}
+
+static void mark_modified(weir_instance *instance)
+{
+    weir_store *store = weir_mapper_of(instance)->store;
+    weir_session *session = store->session;
+    bool persistent = weir_instance_state(instance) == WEIR_PERSISTENT;
+    if (!(instance->flags & WEIR_INSTANCE_MODIFIED) && persistent)
+        store->dirty++;
+    uint32_t changed_in = session ? (uint32_t)weir_session_savepoint(session) : 0;
+    instance->flags &= (1u << WEIR_INSTANCE_CHANGED_IN) - 1;
+    instance->flags |= WEIR_INSTANCE_MODIFIED | (changed_in < 0xFFFF ? changed_in : 0xFFFF) << WEIR_INSTANCE_CHANGED_IN;
+    if (session && persistent && weir_unit_list(session, instance) != WEIR_OK)
+        keep_no_memory(store);
+}
+
+void weir_changed(void *object)
+{
+    weir_instance *instance = weir_instance_of(object);
+    if (!instance)
+        return;
+    const weir_mapper *mapper = weir_mapper_of(instance);
+    weir_side *side = weir_side_of(instance);
+    if (weir_instance_state(instance) == WEIR_PERSISTENT) {
+        if (!side || !side->known) {
+            note_all(instance);
+        } else {
+            weir_before_note(instance);
+            guess_old_key(instance, side);
+        }
+    }
+    /* Values that were just written may point anywhere, and what the batch brought goes with it: both are copied now. */
+    if (mapper->has_pointers && weir_instance_settle(instance) != WEIR_OK)
+        keep_no_memory(mapper->store);
+    mark_modified(instance);
+}
+
+int weir_member_change(weir_instance *instance, const weir_member *member, const weir_value *value, char *reason)
+{
+    weir_value was;
+    weir_member_value(member, instance + 1, &was);
+    if (weir_value_equal(&was, value))
+        return WEIR_OK;
+    weir_changing_(instance + 1, member->offset);
+    int status = weir_member_store(member, instance + 1, value, reason);
+    if (status == WEIR_OK)
+        weir_changed(instance + 1);
+    return status;
+}

@@ -1,0 +1,243 @@
+/* A flush: what waits is gathered, put in order, written, and then as the database has it. */
+#include "orm/inside.h"
+#include "orm/unit.h"
+#include "sql/statement.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct flush {
+    weir_session *session;
+    weir_error   *error;
+    weir_job     *writes, *deletions;   /* inserts and updates; deletions */
+    size_t        write_count, deletion_count;
+} flush;
+
+/* ---- what there is to do ---------------------------------------------------------------------------------------------------------- */
+
+/* Deletions are followed up: children that stay lose their parent. The list may grow meanwhile. */
+static int follow_deletions(flush *f)
+{
+    const weir_unit *unit = &f->session->unit;
+    for (size_t i = 0; i < unit->count; i++) {
+        weir_instance *instance = unit->items[i];
+        if (weir_is_deleting(instance) && weir_cascade_nullify(f->session, instance, f->error) != WEIR_OK)
+            return f->error->status;
+    }
+    return WEIR_OK;
+}
+
+static bool has_changes(const weir_instance *instance)
+{
+    return instance->flags & WEIR_INSTANCE_MODIFIED || weir_side_of(instance)->links;
+}
+
+static void add_job(flush *f, weir_instance *instance)
+{
+    weir_job_kind kind = weir_is_deleting(instance) ? WEIR_JOB_DELETE : weir_instance_state(instance) == WEIR_PENDING ? WEIR_JOB_INSERT
+                                                                                                                       : WEIR_JOB_UPDATE;
+    const weir_job job = { .instance = instance, .kind = kind };
+    if (kind == WEIR_JOB_DELETE)
+        f->deletions[f->deletion_count++] = job;
+    else if (kind == WEIR_JOB_INSERT || has_changes(instance))
+        f->writes[f->write_count++] = job;
+    else
+        return;
+    instance->holds++;
+}
+
+static int gather(flush *f)
+{
+    const weir_unit *unit = &f->session->unit;
+    weir_ledger *ledger = &f->session->store->ledger;
+    int status = follow_deletions(f);
+    if (status != WEIR_OK)
+        return status;
+    f->writes = weir_alloc(ledger, WEIR_MEMORY_HANDLES, unit->count * sizeof *f->writes);
+    f->deletions = weir_alloc(ledger, WEIR_MEMORY_HANDLES, unit->count * sizeof *f->deletions);
+    if (!f->writes || !f->deletions)
+        return weir_error_out_of_memory(f->error);
+    for (size_t i = 0; i < unit->count; i++)
+        add_job(f, unit->items[i]);
+    return WEIR_OK;
+}
+
+/* ---- doing it ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Jobs of one rank, level, entity and kind are written together. */
+static size_t run_of(const weir_job *jobs, size_t count)
+{
+    size_t length = 1;
+    while (length < count && jobs[length].kind == jobs->kind && jobs[length].rank == jobs->rank && jobs[length].level == jobs->level &&
+           weir_mapper_of(jobs[length].instance) == weir_mapper_of(jobs->instance))
+        length++;
+    return length;
+}
+
+static int write_jobs(flush *f, const weir_job *jobs, size_t count)
+{
+    for (size_t at = 0, length; at < count; at += length) {
+        length = run_of(jobs + at, count - at);
+        for (size_t i = 0; i < length && jobs->kind != WEIR_JOB_DELETE; i++)
+            if (weir_links_sync(jobs[at + i].instance, false, f->error) != WEIR_OK)
+                return f->error->status;
+        if (weir_flush_rows(f->session, jobs + at, length, f->error) != WEIR_OK)
+            return f->error->status;
+    }
+    return WEIR_OK;
+}
+
+/* Foreign keys that were left out of a cycle. */
+static int write_deferred(flush *f)
+{
+    for (size_t i = 0; i < f->write_count; i++) {
+        const weir_job *job = &f->writes[i];
+        bool any = false;
+        for (const weir_link_record *link = weir_side_of(job->instance)->links; link; link = link->next)
+            any = any || link->deferred;
+        if (!any)
+            continue;
+        const weir_job again = { .instance = job->instance, .kind = WEIR_JOB_UPDATE };
+        if (weir_links_sync(job->instance, true, f->error) != WEIR_OK || weir_flush_rows(f->session, &again, 1, f->error) != WEIR_OK)
+            return f->error->status;
+    }
+    return WEIR_OK;
+}
+
+static int write_associations(flush *f)
+{
+    for (int removing = 1; removing >= 0; removing--)
+        for (size_t i = 0; i < f->write_count; i++)
+            for (const weir_link_record *link = weir_side_of(f->writes[i].instance)->links; link; link = link->next)
+                if (link->kind == (removing ? WEIR_LINK_REMOVE : WEIR_LINK_ADD) &&
+                    weir_flush_association(f->session, f->writes[i].instance, link, f->error) != WEIR_OK)
+                    return f->error->status;
+    for (size_t i = 0; i < f->deletion_count; i++) {
+        const weir_mapper *mapper = weir_mapper_of(f->deletions[i].instance);
+        for (size_t k = 0; k < mapper->relationship_count; k++) {
+            const weir_mapped_relationship *relationship = &mapper->relationships[k];
+            if (relationship->pairs.through_association && !(weir_cascade_of(relationship->member) & WEIR_CASCADE_PASSIVE_DELETES) &&
+                weir_flush_association_clear(f->session, f->deletions[i].instance, relationship, f->error) != WEIR_OK)
+                return f->error->status;
+        }
+    }
+    return WEIR_OK;
+}
+
+static int write_all(flush *f)
+{
+    int status = gather(f);
+    if (status == WEIR_OK)
+        status = weir_flush_order(f->session, f->writes, f->write_count, false, f->error);
+    if (status == WEIR_OK)
+        status = weir_flush_order(f->session, f->deletions, f->deletion_count, true, f->error);
+    if (status == WEIR_OK)
+        status = write_jobs(f, f->writes, f->write_count);
+    if (status == WEIR_OK)
+        status = write_deferred(f);
+    if (status == WEIR_OK)
+        status = write_associations(f);
+    return status == WEIR_OK ? write_jobs(f, f->deletions, f->deletion_count) : status;
+}
+
+/* ---- afterwards ------------------------------------------------------------------------------------------------------------------------ */
+
+static void finish_jobs(weir_job *jobs, size_t count, bool written)
+{
+    for (size_t i = 0; i < count; i++) {
+        weir_instance *instance = jobs[i].instance;
+        if (written)
+            weir_unit_written(instance);
+        instance->holds--;
+        weir_instance_let_go(instance);
+    }
+    weir_free(jobs);
+}
+
+/* Some waited although nothing of them was to be written. */
+static void drop_idle(weir_session *session)
+{
+    while (session->unit.count) {
+        weir_instance *instance = session->unit.items[session->unit.count - 1];
+        weir_unit_written(instance);
+        weir_instance_let_go(instance);
+    }
+}
+
+/* The transaction is rolled back, or inside a savepoint has to be, and the session says so until it is. */
+static void break_session(weir_session *session, const weir_error *error)
+{
+    session->broken = true;
+    session->broken_by = *error;
+    session->broken_in = weir_session_savepoint(session);
+    if (session->connection && !session->broken_in)
+        weir_connection_rollback(session->connection);
+    weir_unit_undo(session, session->broken_in);
+}
+
+/* Under AUTOCOMMIT a flush is a transaction of its own: all of it or nothing. */
+static bool begin_own(weir_session *session, weir_error *error)
+{
+    if (session->autocommit != WEIR_ON || session->begun || weir_connection_in_transaction(session->connection))
+        return false;
+    if (weir_connection_begin(session->connection) == WEIR_OK)
+        return true;
+    *error = *weir_connection_error(session->connection);
+    return false;
+}
+
+static int end_own(weir_session *session, weir_error *error)
+{
+    if (weir_connection_commit(session->connection) != WEIR_OK)
+        *error = *weir_connection_error(session->connection);
+    else
+        weir_unit_commit(session);
+    return error->status;
+}
+
+int weir_session_write(weir_session *session, weir_error *error)
+{
+    weir_error_clear(error);
+    if (!session->unit.count || session->unit.flushing)
+        return WEIR_OK;
+    if (!weir_session_ready(session, error))
+        return error->status;
+    bool own = begin_own(session, error);
+    if (error->status != WEIR_OK)
+        return error->status;
+    flush f = { .session = session, .error = error };
+    session->unit.flushing = session->unit.wrote = true;
+    session->store->busy++;
+    int status = write_all(&f);
+    if (status == WEIR_OK && own)
+        status = end_own(session, error);
+    finish_jobs(f.writes, f.write_count, status == WEIR_OK);
+    finish_jobs(f.deletions, f.deletion_count, status == WEIR_OK);
+    if (status == WEIR_OK)
+        drop_idle(session);
+    else
+        break_session(session, error);
+    session->store->busy--;
+    session->unit.flushing = false;
+    weir_store_look(session->store, false);
+    return status;
+}
+
+int weir_session_flush(weir_session *session)
+{
+    weir_error error;
+    if (weir_session_active(session, &error) == WEIR_OK)
+        weir_session_write(session, &error);
+    return weir_session_report(session, &error);
+}
+
+int weir_session_autoflush(weir_session *session, const weir_stmt *stmt, weir_error *error)
+{
+    weir_error_clear(error);
+    weir_switch said = stmt && stmt->tree ? stmt->tree->autoflush : WEIR_UNSET;
+    if ((said != WEIR_UNSET ? said : session->autoflush) == WEIR_OFF || session->unit.flushing || !session->unit.count)
+        return WEIR_OK;
+    if (weir_session_write(session, error) != WEIR_OK)
+        weir_error_context(error, "(raised as a result of Query-invoked autoflush; consider weir_autoflush(statement, WEIR_OFF) if this flush "
+                           "is occurring prematurely)");
+    return error->status;
+}

@@ -1,0 +1,334 @@
+/* Links: the relationships that the program changes, and the foreign keys that follow from them at the flush. */
+#include "orm/inside.h"
+#include "orm/unit.h"
+#include <string.h>
+
+typedef struct collection { void **items; size_t count; } collection;
+
+/* ---- records -------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_parent(weir_link_kind kind) { return kind == WEIR_LINK_PARENT || kind == WEIR_LINK_PARENT_OF; }
+
+void weir_link_drop(weir_link_record *record)
+{
+    weir_instance *other = record->other;
+    weir_free(record);
+    if (!other)
+        return;
+    other->holds--;
+    weir_instance_let_go(other);
+}
+
+void weir_links_drop(weir_side *side)
+{
+    weir_link_record *record = side->links;
+    side->links = NULL;
+    while (record) {
+        weir_link_record *next = record->next;
+        weir_link_drop(record);
+        record = next;
+    }
+}
+
+weir_link_record *weir_link_find(const weir_instance *instance, const weir_member *first)
+{
+    const weir_side *side = weir_side_of(instance);
+    for (weir_link_record *record = side ? side->links : NULL; record; record = record->next)
+        if (is_parent(record->kind) && weir_link_members(record)[0] == first)
+            return record;
+    return NULL;
+}
+
+/* A later word on the same foreign key, or on the same row of an association table, takes the place of the earlier one. */
+static bool same_matter(const weir_link_record *one, const weir_link_record *other)
+{
+    if (is_parent(one->kind) != is_parent(other->kind))
+        return false;
+    if (is_parent(one->kind))
+        return weir_link_members(one)[0] == weir_link_members(other)[0];
+    return one->relationship == other->relationship && one->other == other->other;
+}
+
+static void forget_same(weir_side *side, const weir_link_record *as)
+{
+    for (weir_link_record **at = &side->links, *record; (record = *at) != NULL; at = &record->next)
+        if (same_matter(record, as)) {
+            *at = record->next;
+            weir_link_drop(record);
+            return;
+        }
+}
+
+int weir_link_note(weir_instance *instance, weir_link_kind kind, const weir_mapped_relationship *relationship, weir_instance *other)
+{
+    weir_store *store = weir_mapper_of(instance)->store;
+    weir_side *side = weir_side_need(instance);
+    weir_link_record *record = side ? weir_alloc(&store->ledger, WEIR_MEMORY_BATCH, sizeof *record) : NULL;
+    if (!record || (weir_instance_state(instance) == WEIR_PERSISTENT && weir_unit_list(store->session, instance) != WEIR_OK)) {
+        weir_free(record);
+        return WEIR_OUT_OF_MEMORY;
+    }
+    *record = (weir_link_record){ .relationship = relationship, .other = other, .kind = kind };
+    if (other)
+        other->holds++;
+    /* Adding and removing one thing cancel each other: nothing of it is to be written. */
+    bool undone = false;
+    for (const weir_link_record *earlier = side->links; earlier && !is_parent(kind); earlier = earlier->next)
+        undone = undone || (same_matter(earlier, record) && earlier->kind != kind);
+    forget_same(side, record);
+    if (undone) {
+        weir_link_drop(record);
+        return WEIR_OK;
+    }
+    record->next = side->links;
+    side->links = record;
+    return WEIR_OK;
+}
+
+/* ---- foreign keys ------------------------------------------------------------------------------------------------------------------ */
+
+static int blank_out(const weir_instance *instance, const weir_mapped_relationship *relationship, const weir_member *member, weir_error *error)
+{
+    char name[160];
+    weir_instance_name(instance, name, sizeof name);
+    return weir_error_set(error, WEIR_FLUSH, "Dependency rule on '%s.%s' tried to blank-out column '%s.%s' on instance '<%s>', which %s: give "
+                          "the relationship .cascade with WEIR_CASCADE_DELETE, or link the instance elsewhere", relationship->pairs.parent->name,
+                          relationship->member->name, weir_mapper_of(instance)->entity->table, weir_member_column(member), name,
+                          member->primary_key ? "is of its primary key" : "has no NULL");
+}
+
+static int sync_link(weir_instance *instance, const weir_link_record *record, weir_error *error)
+{
+    const weir_member **members = weir_link_members(record), **of_parent = weir_link_parent_members(record);
+    char reason[WEIR_REASON_SIZE];
+    for (size_t i = 0; i < record->relationship->pairs.pair_count; i++) {
+        weir_value value = { .type = WEIR_T_NULL };
+        if (record->other)
+            weir_member_value(of_parent[i], record->other + 1, &value);
+        if (!record->other && members[i]->primary_key)
+            return blank_out(instance, record->relationship, members[i], error);
+        if (weir_member_change(instance, members[i], &value, reason) == WEIR_OK)
+            continue;
+        if (value.type == WEIR_T_NULL)
+            return blank_out(instance, record->relationship, members[i], error);
+        return weir_error_set(error, WEIR_DATA, "%s.%s: %s", weir_mapper_of(instance)->entity->name, members[i]->name, reason);
+    }
+    return WEIR_OK;
+}
+
+int weir_links_sync(weir_instance *instance, bool deferred, weir_error *error)
+{
+    const weir_side *side = weir_side_of(instance);
+    for (const weir_link_record *record = side ? side->links : NULL; record; record = record->next)
+        if (is_parent(record->kind) && record->deferred == deferred && sync_link(instance, record, error) != WEIR_OK)
+            return error->status;
+    return WEIR_OK;
+}
+
+/* ---- the pointers ---------------------------------------------------------------------------------------------------------------------- */
+
+static collection *collection_of(weir_instance *instance, const weir_mapped_relationship *relationship)
+{
+    return (collection *)(void *)((char *)(instance + 1) + relationship->member->offset);
+}
+
+/* The collection without `gone` and with `added` (each may be NULL) behind, when it is loaded. */
+static int change_collection(weir_instance *instance, const weir_mapped_relationship *relationship, weir_instance *added, weir_instance *gone)
+{
+    if (!weir_is_loaded(instance, relationship))
+        return WEIR_OK;                 /* its load will bring it */
+    const collection was = *collection_of(instance, relationship);
+    void **items = weir_alloc(&weir_mapper_of(instance)->store->ledger, WEIR_MEMORY_BATCH, (was.count + 1) * sizeof *items);
+    if (!items)
+        return WEIR_OUT_OF_MEMORY;
+    size_t count = 0;
+    bool there = false;
+    for (size_t i = 0; i < was.count; i++) {
+        there = there || (added && was.items[i] == added + 1);
+        if (!gone || was.items[i] != gone + 1)
+            items[count++] = was.items[i];
+    }
+    if (added && !there)
+        items[count++] = added + 1;
+    weir_attach_many(instance, relationship, items, count);
+    int status = weir_instance_settle(instance);
+    if (status != WEIR_OK)
+        weir_attach_many(instance, relationship, was.items, was.count);
+    weir_free(items);
+    return status;
+}
+
+static weir_instance *target_of(weir_instance *instance, const weir_mapped_relationship *relationship)
+{
+    void *object;
+    if (!weir_is_loaded(instance, relationship))
+        return NULL;
+    memcpy(&object, (char *)(instance + 1) + relationship->member->offset, sizeof object);
+    return object ? (weir_instance *)object - 1 : NULL;
+}
+
+static bool same_members(const weir_member *const *one, const weir_member *const *other, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (one[i] != other[i])
+            return false;
+    return true;
+}
+
+/* The relationship of the other side that goes over the same columns, if it is mapped, and once alone. */
+static weir_mapped_relationship *reverse_of(const weir_mapped_relationship *relationship, weir_mapper *of)
+{
+    const weir_relationship *pairs = &relationship->pairs;
+    weir_mapped_relationship *found = NULL;
+    for (size_t i = 0; i < of->relationship_count; i++) {
+        weir_mapped_relationship *other = &of->relationships[i];
+        if (other == relationship || other->pairs.target != pairs->parent || other->pairs.pair_count != pairs->pair_count ||
+            other->pairs.through_association || !same_members(other->pairs.local, pairs->remote, pairs->pair_count) ||
+            !same_members(other->pairs.remote, pairs->local, pairs->pair_count))
+            continue;
+        if (found)
+            return NULL;
+        found = other;
+    }
+    return found;
+}
+
+/* ---- linking ---------------------------------------------------------------------------------------------------------------------------- */
+
+static int set_parent_side(weir_instance *parent, const weir_mapped_relationship *relationship, weir_instance *added, weir_instance *gone)
+{
+    if (relationship->pairs.to_many)
+        return change_collection(parent, relationship, added, gone);
+    if (added || target_of(parent, relationship) == gone)
+        weir_attach_one(parent, relationship, added);
+    return WEIR_OK;
+}
+
+/* The child moves to another parent (NULL: none). `from_child`: the relationship is the child's, else the parents'. `old`: known when
+ * it is the parents'. */
+static int move(weir_session *session, weir_instance *child, weir_mapped_relationship *relationship, bool from_child, weir_instance *parent,
+                weir_instance *old, weir_error *error)
+{
+    weir_mapper *child_mapper = weir_mapper_of(child);
+    weir_mapper *parent_mapper = parent || old ? weir_mapper_of(parent ? parent : old) : NULL;
+    weir_mapped_relationship *of_child = from_child ? relationship : reverse_of(relationship, child_mapper);
+    if (of_child && !old)
+        old = target_of(child, of_child);
+    if (old && !parent_mapper)
+        parent_mapper = weir_mapper_of(old);
+    weir_mapped_relationship *of_parent = !from_child ? relationship : parent_mapper ? reverse_of(relationship, parent_mapper) : NULL;
+    if (weir_link_note(child, from_child ? WEIR_LINK_PARENT : WEIR_LINK_PARENT_OF, relationship, parent) != WEIR_OK)
+        return weir_error_out_of_memory(error);
+    if (old && old != parent && of_parent && set_parent_side(old, of_parent, NULL, child) != WEIR_OK)
+        return weir_error_out_of_memory(error);
+    if (parent && of_parent && set_parent_side(parent, of_parent, child, NULL) != WEIR_OK)
+        return weir_error_out_of_memory(error);
+    if (of_child)
+        weir_attach_one(child, of_child, parent);
+    if (!parent && old && of_parent && (weir_cascade_of(of_parent->member) & WEIR_CASCADE_DELETE_ORPHAN))
+        return weir_cascade_orphan(session, child, error);
+    /* Whoever is in the session brings the other one with it. */
+    if (parent && of_child && weir_unit_member(session, child + 1) && (weir_cascade_of(of_child->member) & WEIR_CASCADE_SAVE_UPDATE))
+        return weir_cascade_add(session, child, error);
+    if (parent && of_parent && weir_unit_member(session, parent + 1) && (weir_cascade_of(of_parent->member) & WEIR_CASCADE_SAVE_UPDATE))
+        return weir_cascade_add(session, parent, error);
+    return WEIR_OK;
+}
+
+static weir_instance *instance_for(const weir_session *session, const void *object, weir_error *error)
+{
+    weir_instance *instance = weir_instance_of(object);
+    if (!instance || weir_mapper_of(instance)->store != session->store) {
+        weir_error_set(error, WEIR_INVALID_REQUEST, "what is linked are instances of one session: make them with WEIR_NEW, load them, or copy "
+                       "them in with WEIR_MERGE");
+        return NULL;
+    }
+    return instance;
+}
+
+static weir_mapped_relationship *relationship_at(weir_instance *owner, size_t offset, const weir_instance *other, bool many, weir_error *error)
+{
+    weir_mapper *mapper = weir_mapper_of(owner);
+    weir_mapped_relationship *relationship = weir_mapper_relationship(mapper, offset);
+    if (!relationship || relationship->pairs.to_many != many) {
+        weir_error_set(error, WEIR_ARGUMENT, "%s has no relationship to %s there", mapper->entity->name, many ? "many" : "one");
+        return NULL;
+    }
+    if (other && weir_mapper_of(other)->entity != relationship->pairs.target) {
+        weir_error_set(error, WEIR_ARGUMENT, "'%s.%s' leads to %s, not to %s", mapper->entity->name, relationship->member->name,
+                       relationship->pairs.target->name, weir_mapper_of(other)->entity->name);
+        return NULL;
+    }
+    return relationship;
+}
+
+static int link_one(weir_session *session, weir_instance *owner, size_t offset, void *target, weir_error *error)
+{
+    weir_instance *other = target ? instance_for(session, target, error) : NULL;
+    if (target && !other)
+        return error->status;
+    weir_mapped_relationship *relationship = relationship_at(owner, offset, other, false, error);
+    if (!relationship)
+        return error->status;
+    if (!weir_key_is_remote(relationship))
+        return move(session, owner, relationship, true, other, NULL, error);
+    /* One to one, and the other side has the key: the one that was there loses it. */
+    if (!weir_is_loaded(owner, relationship) && weir_instance_state(owner) == WEIR_PERSISTENT &&
+        weir_instance_load(owner, relationship, error) != WEIR_OK)
+        return error->status;
+    weir_instance *was = target_of(owner, relationship);
+    if (was && was != other && move(session, was, relationship, false, NULL, owner, error) != WEIR_OK)
+        return error->status;
+    return other && was != other ? move(session, other, relationship, false, owner, NULL, error) : WEIR_OK;
+}
+
+static int change_many(weir_session *session, weir_instance *owner, size_t offset, void *item, bool add, weir_error *error)
+{
+    weir_instance *other = instance_for(session, item, error);
+    weir_mapped_relationship *relationship = other ? relationship_at(owner, offset, other, true, error) : NULL;
+    if (!relationship)
+        return error->status;
+    if (!relationship->pairs.through_association)
+        return add ? move(session, other, relationship, false, owner, NULL, error)
+                   : move(session, other, relationship, false, NULL, owner, error);
+    if (weir_link_note(owner, add ? WEIR_LINK_ADD : WEIR_LINK_REMOVE, relationship, other) != WEIR_OK ||
+        change_collection(owner, relationship, add ? other : NULL, add ? NULL : other) != WEIR_OK)
+        return weir_error_out_of_memory(error);
+    bool cascades = weir_cascade_of(relationship->member) & WEIR_CASCADE_SAVE_UPDATE;
+    return add && cascades && weir_unit_member(session, owner + 1) ? weir_cascade_add(session, owner, error) : WEIR_OK;
+}
+
+/* The session of an instance, ready for changes; NULL: there is none, or *error says why not. */
+static weir_session *session_of(const weir_instance *instance, weir_error *error)
+{
+    weir_session *session = instance ? weir_mapper_of(instance)->store->session : NULL;
+    weir_error_clear(error);
+    if (!session)
+        weir_error_set(error, WEIR_DETACHED_INSTANCE, "the instance is not bound to a Session");
+    else if (weir_session_active(session, error) == WEIR_OK)
+        weir_session_autobegin(session, error);
+    return session;
+}
+
+int weir_link_(void *instance, size_t offset, void *target)
+{
+    weir_error error;
+    weir_instance *owner = weir_instance_of(instance);
+    weir_session *session = session_of(owner, &error);
+    if (error.status == WEIR_OK)
+        link_one(session, owner, offset, target, &error);
+    return session ? weir_session_report(session, &error) : error.status;
+}
+
+static int change_collection_of(void *instance, size_t offset, void *item, bool add)
+{
+    weir_error error;
+    weir_instance *owner = weir_instance_of(instance);
+    weir_session *session = session_of(owner, &error);
+    if (error.status == WEIR_OK)
+        change_many(session, owner, offset, item, add, &error);
+    return session ? weir_session_report(session, &error) : error.status;
+}
+
+int weir_collection_add_(void *instance, size_t offset, void *item) { return change_collection_of(instance, offset, item, true); }
+int weir_collection_remove_(void *instance, size_t offset, void *item) { return change_collection_of(instance, offset, item, false); }

@@ -1,0 +1,134 @@
+/* The unit of work inside: what a session knows of new, changed and deleted instances until they are written.
+ *
+ * All of it lies in a side block of the instance, which few instances have: expired, new, changed, deleted and linked ones, and those
+ * that were inserted in the transaction that runs. */
+#ifndef WEIR_ORM_UNIT_H
+#define WEIR_ORM_UNIT_H
+#include "orm/orm.h"
+
+/* A relationship that the program changed (links.c): what it means is written by the next flush. */
+typedef enum weir_link_kind {
+    WEIR_LINK_PARENT = 1,               /* `other`'s key goes into this one's foreign key; by this one's own relationship */
+    WEIR_LINK_PARENT_OF,                /* the same, by the relationship of `other` (its collection) */
+    WEIR_LINK_ADD, WEIR_LINK_REMOVE     /* a row of the association table */
+} weir_link_kind;
+typedef struct weir_link_record {
+    struct weir_link_record *next;
+    const weir_mapped_relationship *relationship;
+    weir_instance *other;               /* held; NULL: no parent */
+    weir_link_kind kind;
+    bool           deferred;            /* in a cycle: written by an UPDATE of its own after the inserts */
+} weir_link_record;
+
+typedef struct weir_old_key weir_old_key;
+typedef struct weir_side {
+    size_t            place;            /* in the session's list, + 1; 0: not in it */
+    uint64_t          order;            /* in which it came there */
+    weir_link_record *links;
+    weir_old_key     *old_key;          /* as the database knows it, once a key member was changed */
+    int               inserted_in, deleted_in;  /* the savepoint (0: none) of this transaction in which that was written; -1: it was not */
+    uint32_t          node;             /* of the flush that runs, + 1 */
+    bool              deleting;         /* by the next flush */
+    bool              known;            /* `columns` and the struct behind it say what was changed */
+    bool              key_lost;         /* its key was changed and nobody knows what it was */
+    size_t            flags;            /* bytes of them */
+    _Alignas(max_align_t) unsigned char columns[];      /* what is known of each, bits; then the struct as it was */
+} weir_side;
+enum { WEIR_COLUMN_CHANGED = 1, WEIR_COLUMN_GENERATED = 2 };    /* generated: by the database, in this transaction */
+static inline weir_side *weir_side_of(const weir_instance *instance) { return instance->before; }
+
+/* ---- changes.c ---- */
+/* Made if need be; NULL: no memory. */
+weir_side *weir_side_need(weir_instance *instance);
+/* Frees it if it says nothing any more. */
+void weir_side_tidy(weir_instance *instance);
+void weir_side_free(weir_instance *instance);
+static inline void *weir_side_struct(weir_side *side) { return (char *)side->columns + side->flags; }
+/* All columns are as they are in the struct now. */
+void weir_side_know(weir_instance *instance, weir_side *side);
+/* The key as the database knows it: a struct whose key members hold it. */
+const void *weir_instance_old_key(const weir_instance *instance);
+/* Writes a value into a member as WEIR_SET does; WEIR_DATA with a reason. Texts are copied. */
+int weir_member_change(weir_instance *instance, const weir_member *member, const weir_value *value, char *reason);
+void weir_old_key_drop(weir_side *side);
+void weir_old_key_restore(weir_instance *instance);
+
+/* ---- unit_of_work.c: the session's list of what waits to be written ---- */
+/* WEIR_OK or WEIR_OUT_OF_MEMORY. */
+int weir_unit_list(weir_session *session, weir_instance *instance);
+void weir_unit_unlist(weir_instance *instance);
+/* Its changes are forgotten; pending and deleting ones stay what they are. */
+void weir_unit_forget(weir_instance *instance);
+/* It is no member any more. */
+void weir_unit_leave(weir_instance *instance);
+static inline bool weir_is_deleting(const weir_instance *i) { return i->before && weir_side_of(i)->deleting; }
+/* Pending, persistent or about to be deleted in this session; NULL: it is none of those. */
+weir_instance *weir_unit_member(const weir_session *session, const void *object);
+/* One step of weir_session_add, weir_session_delete, of merge and of cascades. */
+int weir_unit_add(weir_session *session, weir_instance *instance, weir_error *error);
+int weir_unit_delete(weir_session *session, weir_instance *instance, weir_error *error);
+/* A pending one is transient again. */
+void weir_unit_expunge_pending(weir_instance *instance);
+/* Its changes are written; what it was changed in stays noted. */
+void weir_unit_written(weir_instance *instance);
+/* WEIR_OK, or why nothing can be added, written or read now: closed, waiting for a rollback, behind the end of a begin block. */
+int weir_session_active(const weir_session *session, weir_error *error);
+/* The transaction begins, as far as the program can tell. WEIR_INVALID_REQUEST with autobegin off. */
+int weir_session_autobegin(weir_session *session, weir_error *error);
+/* What was done since the savepoint (0: all) is undone in the instances: pending and inserted ones become transient, deleted ones
+ * persistent again, changed ones expire. */
+void weir_unit_undo(weir_session *session, int since);
+/* The transaction was committed. */
+void weir_unit_commit(weir_session *session);
+
+/* ---- links.c ---- */
+/* Whether the foreign key of the relationship lies on the target's side. */
+static inline bool weir_key_is_remote(const weir_mapped_relationship *r)
+{
+    return !r->pairs.through_association && (r->pairs.to_many || (r->pairs.local_is_key && !r->pairs.remote_is_key));
+}
+/* The members of a WEIR_LINK_PARENT…: of this one, and of `other`. */
+static inline const weir_member **weir_link_members(const weir_link_record *l)
+{
+    return l->kind == WEIR_LINK_PARENT ? l->relationship->pairs.local : l->relationship->pairs.remote;
+}
+static inline const weir_member **weir_link_parent_members(const weir_link_record *l)
+{
+    return l->kind == WEIR_LINK_PARENT ? l->relationship->pairs.remote : l->relationship->pairs.local;
+}
+int weir_link_note(weir_instance *instance, weir_link_kind kind, const weir_mapped_relationship *relationship, weir_instance *other);
+void weir_link_drop(weir_link_record *record);
+void weir_links_drop(weir_side *side);
+/* The record for the same foreign key as this relationship's; NULL: none. */
+weir_link_record *weir_link_find(const weir_instance *instance, const weir_member *first);
+/* Copies the parents' keys into the foreign keys: of all but deferred links, or of those alone. */
+int weir_links_sync(weir_instance *instance, bool deferred, weir_error *error);
+
+/* ---- cascade.c ---- */
+int weir_cascade_add(weir_session *session, weir_instance *instance, weir_error *error);
+int weir_cascade_delete(weir_session *session, weir_instance *instance, weir_error *error);
+/* It has lost the parent whose relationship says delete-orphan. */
+int weir_cascade_orphan(weir_session *session, weir_instance *child, weir_error *error);
+/* At the flush: what the deletions mean for rows that stay. */
+int weir_cascade_nullify(weir_session *session, weir_instance *instance, weir_error *error);
+void weir_cascade_expunge(weir_session *session, weir_instance *instance);
+unsigned weir_cascade_of(const weir_member *member);
+/* An expired instance is reloaded, a relationship that is not loaded is loaded, lazy='raise' or not. */
+int weir_instance_load(weir_instance *instance, weir_mapped_relationship *relationship, weir_error *error);
+
+/* ---- flush.c, flush_order.c, flush_rows.c ---- */
+typedef enum weir_job_kind { WEIR_JOB_UPDATE = 1, WEIR_JOB_INSERT, WEIR_JOB_DELETE } weir_job_kind;
+typedef struct weir_job {
+    weir_instance *instance;
+    weir_job_kind  kind;
+    uint32_t       rank, level;         /* of its entity; among rows that need each other */
+} weir_job;
+/* Sorts: what others need comes first; deletions the other way round. Links that cannot be are deferred. WEIR_FLUSH names a cycle. */
+int weir_flush_order(weir_session *session, weir_job *jobs, size_t count, bool deletions, weir_error *error);
+/* Writes jobs of one kind and entity. */
+int weir_flush_rows(weir_session *session, const weir_job *jobs, size_t count, weir_error *error);
+/* Rows of association tables. */
+int weir_flush_association(weir_session *session, weir_instance *instance, const weir_link_record *record, weir_error *error);
+int weir_flush_association_clear(weir_session *session, weir_instance *instance, const weir_mapped_relationship *relationship,
+                                 weir_error *error);
+#endif
