@@ -72,9 +72,22 @@ static void name_sets(writer *w)
         w->sets = weir_render_name(w->r, "sets");
 }
 
+static bool page_has(const writer *w, const weir_member *member)
+{
+    for (size_t i = 0; i < w->page->column_count; i++)
+        if (w->page->columns[i] == member)
+            return true;
+    return false;
+}
+
 static bool check_page(writer *w)
 {
     const weir_page *page = w->page;
+    const weir_assignments *sets = &w->write->sets;
+    for (size_t i = 0; i < sets->count; i++)
+        if (page_has(w, sets->items[i].member))
+            weir_render_fail(w->r, WEIR_ARGUMENT, "%s.%s is set twice: by weir_set, and by parameter sets", w->write->entity->name,
+                             sets->items[i].member->name);
     bool arrays = page->rows == 0, many = page->rows > 1;
     if (!page->column_count)
         weir_render_fail(w->r, WEIR_INVALID_REQUEST, "parameter sets without columns");
@@ -88,14 +101,6 @@ static bool check_page(writer *w)
 }
 
 /* ---- assignments ---- */
-
-static bool page_has(const writer *w, const weir_member *member)
-{
-    for (size_t i = 0; w->page && i < w->page->column_count; i++)
-        if (w->page->columns[i] == member)
-            return true;
-    return false;
-}
 
 static void write_assignments(writer *w, const weir_assignments *list, size_t written)
 {
@@ -174,8 +179,7 @@ static void collect_columns(writer *w)
             w->r->text->failed = true;
     }
     for (size_t i = 0; i < write->sets.count && w->column_count < most; i++)
-        if (!page_has(w, write->sets.items[i].member))
-            take_column(w, write->sets.items[i].member);
+        take_column(w, write->sets.items[i].member);
 }
 
 static void write_column_list(writer *w)
@@ -191,8 +195,6 @@ static void write_column_list(writer *w)
 static void write_constants(writer *w, size_t written)
 {
     for (size_t i = 0; i < w->write->sets.count && w->r->status == WEIR_OK; i++) {
-        if (page_has(w, w->write->sets.items[i].member))
-            continue;
         say(w, written++ ? ", " : "");
         weir_render_expression(w->r, w->write->sets.items[i].value, WEIR_BIND_NONE, false);
     }
@@ -227,9 +229,21 @@ static void write_rows(writer *w)
     }
 }
 
+/* Whether ON behind it would be read as a join's. Others need no select around them, which might lose their order. */
+static bool ends_in_from(const writer *w, const weir_stmt *select)
+{
+    const weir_select_tree *tree = select->tree && select->tree->text ? NULL : select->tree;
+    const weir_stmt *text = select->tree && select->tree->text ? select->tree->text : select;
+    weir_sql_facts facts;
+    if (tree)
+        return !tree->order_by.count && !tree->has_limit && !tree->has_offset && (tree->set || (!tree->where.count && !tree->group_by.count));
+    weir_sql_read_facts(text->text, text->length, w->r->dialect, &facts);
+    return !facts.ordered;
+}
+
 static void write_selected(writer *w)
 {
-    bool hides = w->write->conflict && w->r->dialect->select_hides_conflict;
+    bool hides = w->write->conflict && w->r->dialect->select_hides_conflict && ends_in_from(w, w->write->select);
     say(w, hides ? " SELECT * FROM (" : " ");
     weir_render_statement(w->r, w->write->select, false);
     say(w, hides ? ") WHERE true" : "");

@@ -33,7 +33,8 @@ typedef struct weir_write_tree {
 /* stmt->kind says what a statement is: WEIR_STMT_INSERT, _UPDATE or _DELETE are those that have stmt->write. stmt->tree->columns is its
  * RETURNING, stmt->tree->where its criteria. */
 
-/* All column members but server-generated ones, in the entity's order: what an insert writes when nothing says which. NULL: no memory. */
+/* All column members but server-generated ones, in the entity's order: what an insert writes when nothing says which (for structs: less
+ * those that weir_set gives, see write->sets). NULL: no memory. */
 const weir_member **weir_write_default_columns(const weir_entity *entity, weir_arena *arena, size_t *count);
 /* The member that an expression is, if it is a column of this entity's own table; else NULL. */
 const weir_member *weir_write_member(const weir_entity *entity, const weir_expr *column);
@@ -47,7 +48,7 @@ int weir_write_value(const weir_member *member, weir_value *value, weir_error *e
  * that the caller overwrites before each Bind, in the order of `columns`, with the statement's own values behind them. Numbering:
  * rows 0: one array per column, placeholder i is that of column i; else row after row, placeholder row * column_count + i. */
 typedef struct weir_page {
-    const weir_member *const *columns;  /* an update's: those of SET and those of the key, in any order; a delete's and a lock's: the key */
+    const weir_member *const *columns;  /* none that weir_set gives. An update's: those of SET and those of the key, in any order; a delete's and a lock's: the key */
     const char *const *types;           /* PostgreSQL with rows 0: the server's type of each column ("bigint", "public.state"), for the casts */
     size_t  column_count;
     size_t  rows;                       /* 0: arrays (PostgreSQL); 1: one set per Bind; more: an insert of that many VALUES */
@@ -58,8 +59,8 @@ typedef struct weir_page {
     bool    no_returning;               /* leave the statement's RETURNING away */
 } weir_page;
 
-/* The INSERT, UPDATE or DELETE of a page: by the key of the entity, and the statement's criteria. Errors: WEIR_COMPILE, those of any
- * compile. An update of key columns alone is WEIR_INVALID_REQUEST: there is nothing to do for such sets. */
+/* The INSERT, UPDATE or DELETE of a page: by the key of the entity, and the statement's criteria. Errors: WEIR_COMPILE, WEIR_ARGUMENT
+ * for a column that weir_set gives too, those of any compile. An update of key columns alone is WEIR_INVALID_REQUEST: there is nothing to do for such sets. */
 int weir_page_compile(const weir_stmt *stmt, const weir_dialect *dialect, const weir_page *page, weir_arena *arena, weir_compiled *out,
                       weir_error *error);
 /* SELECT key FROM t WHERE key among those of the page ORDER BY key FOR UPDATE: the rows that are there, locked in key order. Any unique

@@ -218,6 +218,24 @@ static void test_rows_selects_and_defaults(void **state)
     weir_returning(insert, WEIR_COL(numbered, label));
     writes(db, insert, 2, "draft!;draft!");
     is_now(db, "SELECT count(DISTINCT id) FROM numbered", 6);
+    select = weir_select_columns(WEIR_CAST(ID, "text"));
+    weir_order_by(select, WEIR_DESC(ID));               /* new keys follow the order */
+    insert = weir_insert(&numbered_entity);
+    weir_insert_select(insert, select);
+    weir_on_conflict_do_nothing(insert, NULL);
+    weir_stmt_free(&select);
+    writes(db, insert, 4, NULL);
+    is_now(db, "SELECT count(*) FROM numbered a, numbered b WHERE a.id < b.id AND a.label IN ('1','2','3','4') AND b.label IN ('1','2','3','4') "
+               "AND a.label < b.label", 0);
+    weir_stmt *all[] = { weir_select_columns(STATUS), weir_select_columns(STATUS) };
+    select = weir_combine(WEIR_UNION_ALL, all[0], all[1]);
+    insert = weir_insert(&numbered_entity);
+    weir_insert_select(insert, select);
+    weir_on_conflict_do_nothing(insert, NULL);
+    weir_stmt_free(&select);
+    weir_stmt_free(&all[0]);
+    weir_stmt_free(&all[1]);
+    writes(db, insert, 8, NULL);
 }
 
 /* Into the table that it reads, by a CTE with LIMIT and ORDER BY. */
@@ -345,6 +363,12 @@ static void test_case_175_where_false(void **state)
     is_now(db, "SELECT sum(total_cents) FROM invoices", 50 + 20 + 5);
     is_now(db, "SELECT tenant_id FROM invoices WHERE id = 1", 9);
     is_now(db, "SELECT count(*) FROM invoices WHERE status = 'upserted'", 2);
+    weir_stmt *sum = weir_select_columns(WEIR_SUM(WEIR_COL(order, amount_cents)));
+    weir_where(sum, WEIR_LE(WEIR_COL(order, id), WEIR_EXCLUDED(invoice, total_cents)));
+    weir_stmt *stmt = upsert(2, 1, NULL);
+    weir_conflict_set(stmt, TOTAL, WEIR_SCALAR(sum));
+    writes(db, stmt, 1, "2,10");
+    weir_stmt_free(&sum);
 }
 
 static void test_case_175_mistakes_send_nothing(void **state)
@@ -461,6 +485,14 @@ static void test_types_of_members(void **state)
                    WEIR_COL(thing, made));
     writes(db, weir_stmt_copy(stmt), 1, "green,ab,NULL,12.50,{a,NULL},NULL");
     writes(db, stmt, 1, "green,ab,NULL,12.50,{a,NULL},NULL");
+    stmt = weir_insert(&thing_entity);                   /* of several rows, too, PostgreSQL finds the types by the columns */
+    weir_insert_row(stmt, 2, RED, "c", 5, WEIR_NULL, WEIR_NULL, thing.uuid, WEIR_NOW());
+    weir_insert_row(stmt, 3, "green", WEIR_NULL, WEIR_NULL, 7, &array, WEIR_NULL, WEIR_NULL);
+    weir_returning(stmt, WEIR_COL(thing, colour), WEIR_COL(thing, count), WEIR_COL(thing, price), WEIR_COL(thing, tags));
+    writes(db, stmt, 2, "red,5,NULL,NULL;green,NULL,7.00,{a,NULL}");
+    stmt = weir_delete(&thing_entity);
+    weir_where(stmt, WEIR_GT(WEIR_COL(thing, id), 1));
+    writes(db, stmt, 2, NULL);
     stmt = weir_update(&thing_entity);
     weir_set(stmt, WEIR_COL(thing, colour), RED);
     weir_set(stmt, WEIR_COL(thing, count), ((weir_opt_int64){ 5, true }));

@@ -160,6 +160,13 @@ static void test_an_insert_of_a_select(void **state)
     becomes("INSERT INTO invoices (id, status) SELECT invoices.id + $1::integer AS anon_1, invoices.status FROM invoices WHERE invoices.id < $2",
             "INSERT INTO invoices (id, status) SELECT invoices.id + ?1 AS anon_1, invoices.status FROM invoices WHERE invoices.id < ?2");
     stmt = weir_insert(&numbered_entity);
+    select = weir_select_columns(STATUS);
+    weir_order_by(select, ID);
+    weir_insert_select(stmt, select);
+    weir_stmt_free(&select);
+    weir_on_conflict_do_nothing(stmt, NULL);
+    becomes("INSERT INTO numbered (label) SELECT invoices.status FROM invoices ORDER BY invoices.id ON CONFLICT DO NOTHING", NULL);
+    stmt = weir_insert(&numbered_entity);
     select = weir_sql("SELECT :label AS label");
     WEIR_BIND(select, "label", "x");
     weir_insert_select(stmt, select);
@@ -569,6 +576,11 @@ static void test_pages_of_inserts(void **state)
     assert_int_equal(compiled.value_count, 6);
     assert_int_equal(compiled.values[3].type, WEIR_T_NULL);
     assert_string_equal(compiled.values[5].as.text.ptr, "new");
+    page.column_count = 1;
+    columns[0] = member(&invoice_entity, "status");
+    assert_int_equal(weir_page_compile(stmt, &weir_dialect_sqlite, &page, &arena, &compiled, &error), WEIR_ARGUMENT);
+    columns[0] = key[0];
+    page.column_count = 2;
     page.rows = 0;
     page_is(&weir_dialect_postgresql, &page, "INSERT INTO invoices (id, total_cents, status) SELECT sets_1.p1, sets_1.p2, $3 FROM "
             "unnest($1::bigint[], $2::integer[]) AS sets_1(p1, p2) ON CONFLICT (id) DO UPDATE SET total_cents = excluded.total_cents, "
