@@ -83,7 +83,7 @@ static void unwatch_fd(void *handle)
 }
 
 /* ---- the timer, wakes, work */
-/* libuv counts from the time it last looked at the clock, which may be a while ago. */
+/* libuv counts whole milliseconds from the time it last looked at the clock, which may be a while ago. */
 static void set_timer(void *loop, int64_t nanoseconds)
 {
     adapter *a = loop;
@@ -93,8 +93,8 @@ static void set_timer(void *loop, int64_t nanoseconds)
         uv_timer_stop(&a->timer);
         return;
     }
-    uint64_t wait = ((uint64_t)nanoseconds + 999999) / 1000000, now = uv_hrtime() / 1000000, seen = uv_now(a->loop);
-    uv_timer_start(&a->timer, on_timer, wait + (now > seen ? now - seen : 0), 0);
+    uint64_t due = (uv_hrtime() + (uint64_t)nanoseconds + 999999) / 1000000, seen = uv_now(a->loop);
+    uv_timer_start(&a->timer, on_timer, due > seen ? due - seen : 0, 0);
 }
 
 static void wake_loop(void *loop) { uv_async_send(&((adapter *)loop)->wake); }

@@ -7,6 +7,8 @@ static const weir_loop no_memory = { .error = { .status = WEIR_OUT_OF_MEMORY, .m
 static const weir_loop wrong_table = { .error = { .status = WEIR_ARGUMENT,
     .message = "the loop's table has a hole: all its functions are needed, and struct_size" } };
 
+#define TIMER_ERROR_NS (2 * WEIR_NS_PER_MS)     /* a timer that goes off so much too early is set again */
+
 static weir_loop *constant(const weir_loop *loop) { return (weir_loop *)(uintptr_t)loop; }
 
 /* ---- the line of ready tasks */
@@ -173,7 +175,7 @@ static void resume(weir_loop *loop, weir_here *here, weir_task *task)
 static void ring_alarms(weir_loop *loop)
 {
     int64_t now = weir_now();
-    if (loop->armed_at <= now)
+    if (loop->armed_at - TIMER_ERROR_NS <= now)
         loop->armed_at = WEIR_NO_DEADLINE;
     while (loop->alarms.first && loop->alarms.first->due <= now) {
         weir_alarm *alarm = loop->alarms.first;
