@@ -79,6 +79,82 @@ static int run_schema(const char *url)
     return first;
 }
 
+/* ---- a third: builds, copies and executes inserts, updates and deletes ------------------------------------------------------ */
+
+struct note { int64_t id; const char *body; };
+struct mark { int64_t id, note_id; };
+WEIR_ENTITY(note, "notes", WEIR_COLUMN(note, id, .primary_key = true), WEIR_COLUMN(note, body));
+WEIR_ENTITY(mark, "marks", WEIR_COLUMN(mark, id, .primary_key = true), WEIR_COLUMN(mark, note_id));
+
+/* Of a copy; frees the statement. */
+static int write_one(weir_connection *connection, weir_stmt *stmt, int64_t count)
+{
+    weir_stmt *copy = weir_stmt_copy(stmt);
+    weir_stmt_free(&stmt);
+    weir_result *result = weir_connection_execute(connection, copy, NULL);
+    int64_t written = weir_result_rowcount(result);
+    int first = weir_result_close(&result);
+    weir_stmt_free(&copy);
+    if (first == WEIR_OK)
+        assert_int_equal(written, count);       /* never less without an error */
+    return first;
+}
+
+static weir_stmt *upsert_notes(void)
+{
+    weir_stmt *stmt = weir_insert(&note_entity);
+    weir_set_columns(stmt, WEIR_COL(note, id), WEIR_COL(note, body));
+    weir_insert_row(stmt, 1, "a");
+    weir_insert_row(stmt, 2, WEIR_CONCAT("b", "c"));
+    weir_on_conflict_do_update(stmt, WEIR_CONFLICT_OPTIONS(.columns = WEIR_EXPRS(WEIR_COL(note, id)), .where = WEIR_SQL("true")));
+    weir_conflict_set(stmt, WEIR_COL(note, body), WEIR_CONCAT(WEIR_COL(note, body), WEIR_EXCLUDED(note, body)));
+    weir_returning(stmt, WEIR_ENTITY_OF(note));
+    return stmt;
+}
+
+static weir_stmt *mark_notes(void)
+{
+    weir_stmt *stmt = weir_insert(&mark_entity), *select = weir_select_columns(WEIR_ADD(WEIR_COL(note, id), 10), WEIR_COL(note, id));
+    weir_insert_select(stmt, select);
+    weir_on_conflict_do_nothing(stmt, NULL);
+    weir_stmt_free(&select);
+    return stmt;
+}
+
+static weir_stmt *update_notes(void)
+{
+    weir_stmt *stmt = weir_update(&note_entity), *marks = weir_select_columns(WEIR_COUNT());
+    weir_where(marks, WEIR_EQ(WEIR_COL(mark, note_id), WEIR_COL(note, id)));
+    weir_set(stmt, WEIR_COL(note, body), WEIR_CAST(WEIR_SCALAR(marks), "text"));
+    weir_where(stmt, WEIR_EQ(WEIR_COL(mark, note_id), WEIR_COL(note, id)));
+    weir_stmt_free(&marks);
+    return stmt;
+}
+
+static int run_writes(const char *url)
+{
+    weir_engine *engine;
+    int first = weir_engine_open(&engine, url, NULL);
+    weir_connection *connection = weir_engine_connect(engine);
+    first = test_first(first, (int)weir_connection_run(connection, "CREATE TEMPORARY TABLE notes(id bigint PRIMARY KEY, body text)"));
+    first = test_first(first, (int)weir_connection_run(connection, "CREATE TEMPORARY TABLE marks(id bigint PRIMARY KEY, note_id bigint)"));
+    if (first == WEIR_OK) {
+        weir_stmt *delete = weir_delete(&mark_entity);
+        first = write_one(connection, upsert_notes(), 2);
+        first = test_first(first, first == WEIR_OK ? write_one(connection, upsert_notes(), 2) : first);
+        first = test_first(first, first == WEIR_OK ? write_one(connection, mark_notes(), 2) : first);
+        first = test_first(first, first == WEIR_OK ? write_one(connection, update_notes(), 2) : first);
+        weir_where(delete, WEIR_IN(WEIR_COL(mark, note_id), 1, 3));
+        if (first == WEIR_OK)
+            first = write_one(connection, delete, 1);
+        else
+            weir_stmt_free(&delete);
+    }
+    first = test_first(first, weir_connection_close(&connection));
+    weir_engine_close(&engine);
+    return first;
+}
+
 /* ---- the tests ------------------------------------------------------------------------------------------------------------ */
 
 static void test_each_allocation_that_fails_is_told_and_leaves_nothing_behind(void **state)
@@ -91,6 +167,11 @@ static void test_each_allocation_that_fails_while_tables_are_made_is_told(void *
     test_fail_each_allocation(*state, run_schema, 3);
 }
 
+static void test_each_allocation_that_fails_while_rows_are_written_is_told(void **state)
+{
+    test_fail_each_allocation(*state, run_writes, 3);
+}
+
 int main(void)
 {
     if (!test_memory_install())
@@ -98,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_each_allocation_that_fails_is_told_and_leaves_nothing_behind),
         ON_BOTH(test_each_allocation_that_fails_while_tables_are_made_is_told),
+        ON_BOTH(test_each_allocation_that_fails_while_rows_are_written_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
