@@ -13,9 +13,10 @@ extern "C" {
  * `entities` ends with NULL; those without a table are passed over, two of one table share it. NOT NULL where the C type has no
  * NULL; foreign keys from .foreign_key, cycles of them too; a schema ("schema.table") must exist. An array needs a .sql_type. On
  * SQLite a single integer key is the row number (INTEGER PRIMARY KEY), and a numeric is declared numeric_text, so that SQLite
- * keeps its digits. An index is called ix_table_column; where something else has that name, a number follows. For tests and demos, not for migrations: a table that exists stays as it is. Errors, in *error (may be NULL)
- * with what to do about them: WEIR_ARGUMENT for no list; before any SQL what weir_entity_check gives, and WEIR_MAPPING for a
- * foreign key to a column that is not mapped; WEIR_MAPPING for a member that no SQL type follows from, or that SQLite cannot
+ * keeps its digits. An index is called ix_table_column; where something else has that name, a number follows. For tests and
+ * demos, not for migrations: a table that exists stays as it is. Errors, in *error (may be NULL) with what to do about them:
+ * WEIR_ARGUMENT for no list; before any SQL what weir_entity_check gives, and WEIR_MAPPING for a foreign key to a column that
+ * is not mapped; WEIR_MAPPING for a member that no SQL type follows from, or that SQLite cannot
  * generate; those of the database. Then nothing has changed. */
 WEIR_API int weir_create_all(weir_engine *engine, const weir_entity *const *entities, weir_error *error);
 /* DROP TABLE IF EXISTS in the opposite order, association tables too, in one transaction; errors as above. */
