@@ -13,6 +13,7 @@
 #include <weir/select.h>
 #include <weir/session.h>
 #include <weir/statement.h>
+#include <weir/stream.h>
 #include <weir/transfer.h>
 #include <weir/value.h>
 #include <weir/write.h>
