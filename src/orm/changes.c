@@ -38,20 +38,26 @@ void weir_side_free(weir_instance *instance)
     instance->before = NULL;
     weir_links_drop(side);
     weir_old_key_drop(side);
+    weir_past_keys_drop(side);
     weir_free(side);
 }
 
 void weir_side_tidy(weir_instance *instance)
 {
     const weir_side *side = weir_side_of(instance);
-    if (side && !side->place && !side->links && !side->known && !side->deleting && !side->old_key && side->inserted_in < 0 &&
+    if (side && !side->place && !side->links && !side->known && !side->deleting && !side->old_key && !side->past_keys && side->inserted_in < 0 &&
         side->deleted_in < 0)
         weir_side_free(instance);
 }
 
 /* ---- keys -------------------------------------------------------------------------------------------------------------------------- */
 
-struct weir_old_key { weir_arena arena; _Alignas(max_align_t) char object[]; };
+struct weir_old_key {
+    weir_arena    arena;
+    weir_old_key *next;
+    int           moved_in;             /* the savepoint (0: none) in which another key was written over it */
+    _Alignas(max_align_t) char object[];
+};
 
 static bool is_key(const weir_mapper *mapper, size_t offset)
 {
@@ -68,6 +74,7 @@ static weir_old_key *make_old_key(const weir_instance *instance)
     weir_old_key *old = weir_alloc(ledger, WEIR_MEMORY_BATCH, sizeof *old + mapper->entity->size);
     if (!old)
         return NULL;
+    old->next = NULL;
     weir_arena_init(&old->arena, ledger, WEIR_MEMORY_BATCH, 64);
     memcpy(old->object, instance + 1, mapper->entity->size);
     for (size_t i = 0; i < mapper->key_count; i++) {
@@ -84,29 +91,87 @@ static weir_old_key *make_old_key(const weir_instance *instance)
     return old;
 }
 
+static void free_key(weir_old_key *key)
+{
+    if (key)
+        weir_arena_free(&key->arena);
+    weir_free(key);
+}
+
 void weir_old_key_drop(weir_side *side)
 {
-    if (side->old_key)
-        weir_arena_free(&side->old_key->arena);
-    weir_free(side->old_key);
+    free_key(side->old_key);
     side->old_key = NULL;
     side->key_lost = false;
 }
 
-/* The members have the database's key again. Texts of it are copied, since the block that holds them goes. */
-void weir_old_key_restore(weir_instance *instance)
+void weir_past_keys_drop(weir_side *side)
 {
-    weir_side *side = weir_side_of(instance);
-    if (!side->old_key)
-        return;
+    while (side->past_keys) {
+        weir_old_key *next = side->past_keys->next;
+        free_key(side->past_keys);
+        side->past_keys = next;
+    }
+}
+
+/* Texts of the key are copied into the instance's values, since the block that holds them goes. False: no memory for that. */
+static bool put_back(weir_instance *instance, const weir_old_key *from)
+{
     const weir_mapper *mapper = weir_mapper_of(instance);
     for (size_t i = 0; i < mapper->key_count; i++) {
         const weir_member *key = mapper->keys[i];
-        memcpy((char *)(instance + 1) + key->offset, side->old_key->object + key->offset, key->size);
+        memcpy((char *)(instance + 1) + key->offset, from->object + key->offset, key->size);
     }
-    if (mapper->has_pointers && weir_instance_settle(instance) != WEIR_OK)
-        return;                                         /* the old key stays, and what points into it is valid */
+    return !mapper->has_pointers || weir_instance_settle(instance) == WEIR_OK;
+}
+
+/* The members have the database's key again. */
+void weir_old_key_restore(weir_instance *instance)
+{
+    weir_side *side = weir_side_of(instance);
+    if (side->old_key && put_back(instance, side->old_key))
+        weir_old_key_drop(side);
+}
+
+void weir_old_key_written(weir_instance *instance, int savepoint)
+{
+    weir_side *side = weir_side_of(instance);
+    weir_old_key *old = side->old_key;
+    /* A rollback to here takes an insert, or an earlier move, with it. */
+    if (side->inserted_in >= savepoint || (side->past_keys && side->past_keys->moved_in >= savepoint))
+        return;
+    old->next = side->past_keys;
+    old->moved_in = savepoint;
+    side->past_keys = old;
+    side->old_key = NULL;
+}
+
+void weir_past_key_restore(weir_instance *instance, int since)
+{
+    weir_side *side = weir_side_of(instance);
+    weir_mapper *mapper = weir_mapper_of(instance);
+    weir_old_key *key = NULL;
+    while (side->past_keys && side->past_keys->moved_in >= since) {
+        free_key(key);
+        key = side->past_keys;
+        side->past_keys = key->next;
+    }
+    if (!key)
+        return;
     weir_old_key_drop(side);
+    weir_identity_remove(mapper, instance);
+    if (!put_back(instance, key)) {             /* kept, since the members point into it */
+        key->next = side->past_keys;
+        side->past_keys = key;
+        key = NULL;
+    }
+    free_key(key);
+    instance->key = weir_identity_key(mapper, instance + 1);
+    weir_identity_entry *entry = weir_identity_entry_of(mapper, instance->key, instance + 1);
+    if (entry && !entry->instance)
+        weir_identity_put(mapper, entry, instance);
+    else
+        weir_instance_set_state(instance, WEIR_DETACHED);       /* its place is taken, or there is no memory for it */
 }
 
 const void *weir_instance_old_key(const weir_instance *instance)

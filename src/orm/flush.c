@@ -1,6 +1,7 @@
 /* A flush: what waits is gathered, put in order, written, and then as the database has it. */
 #include "orm/inside.h"
 #include "orm/unit.h"
+#include "base/wait.h"
 #include "sql/statement.h"
 #include <stdlib.h>
 #include <string.h>
@@ -199,7 +200,7 @@ int weir_session_write(weir_session *session, weir_error *error)
     weir_error_clear(error);
     if (!session->unit.count || session->unit.flushing)
         return WEIR_OK;
-    if (!weir_session_ready(session, error))
+    if (weir_may_wait(error) != WEIR_OK || !weir_session_ready(session, error))
         return error->status;
     bool own = begin_own(session, error);
     if (error->status != WEIR_OK)

@@ -265,6 +265,7 @@ static int updated(writer *w, weir_instance *instance, int64_t version)
     if (!side->old_key || weir_identity_key(w->mapper, instance + 1) == instance->key)
         return WEIR_OK;
     weir_identity_remove(w->mapper, instance);
+    weir_old_key_written(instance, weir_session_savepoint(w->session));
     return enter_map(instance, w->error);
 }
 

@@ -26,6 +26,7 @@ typedef struct weir_side {
     uint64_t          order;            /* in which it came there */
     weir_link_record *links;
     weir_old_key     *old_key;          /* as the database knows it, once a key member was changed */
+    weir_old_key     *past_keys;        /* that this transaction wrote others over, the newest first: one for each savepoint */
     int               inserted_in, deleted_in;  /* the savepoint (0: none) of this transaction in which that was written; -1: it was not */
     uint32_t          node;             /* of the flush that runs, + 1 */
     bool              deleting;         /* by the next flush */
@@ -52,6 +53,11 @@ const void *weir_instance_old_key(const weir_instance *instance);
 int weir_member_change(weir_instance *instance, const weir_member *member, const weir_value *value, char *reason);
 void weir_old_key_drop(weir_side *side);
 void weir_old_key_restore(weir_instance *instance);
+/* The changed key is written: what it was is kept for a rollback. */
+void weir_old_key_written(weir_instance *instance, int savepoint);
+void weir_past_keys_drop(weir_side *side);
+/* The key is again what it was before the savepoint (0: the transaction); the identity map, too. */
+void weir_past_key_restore(weir_instance *instance, int since);
 
 /* ---- unit_of_work.c: the session's list of what waits to be written ---- */
 /* WEIR_OK or WEIR_OUT_OF_MEMORY. */

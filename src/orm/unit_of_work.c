@@ -333,6 +333,9 @@ static void undo(weir_instance *instance, void *context)
         }
     }
     side = weir_side_of(instance);
+    if (side && weir_instance_state(instance) == WEIR_PERSISTENT)
+        weir_past_key_restore(instance, *since);
+    side = weir_side_of(instance);
     if (side && side->deleting) {
         side->deleting = false;
         if (!(instance->flags & WEIR_INSTANCE_MODIFIED))
@@ -364,6 +367,7 @@ static void committed(weir_instance *instance, void *context)
         weir_instance_let_go(instance);
     } else if (side) {
         side->inserted_in = -1;
+        weir_past_keys_drop(side);
         weir_side_tidy(instance);
     }
 }
