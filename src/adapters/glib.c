@@ -7,7 +7,7 @@
 
 typedef struct adapter adapter;
 typedef struct turn_source { GSource source; adapter *adapter; } turn_source;
-typedef struct watch_source { GSource source; gpointer tag; int fd; weir_watch *watch; } watch_source;
+typedef struct watch_source { GSource source; gpointer tag; int fd; GIOCondition condition; weir_watch *watch; } watch_source;
 
 typedef struct errand {
     struct errand *next;
@@ -68,11 +68,15 @@ static gboolean run_turn(GSource *source, GSourceFunc callback, gpointer data)
 static GSourceFuncs turn_functions = { .prepare = prepare_turn, .check = check_turn, .dispatch = run_turn };
 
 /* ---- descriptors */
+/* GLib polls all sources, then dispatches them one by one: in a turn before this one a task may have taken what was there. */
 static gboolean tell_ready(GSource *source, GSourceFunc callback, gpointer data)
 {
+    watch_source *w = (watch_source *)source;
+    GPollFD now = { .fd = w->fd, .events = (gushort)w->condition };
     (void)callback;
     (void)data;
-    weir_loop_ready(((watch_source *)source)->watch);
+    if (g_poll(&now, 1, 0) > 0)
+        weir_loop_ready(w->watch);
     return G_SOURCE_CONTINUE;
 }
 
@@ -93,7 +97,7 @@ static void *watch_fd(void *loop, int fd, weir_watch *watch)
 static int listen_fd(void *handle, int events)
 {
     watch_source *w = handle;
-    GIOCondition condition = (events & WEIR_LOOP_READ ? G_IO_IN : 0) | (events & WEIR_LOOP_WRITE ? G_IO_OUT : 0);
+    GIOCondition condition = w->condition = (events & WEIR_LOOP_READ ? G_IO_IN : 0) | (events & WEIR_LOOP_WRITE ? G_IO_OUT : 0);
     if (!events && w->tag) {
         g_source_remove_unix_fd(&w->source, w->tag);
         w->tag = NULL;
