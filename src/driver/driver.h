@@ -167,8 +167,8 @@ typedef struct weir_page_run {
                                            or they are dropped */
     const weir_feed *feed;
     bool             arrays;            /* executed once, with an array per lane; else once per set */
-    bool             guarded;           /* inside of WEIR_PAGE_SAVEPOINT, which is released at the end; when the page fails it is still
-                                           there, for ROLLBACK TO */
+    bool             guarded;           /* inside of WEIR_PAGE_SAVEPOINT: when the page fails it is there, for ROLLBACK TO */
+    bool             release_before, release;   /* that of the page before is released first; this page's at the end */
     /* filled */
     size_t           done;              /* sets executed; when one fails: its place in the feed. Not by arrays */
     size_t           missed;            /* the first that matched no row; SIZE_MAX: none. Not by arrays */

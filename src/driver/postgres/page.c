@@ -174,14 +174,20 @@ static int send_sets(weir_pg_link *link, weir_cursor *cursor, const weir_feed *f
     return status;
 }
 
+static void send_plain(weir_pg_link *link, bool wanted, const char *sql)
+{
+    if (!wanted)
+        return;
+    weir_pg_send_simple(link, sql);
+    weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+}
+
 static int send_page(weir_pg_link *link, weir_page_run *run)
 {
     int status = WEIR_OK;
     weir_pg_send_begin(link);
-    if (run->guarded) {
-        weir_pg_send_simple(link, "SAVEPOINT " WEIR_PAGE_SAVEPOINT);
-        weir_pg_expect(link, WEIR_PG_PART_PLAIN);
-    }
+    send_plain(link, run->release_before, "RELEASE SAVEPOINT " WEIR_PAGE_SAVEPOINT);
+    send_plain(link, run->guarded, "SAVEPOINT " WEIR_PAGE_SAVEPOINT);
     if (run->lock) {
         status = send_arrays(link, run->lock, run->lock_feed);
         weir_pg_expect(link, WEIR_PG_PART_PLAIN);
@@ -189,10 +195,7 @@ static int send_page(weir_pg_link *link, weir_page_run *run)
     if (status == WEIR_OK)
         status = run->arrays ? send_arrays(link, run->write, run->feed) : send_sets(link, run->write, run->feed);
     weir_pg_expect(link, run->arrays ? WEIR_PG_PART_ROWS : WEIR_PG_PART_SETS);
-    if (run->guarded) {
-        weir_pg_send_simple(link, "RELEASE SAVEPOINT " WEIR_PAGE_SAVEPOINT);
-        weir_pg_expect(link, WEIR_PG_PART_PLAIN);
-    }
+    send_plain(link, run->release, "RELEASE SAVEPOINT " WEIR_PAGE_SAVEPOINT);
     return status == WEIR_OK && link->out.failed ? no_memory(link) : status;
 }
 

@@ -100,13 +100,19 @@ static int run_set(weir_lite_link *link, weir_lite_cursor *cursor, size_t set)
     return status;
 }
 
+static int guard(weir_lite_link *link)
+{
+    int status = link->page->release_before ? weir_lite_execute(link, "RELEASE " WEIR_PAGE_SAVEPOINT) : WEIR_OK;
+    return status == WEIR_OK && link->page->guarded ? weir_lite_execute(link, "SAVEPOINT " WEIR_PAGE_SAVEPOINT) : status;
+}
+
 static int run_page(weir_lite_link *link)
 {
     weir_page_run *page = link->page;
     weir_lite_cursor *cursor = link->cursor;
     if (!cursor->statement)
         return weir_error_set(&link->base.error, WEIR_RESOURCE_CLOSED, "This result object is closed.");
-    int status = page->guarded && !link->page_guarded ? weir_lite_execute(link, "SAVEPOINT " WEIR_PAGE_SAVEPOINT) : WEIR_OK;
+    int status = link->page_guarded ? WEIR_OK : guard(link);
     link->page_guarded = status == WEIR_OK;
     if (status == WEIR_OK)
         status = bind_rest(link, cursor);
@@ -117,7 +123,7 @@ static int run_page(weir_lite_link *link)
         page->done += status == WEIR_OK;
     }
     sqlite3_clear_bindings(cursor->statement);      /* they point to the program's memory */
-    return status == WEIR_OK && page->guarded ? weir_lite_execute(link, "RELEASE " WEIR_PAGE_SAVEPOINT) : status;
+    return status == WEIR_OK && page->release ? weir_lite_execute(link, "RELEASE " WEIR_PAGE_SAVEPOINT) : status;
 }
 
 int weir_lite_run_page(weir_link *base, weir_page_run *run)
