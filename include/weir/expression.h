@@ -4,7 +4,7 @@
  * weir_expr *` within that block, not be returned. A statement copies what it is given at once (with all values and texts), so
  * there is nothing to free and nothing that can fail here. Plain C values stand for bound parameters: WEIR_EQ(WEIR_COL(invoice,
  * tenant_id), 42). NULL, a NULL const char * or WEIR_NULL is SQL NULL, and WEIR_EQ and WEIR_NE with it are IS NULL and IS NOT
- * NULL, as is an optional (weir_opt_int64 …) without a value.
+ * NULL, as is an optional (weir_opt_int64 …) without a value. A number that is compared with a column by WEIR_ENUM_COLUMN is its label.
  *
  * Mistakes that a C compiler can see do not compile. Others are kept by the statement that the tree is given to and told by its
  * execution (weir_stmt_error shows them earlier): WEIR_ARGUMENT (an operand that is a NULL expression, an empty name, a value

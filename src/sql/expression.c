@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/values.h"
 #include "sql/tree.h"
+#include "sql/write.h"
 
 enum {
     DEEPEST = 500,                      /* nested expressions; databases allow about as many */
@@ -211,6 +212,37 @@ static bool copy_values(weir_stmt *stmt, const weir_expr *from, weir_expr *to)
     return true;
 }
 
+/* ---- enums ---- */
+
+static bool compares(weir_op op)
+{
+    return (op >= WEIR_OP_EQ && op <= WEIR_OP_GE) || op == WEIR_OP_IN || op == WEIR_OP_NOT_IN || op == WEIR_OP_BETWEEN || op == WEIR_OP_NOT_BETWEEN;
+}
+
+static const weir_member *compared_enum(const weir_expr *expr)
+{
+    for (size_t i = 0; compares(expr->op) && expr->args[i]; i++) {
+        const weir_expr *operand = expr->args[i];
+        const weir_member *member = operand->op == WEIR_OP_COLUMN ? weir_entity_member(operand->entity, operand->offset) : NULL;
+        if (member && member->type == WEIR_M_ENUM)
+            return member;
+    }
+    return NULL;
+}
+
+/* Numbers that an enum's column is compared with are its labels. The copy's operands are its own. */
+static bool label_numbers(weir_stmt *stmt, weir_expr *to)
+{
+    const weir_member *member = compared_enum(to);
+    int status = WEIR_OK;
+    for (size_t i = 0; member && to->args[i] && status == WEIR_OK; i++)
+        if (to->args[i]->op == WEIR_OP_VALUE)
+            status = weir_write_value(member, &((weir_expr *)(uintptr_t)to->args[i])->value, &stmt->error);
+    for (size_t i = 0; member && i < to->count && status == WEIR_OK; i++)
+        status = weir_write_value(member, &((weir_value *)(uintptr_t)to->values)[i], &stmt->error);
+    return status == WEIR_OK;
+}
+
 /* ---- names, columns, sources ---- */
 
 static bool copy_name(weir_stmt *stmt, const weir_expr *from, weir_expr *to)
@@ -353,7 +385,7 @@ static const weir_expr *copy_one(weir_stmt *stmt, const weir_expr *from, bool ma
     *to = (weir_expr){ .op = from->op };
     bool done = copy_place(stmt, from, to, may_be_relationship) && copy_name(stmt, from, to) && copy_values(stmt, from, to) &&
                 copy_stmt(stmt, from, to) && copy_window(stmt, from, to, depth) && copy_operands(stmt, from, to, depth) &&
-                (from->op != WEIR_OP_VALUE || copy_value(stmt, &from->value, &to->value));
+                label_numbers(stmt, to) && (from->op != WEIR_OP_VALUE || copy_value(stmt, &from->value, &to->value));
     return done ? to : NULL;
 }
 

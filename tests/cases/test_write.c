@@ -499,6 +499,7 @@ static void test_types_of_members(void **state)
     weir_set(stmt, WEIR_COL(thing, price), WEIR_MULTIPLY(WEIR_COL(thing, price), 2));
     weir_set(stmt, WEIR_COL(thing, made), WEIR_NOW());
     weir_where(stmt, WEIR_EQ(WEIR_COL(thing, uuid), thing.uuid));
+    weir_where(stmt, WEIR_EQ(WEIR_COL(thing, colour), GREEN));
     weir_returning(stmt, WEIR_COL(thing, colour), WEIR_COL(thing, count), WEIR_COL(thing, price));
     writes(db, stmt, 1, "red,5,25.00");
 }

@@ -227,6 +227,22 @@ static void test_values_of_every_kind_of_member(void **state)
     weir_set(stmt, WEIR_COL(order, state), "pending");
     weir_where(stmt, WEIR_EQ(WEIR_COL(order, tenant_id), 1));
     becomes("UPDATE shop.orders SET state = $1 WHERE shop.orders.tenant = $2", NULL);
+    const weir_value both[] = { weir_value_int(PENDING), weir_value_cstr("paid") };
+    stmt = weir_delete(&order_entity);
+    weir_where(stmt, WEIR_EQ(WEIR_COL(order, state), PAID));
+    weir_where(stmt, WEIR_IN(WEIR_COL(order, state), PENDING, WEIR_NULL));
+    weir_where(stmt, WEIR_NOT_IN_VALUES(WEIR_COL(order, state), both, 2));
+    weir_where(stmt, WEIR_LT(1, WEIR_COL(order, id)));
+    becomes("DELETE FROM shop.orders WHERE shop.orders.state = $1 AND shop.orders.state IN ($2, $3) AND shop.orders.state <> ALL ($4) AND "
+            "$5 < shop.orders.id",
+            "DELETE FROM shop.orders WHERE shop.orders.state = ?1 AND shop.orders.state IN (?2, ?3) AND shop.orders.state NOT IN (?4, ?5) AND "
+            "?6 < shop.orders.id");
+    assert_string_equal(compiled.values[0].as.text.ptr, "paid");
+    assert_string_equal(compiled.values[1].as.text.ptr, "pending");
+    assert_string_equal(compiled.values[3].as.array->items[0].as.text.ptr, "pending");
+    stmt = weir_delete(&order_entity);
+    weir_where(stmt, WEIR_EQ(-1, WEIR_COL(order, state)));
+    is_refused("-1 is no value of the enum state");
     stmt = weir_update(&order_entity);
     weir_set(stmt, WEIR_COL(order, state), 2);
     is_refused("2 is no value of the enum state: it has 2 labels");
