@@ -239,6 +239,37 @@ WEIR_API int weir_collection_remove_(void *instance, size_t offset, void *item);
  * rolled back due to a previous exception during flush. …" until weir_session_rollback (weir_session_rollback_nested). */
 WEIR_API int weir_session_flush(weir_session *session);
 
+/* Copies a row's worth of values into the session: the member with its key (by a SELECT if need be, after an autoflush), or a new one,
+ * added, when there is none or its key is left to the database; returns that. Columns that differ are changed, as by WEIR_SET;
+ * relationships stay as they are. WEIR_MERGE takes a plain struct, weir_session_merge an instance, of another session or detached (an
+ * expired one gives its key alone). NULL on an error: WEIR_STALE_DATA when it has another version than the row (0: none), WEIR_UNMAPPED,
+ * those of a get and of weir_session_add. */
+WEIR_API void *weir_session_merge(weir_session *session, const void *instance);
+WEIR_API void *weir_session_merge_struct(weir_session *session, const weir_entity *entity, const void *values);
+#ifndef __cplusplus
+#define WEIR_MERGE(E, session, pointer) \
+    ((struct E *)weir_session_merge_struct((session), &E##_entity, _Generic((pointer), struct E *: (pointer), const struct E *: (pointer))))
+#endif
+
+/* ---- a transaction as a function ------------------------------------------------------------------------------------------------- */
+typedef struct weir_run_options {
+    size_t struct_size;
+    int    attempts;                    /* at most so many; default 5; 1: never again */
+    int    delay_ms;                    /* before the second attempt, doubled for each later one, less a random part of up to a half; default 20 */
+    int    max_delay_ms;                /* default 1000 */
+    int   *attempts_made;               /* set, if it is not NULL */
+} weir_run_options;
+#define WEIR_RUN_OPTIONS(...) (&(const weir_run_options){ .struct_size = sizeof(weir_run_options), __VA_ARGS__ })
+/* SQLAlchemy's `with session.begin()`, with retries: begins a transaction, calls function(session, context), and commits when it returned
+ * WEIR_OK; else rolls back and returns what it returned. Where the attempt failed because of others (SQLSTATE 40001 or 40P01; SQLite: busy
+ * or locked), at the COMMIT too, it is rolled back, waited for a while (in a task the loop turns) and made again from the start: the
+ * function must set its own state anew each time. Instances that an attempt made, and did not add or lost in the rollback, are expunged
+ * before the next one. Inside, weir_session_commit and weir_session_rollback end the block; whatever follows in it is
+ * WEIR_INVALID_REQUEST "Can't operate on closed transaction inside context manager. …". options may be NULL.
+ * WEIR_INVALID_REQUEST: "A transaction is already begun on this Session.", also for a run inside a run; WEIR_ARGUMENT: options. */
+WEIR_API WEIR_MUST_CHECK int weir_session_run(weir_session *session, int (*function)(weir_session *session, void *context), void *context,
+                                              const weir_run_options *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -64,6 +64,26 @@ int weir_instance_reload(weir_instance *instance, weir_error *error)
     return status;
 }
 
+weir_instance *weir_session_find(weir_session *session, weir_mapper *mapper, const weir_value *keys, weir_error *error)
+{
+    weir_error_clear(error);
+    weir_instance *instance = weir_identity_look_up(mapper, keys, mapper->key_count);
+    if (instance && (instance->flags & WEIR_INSTANCE_EXPIRED)) {
+        int status = weir_instance_reload(instance, error);
+        if (status == WEIR_OBJECT_DELETED) {
+            weir_error_clear(error);
+            weir_instance_detach(instance);
+            weir_instance_let_go(instance);
+            weir_store_look(session->store, false);
+        }
+        return status == WEIR_OK ? instance : NULL;
+    }
+    if (!instance && weir_session_autoflush(session, NULL, error) == WEIR_OK &&
+        !(instance = weir_identity_look_up(mapper, keys, mapper->key_count)))
+        read_row(session, mapper, keys, true, &instance, error);
+    return error->status == WEIR_OK ? instance : NULL;
+}
+
 void *weir_session_get_(weir_session *session, const weir_entity *entity, const weir_value *keys, size_t count)
 {
     weir_error error;
@@ -75,21 +95,7 @@ void *weir_session_get_(weir_session *session, const weir_entity *entity, const 
         weir_session_report(session, &error);
         return NULL;
     }
-    instance = weir_identity_look_up(mapper, keys, count);
-    if (instance && (instance->flags & WEIR_INSTANCE_EXPIRED)) {
-        int status = weir_instance_reload(instance, &error);
-        if (status == WEIR_OBJECT_DELETED) {
-            weir_error_clear(&error);
-            weir_instance_detach(instance);
-            weir_instance_let_go(instance);
-            weir_store_look(session->store, false);
-        }
-        if (status != WEIR_OK)
-            instance = NULL;
-    } else if (!instance && weir_session_autoflush(session, NULL, &error) == WEIR_OK &&
-               !(instance = weir_identity_look_up(mapper, keys, count))) {
-        read_row(session, mapper, keys, true, &instance, &error);
-    }
+    instance = weir_session_find(session, mapper, keys, &error);
     if (instance)
         instance->flags |= WEIR_INSTANCE_SESSION_HOLDS;
     weir_session_report(session, &error);

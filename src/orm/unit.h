@@ -87,6 +87,9 @@ void weir_unit_undo(weir_session *session, int since);
 /* The transaction was committed. */
 void weir_unit_commit(weir_session *session);
 
+/* The member of that key (in the order of the mapper's keys), by a SELECT if need be; NULL: there is none, or *error. */
+weir_instance *weir_session_find(weir_session *session, weir_mapper *mapper, const weir_value *keys, weir_error *error);
+
 /* ---- links.c ---- */
 /* Whether the foreign key of the relationship lies on the target's side. */
 static inline bool weir_key_is_remote(const weir_mapped_relationship *r)

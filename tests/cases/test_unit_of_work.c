@@ -368,6 +368,150 @@ static void test_a_flush_that_fails_inside_a_savepoint(void **state)
     assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders"), 3);
 }
 
+/* ---- merging, and transactions as functions ------------------------------------------------------------------------------------ */
+
+static void test_merging_structs_and_instances(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    weir_session *session = weir_session_open(db->engine), *other = weir_session_open(db->engine);
+    char text[8] = "merged";
+    struct order given = { .id = 2, .tenant_id = 0, .amount_cents = 20, .state = text };
+    struct order *two = WEIR_MERGE(order, session, &given);
+    text[0] = 'M';
+    assert_non_null(two);
+    assert_ptr_not_equal(two, &given);
+    assert_string_equal(two->state, "merged");
+    assert_ptr_equal(WEIR_GET(order, session, 2), two);
+    test_log_clear(db->log);
+    CALL_OK(session, weir_session_flush(session));
+    assert_contains(test_log_at(db->log, WEIR_LOG_STATEMENT, 0)->message, "UPDATE orders SET state = ");
+    assert_int_equal(test_log_count(db->log, WEIR_LOG_STATEMENT), 1);
+    assert_ptr_equal(weir_session_merge(session, two), two);
+    /* Equal values are no change; a key that is not there is a new row. */
+    struct order equal = { .id = 2, .tenant_id = 0, .amount_cents = 20, .state = "merged" };
+    assert_ptr_equal(WEIR_MERGE(order, session, &equal), two);
+    assert_false(weir_session_is_modified(session, two));
+    given.id = 77;
+    struct order *fresh = WEIR_MERGE(order, session, &given);
+    assert_non_null(fresh);
+    assert_int_equal(weir_state_of(fresh) & 0xf, WEIR_PENDING);
+    CALL_OK(session, weir_session_commit(session));
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders WHERE state IN ('merged', 'Merged')"), 2);
+    /* From another session, with its changes. */
+    struct order *theirs = WEIR_GET(order, other, 3);
+    WEIR_SET(theirs, amount_cents, 333);
+    struct order *mine = weir_session_merge(session, theirs);
+    assert_non_null(mine);
+    assert_ptr_not_equal(mine, theirs);
+    assert_int_equal(mine->amount_cents, 333);
+    CALL_OK(other, weir_session_rollback(other));
+    CALL_OK(session, weir_session_commit(session));
+    assert_int_equal(test_side_int(db, "SELECT amount_cents FROM orders WHERE id = 3"), 333);
+    CLOSE_OK(session);
+    CLOSE_OK(other);
+}
+
+static int add_after_rollback(weir_session *session, void *context)
+{
+    struct order *order = new_order(session, 99, 1, "x");
+    CALL_OK(session, weir_session_rollback(session));
+    *(int *)context = weir_session_add(session, order);
+    assert_string_equal(weir_session_error(session)->message, "Can't operate on closed transaction inside context manager.  Please complete "
+                                                              "the context manager before emitting further commands.");
+    assert_status(weir_session_flush(session), WEIR_INVALID_REQUEST);
+    assert_status(weir_session_commit(session), WEIR_INVALID_REQUEST);
+    assert_status((int)stream_all(session, WEIR_UNSET), WEIR_INVALID_REQUEST);
+    return WEIR_OK;
+}
+
+static int add_one(weir_session *session, void *context)
+{
+    add_order(session, 600);
+    return context ? -1234 : WEIR_OK;
+}
+
+/* Cases 96, 97. */
+static void test_case_097_a_block_that_ended_inside(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    weir_session *session = weir_session_open(db->engine);
+    int added = WEIR_OK, made = 0;
+    assert_status(weir_session_run(session, add_after_rollback, &added, NULL), WEIR_OK);
+    assert_status(added, WEIR_INVALID_REQUEST);
+    assert_int_equal(weir_session_run(session, add_one, &added, WEIR_RUN_OPTIONS(.attempts_made = &made)), -1234);
+    assert_int_equal(made, 1);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders"), 3);
+    assert_false(weir_session_in_transaction(session));
+    assert_status(weir_session_run(session, add_one, NULL, NULL), WEIR_OK);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders"), 4);
+    assert_int_equal(stream_all(session, WEIR_UNSET), 4);
+    assert_status(weir_session_run(session, add_one, NULL, NULL), WEIR_INVALID_REQUEST);
+    assert_string_equal(weir_session_error(session)->message, "A transaction is already begun on this Session.");
+    CLOSE_OK(session);
+}
+
+typedef struct contest { test_database *db; int rounds; int lost; } contest;
+
+/* Another one changes the row between our look and our write, the first times. */
+static int raise_amount(weir_session *session, void *context)
+{
+    contest *c = context;
+    struct order *order = WEIR_GET(order, session, 1);
+    if (!order)
+        return weir_session_error(session)->status;
+    if (c->rounds++ < c->lost)
+        test_side_run(c->db, "UPDATE orders SET amount_cents = amount_cents + 100 WHERE id = 1");
+    WEIR_SET(order, amount_cents, order->amount_cents + 1);
+    new_order(session, 800 + c->rounds, 1, "never added");
+    return weir_session_flush(session);
+}
+
+static void test_a_run_is_made_again_when_others_were_faster(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    const weir_execution_options *strict = WEIR_EXECUTION_OPTIONS(.isolation_level = WEIR_REPEATABLE_READ);
+    weir_session *session = weir_session_open_with(db->engine, WEIR_SESSION_OPTIONS(.execution_options = strict));
+    int made = 0;
+    contest c = { db, 0, 2 };
+    assert_status(weir_session_run(session, raise_amount, &c, WEIR_RUN_OPTIONS(.delay_ms = 1, .attempts_made = &made)), WEIR_OK);
+    assert_int_equal(made, 3);
+    assert_int_equal(test_side_int(db, "SELECT amount_cents FROM orders WHERE id = 1"), 211);
+    c = (contest){ db, 0, 100 };
+    assert_status(weir_session_run(session, raise_amount, &c, WEIR_RUN_OPTIONS(.attempts = 2, .delay_ms = 1)), WEIR_OPERATIONAL);
+    assert_int_equal(c.rounds, 2);
+    assert_string_equal(weir_session_error(session)->sqlstate, "40001");
+    assert_false(weir_session_in_transaction(session));
+    CLOSE_OK(session);
+}
+
+static int count_rounds(weir_session *session, void *context)
+{
+    contest *c = context;
+    c->rounds++;
+    add_order(session, 700);
+    return weir_session_flush(session);
+}
+
+static void test_a_run_is_made_again_when_the_file_is_locked(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    weir_engine *engine = test_engine(db, WEIR_ENGINE_OPTIONS(.connect_args = (const char *const[]){ "busy_timeout", "1", NULL }));
+    weir_connection *lock = weir_engine_connect(db->engine);
+    run_ok(lock, "UPDATE orders SET amount_cents = 0 WHERE id = 1");
+    weir_session *session = weir_session_open(engine);
+    contest c = { db, 0, 0 };
+    assert_status(weir_session_run(session, count_rounds, &c, WEIR_RUN_OPTIONS(.attempts = 3, .delay_ms = 1)), WEIR_OPERATIONAL);
+    assert_int_equal(c.rounds, 3);
+    close_connection_ok(&lock);
+    assert_status(weir_session_run(session, count_rounds, &c, NULL), WEIR_OK);
+    CLOSE_OK(session);
+    weir_engine_close(&engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +521,8 @@ int main(void)
         ON_BOTH(test_case_102_a_failed_flush_waits_for_the_rollback), ON_BOTH(test_case_121_a_pending_mistake_and_a_stream),
         ON_BOTH(test_case_120_members_of_another_session), ON_BOTH(test_case_108_changed_ones_stay_until_they_are_flushed),
         ON_BOTH(test_case_099_savepoints_undo_the_inner_part_alone), ON_BOTH(test_a_flush_that_fails_inside_a_savepoint),
+        ON_BOTH(test_merging_structs_and_instances), ON_BOTH(test_case_097_a_block_that_ended_inside),
+        ON_POSTGRESQL(test_a_run_is_made_again_when_others_were_faster), ON_SQLITE(test_a_run_is_made_again_when_the_file_is_locked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
