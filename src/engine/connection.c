@@ -321,6 +321,25 @@ void weir_connection_end_results(weir_connection *connection, weir_survivors sur
     }
 }
 
+/* ---- cursors of no result ----------------------------------------------------------------------------------------------------------- */
+void weir_connection_keep_cursor(weir_connection *connection, weir_cursor *cursor)
+{
+    for (size_t i = 0; i < WEIR_MAX_CURSORS; i++)
+        if (!connection->cursors[i]) {
+            connection->cursors[i] = cursor;
+            return;
+        }
+}
+
+void weir_connection_forget_cursor(weir_connection *connection, weir_cursor *cursor)
+{
+    for (size_t i = 0; cursor && i < WEIR_MAX_CURSORS; i++)
+        if (connection->cursors[i] == cursor) {
+            connection->cursors[i] = NULL;
+            cursor->link->driver->forget(cursor->link, cursor);
+        }
+}
+
 /* ---- options and figures ------------------------------------------------------------------------------------------------------------ */
 static int change_options(weir_connection *connection, const weir_execution_options *options, weir_error *error)
 {

@@ -30,7 +30,7 @@ struct weir_engine {
     weir_execution_options options;     /* weakest but for the statement's */
 };
 
-enum { WEIR_MAX_SAVEPOINTS = 64 };
+enum { WEIR_MAX_SAVEPOINTS = 64, WEIR_MAX_CURSORS = 4 };
 
 struct weir_connection {
     weir_engine_core *core;             /* NULL: it only carries an error */
@@ -51,6 +51,7 @@ struct weir_connection {
     int64_t           last_used;        /* end of the last operation, monotonic ns: idle time in transaction */
     weir_error        abort_cause;      /* what aborted the transaction, named by later 25P02s */
     struct weir_copy *copy;             /* that is open: nothing else runs */
+    weir_cursor      *cursors[WEIR_MAX_CURSORS];        /* of no result */
     weir_result      *results;          /* open ones: a list through weir_open_result */
     int               savepoints[WEIR_MAX_SAVEPOINTS];  /* numbers of the open savepoints, outermost first */
     int               savepoint_depth, last_savepoint;
@@ -99,6 +100,9 @@ typedef struct weir_open_result {
 /* Called by results. */
 void weir_connection_add_result(weir_connection *connection, weir_result *result, bool hold);
 void weir_connection_remove_result(weir_result *result);
+/* A cursor that no result has, prepared on the connection's link: forgotten with the link, or here. Before prepare; at most four. */
+void weir_connection_keep_cursor(weir_connection *connection, weir_cursor *cursor);
+void weir_connection_forget_cursor(weir_connection *connection, weir_cursor *cursor);
 typedef enum weir_survivors { WEIR_NONE_SURVIVE = 0, WEIR_COMMITTED_SURVIVE, WEIR_HELD_SURVIVE } weir_survivors;
 void weir_connection_end_results(weir_connection *connection, weir_survivors survivors);
 

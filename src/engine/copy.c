@@ -223,6 +223,7 @@ static int prepare(weir_copy *copy, const char *sql, weir_error *error)
     copy->cursor->mode = WEIR_MODE_BUFFERED;
     copy->cursor->named = true;
     copy->cursor->hide_values = copy->core->log.hide_parameters;
+    weir_connection_keep_cursor(copy->connection, copy->cursor);
     return weir_connection_drive(copy->connection, driver->prepare(copy->cursor->link, copy->cursor), NULL, error);
 }
 
@@ -342,25 +343,14 @@ weir_copy *weir_copy_open(weir_connection *connection, const weir_copy_options *
 }
 
 /* ---- ending ------------------------------------------------------------------------------------------------------------------------ */
-static void forget_cursor(weir_copy *copy)
-{
-    weir_link *link = weir_connection_link(copy->connection);
-    if (copy->cursor && link && copy->cursor->link == link)
-        link->driver->forget(link, copy->cursor);
-    copy->cursor = NULL;
-}
-
-void weir_copy_link_goes(weir_copy *copy)
-{
-    forget_cursor(copy);
-    copy->in.over = true;
-}
+void weir_copy_link_goes(weir_copy *copy) { copy->in.over = true; }
 
 /* Forgets the connection: nothing more can be done. */
 static void let_go(weir_copy *copy)
 {
     weir_connection *connection = copy->connection;
-    forget_cursor(copy);
+    weir_connection_forget_cursor(connection, copy->cursor);
+    copy->cursor = NULL;
     copy->connection = NULL;
     if (connection->copy == copy)
         connection->copy = NULL;

@@ -130,6 +130,8 @@ void weir_connection_drop_link(weir_connection *connection, weir_invalidation ho
     weir_connection_end_results(connection, WEIR_NONE_SURVIVE);
     if (connection->copy)
         weir_copy_link_goes(connection->copy);
+    for (size_t i = 0; i < WEIR_MAX_CURSORS; i++)
+        weir_connection_forget_cursor(connection, connection->cursors[i]);
     weir_pool_invalidate(connection->slot, how);
     connection->server = WEIR_LINK_IDLE;
     connection->begin_queued = connection->held = connection->was_cancelled = false;

@@ -33,14 +33,8 @@ static int prepare(weir_many *many, weir_compiled *compiled, weir_arena *arena, 
     cursor->named = many->connection->options.prepared != WEIR_OFF;
     cursor->hide_values = many->core->log.hide_parameters;
     *out = cursor;
+    weir_connection_keep_cursor(many->connection, cursor);
     return weir_connection_drive(many->connection, driver->prepare(cursor->link, cursor), WEIR_CALL(.reads = true), &many->error);
-}
-
-static void forget(const weir_many *many, weir_cursor *cursor)
-{
-    weir_link *link = link_of(many);
-    if (cursor && link && cursor->link == link)
-        link->driver->forget(link, cursor);
 }
 
 /* Whether the server takes arrays of all columns' types, and what those are called. */
@@ -63,7 +57,7 @@ static int ask_types(writing *w)
         w->types[i] = many->core->driver->array_type(described->link, described, i);
         w->arrays = w->types[i] != NULL;
     }
-    forget(many, described);
+    weir_connection_forget_cursor(many->connection, described);
     return status;
 }
 
@@ -361,8 +355,8 @@ int weir_many_write(weir_many *many, weir_many_run *run, bool alone)
         status = prepare_statements(&w);
     if (status == WEIR_OK)
         status = write_pages(&w, alone);
-    forget(many, w.lock);
-    forget(many, w.write);
+    weir_connection_forget_cursor(many->connection, w.lock);
+    weir_connection_forget_cursor(many->connection, w.write);
     weir_many_order_free(run);
     return status;
 }
