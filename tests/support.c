@@ -1,5 +1,6 @@
 /* The tests' databases: made fresh for each test, filled with the fixture, asked past weir, checked for leavings. */
 #include "support.h"
+#include "support_task.h"
 #include <dirent.h>
 #include <libpq-fe.h>
 #include <sqlite3.h>
@@ -244,6 +245,7 @@ int test_setup_sqlite(void **state)
     snprintf(db->path, sizeof db->path, "%s/test-%ld-%d.db", folder && *folder ? folder : "/tmp", (long)getpid(), ++number);
     snprintf(db->url, sizeof db->url, "sqlite:///%s", db->path);    /* the path's own slash is the fourth */
     db->engine = test_engine(db, NULL);
+    db->body = *state;
     *state = db;
     return 0;
 }
@@ -258,8 +260,41 @@ int test_setup_postgresql(void **state)
     side_postgresql("DROP SCHEMA IF EXISTS public CASCADE", NULL, 0);
     side_postgresql("CREATE SCHEMA public", NULL, 0);
     db->engine = test_engine(db, NULL);
+    db->body = *state;
     *state = db;
     return 0;
+}
+
+/* ---- in a thread or in a task --------------------------------------------------------------------------------------------- */
+enum { TASK_STACK = 1 << 20, LONG_TEST_MS = 200 };     /* test functions have arrays that users' tasks have not */
+
+bool test_world_is_task(void)
+{
+    const char *world = getenv("WEIR_TEST_WORLD");
+    return world && !strcmp(world, "task");
+}
+
+static int run_body(void *state)
+{
+    const test_database *db = *(void **)state;
+    db->body->run(state);
+    return WEIR_OK;
+}
+
+void test_in_its_world(void **state)
+{
+    const test_database *db = *state;
+    struct timespec began, ended;
+    if (!test_world_is_task()) {
+        db->body->run(state);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    int ticks = run_in_task(run_body, state, TASK_STACK);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    double milliseconds = 1e3 * (double)(ended.tv_sec - began.tv_sec) + 1e-6 * (double)(ended.tv_nsec - began.tv_nsec);
+    if (ticks == 0 && milliseconds > LONG_TEST_MS)
+        fail_msg("the loop's timer never fired in %.0f ms: something waited without parking", milliseconds);
 }
 
 /* ---- what a test must not leave behind ------------------------------------------------------------------------------- */

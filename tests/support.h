@@ -27,6 +27,7 @@
 #include <weir/weir.h>
 
 typedef struct test_log test_log;
+typedef struct test_body { void (*run)(void **state); } test_body;
 
 /* What *state points to in a test. */
 typedef struct test_database {
@@ -37,15 +38,19 @@ typedef struct test_database {
     test_log    *log;               /* of all engines opened here */
     weir_engine *engine;            /* opened with default options; closed after the test */
     size_t       ledger_before;     /* bytes that weir held when the test began */
+    const test_body *body;
 } test_database;
 
 int test_setup_sqlite(void **state);
 int test_setup_postgresql(void **state);
 int test_teardown(void **state);
 
-/* Entries of the array of tests. */
-#define ON_SQLITE(test)     { #test " [sqlite]", test, test_setup_sqlite, test_teardown, NULL }
-#define ON_POSTGRESQL(test) { #test " [postgresql]", test, test_setup_postgresql, test_teardown, NULL }
+/* Entries of the array of tests. With WEIR_TEST_WORLD=task in the environment each runs in a task of an event loop, else in the
+ * thread: a scenario is written once, straight down, and must hold in both. */
+#define ON_SQLITE(test)     { #test " [sqlite]", test_in_its_world, test_setup_sqlite, test_teardown, &(test_body){ test } }
+#define ON_POSTGRESQL(test) { #test " [postgresql]", test_in_its_world, test_setup_postgresql, test_teardown, &(test_body){ test } }
+void test_in_its_world(void **state);
+bool test_world_is_task(void);
 #define ON_BOTH(test)       ON_SQLITE(test), ON_POSTGRESQL(test)
 
 /* Another engine on the test's database. options may be NULL; log and log_context are set to the test's log. The caller
