@@ -22,9 +22,12 @@ struct adapter {
     GThreadPool    *workers;
     weir_loop      *tasks;
     atomic_bool     woken;
-    pthread_mutex_t lock;               /* of the errands: handed over and back under it */
     errand         *done, *last_done;
 };
+
+/* Of all errands: handed over and back under it. One for the process, so that thread sanitizers, which do not see GLib's own locks,
+ * see how a worker comes to an adapter. */
+static pthread_mutex_t errands = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- turns */
 static gboolean is_woken(adapter *a) { return atomic_load(&a->woken); }
@@ -39,10 +42,10 @@ static gboolean check_turn(GSource *source) { return is_woken(((turn_source *)so
 
 static void tell_done(adapter *a)
 {
-    pthread_mutex_lock(&a->lock);
+    pthread_mutex_lock(&errands);
     errand *list = a->done;
     a->done = a->last_done = NULL;
-    pthread_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&errands);
     while (list) {
         errand *e = list;
         list = e->next;
@@ -134,22 +137,22 @@ static void run_errand(gpointer data, gpointer context)
 {
     errand *e = data;
     adapter *a = context;
-    pthread_mutex_lock(&a->lock);
+    pthread_mutex_lock(&errands);
     bool taken_back = e->taken_back;
-    pthread_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&errands);
     if (taken_back) {
         weir_loop_return(e);
         return;
     }
     e->work(e->argument);
-    pthread_mutex_lock(&a->lock);
+    pthread_mutex_lock(&errands);
     if (a->last_done)
         a->last_done->next = e;
     else
         a->done = e;
     a->last_done = e;
     wake_loop(a);
-    pthread_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&errands);
 }
 
 /* A pool that has no thread and can start none keeps what was pushed for later: by then nobody wants it. */
@@ -159,11 +162,11 @@ static int run_on_worker(void *loop, void (*work)(void *argument), void (*done)(
     errand *e = weir_loop_allocate(sizeof *e);
     if (!e)
         return WEIR_OUT_OF_MEMORY;
-    pthread_mutex_lock(&a->lock);
+    pthread_mutex_lock(&errands);
     *e = (errand){ .work = work, .done = done, .argument = argument };
     bool pushed = g_thread_pool_push(a->workers, e, NULL) || g_thread_pool_get_num_threads(a->workers) > 0;
     e->taken_back = !pushed;
-    pthread_mutex_unlock(&a->lock);
+    pthread_mutex_unlock(&errands);
     return pushed ? WEIR_OK : WEIR_OUT_OF_MEMORY;
 }
 
@@ -187,7 +190,6 @@ static void drop_adapter(adapter *a)
     g_source_destroy(&a->turns->source);
     g_source_unref(&a->turns->source);
     g_main_context_unref(a->context);
-    pthread_mutex_destroy(&a->lock);
     weir_loop_return(a);
 }
 
@@ -196,7 +198,6 @@ weir_loop *weir_glib_open(GMainContext *context, unsigned workers)
     adapter *a = weir_loop_allocate(sizeof *a);
     if (!a)
         return weir_loop_failed(WEIR_OUT_OF_MEMORY, "");
-    pthread_mutex_init(&a->lock, NULL);
     a->context = g_main_context_ref(context ? context : g_main_context_default());
     a->workers = g_thread_pool_new(run_errand, a, workers ? (gint)(workers < 1024 ? workers : 1024) : 4, FALSE, NULL);
     a->turns = (turn_source *)g_source_new(&turn_functions, sizeof *a->turns);
