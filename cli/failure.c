@@ -123,7 +123,7 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
     { "42501", NULL, "ask for the right to do that (GRANT)" },
     { "42P18", NULL, "give the parameter a type in the SQL, as in CAST(:name AS integer)" },
     { "22", NULL, "*" },
-    { "25006", NULL, "only a SELECT can be given where nothing may be written" },
+    { "25006", NULL, "weir {} only reads: give it a SELECT" },
     { "57014", "timeout", "raise the limit, as with ?options=-c%20statement_timeout=0 in the URL" },
     { "57P", NULL, "the server ended the connection: run the {} again when it is up" },
     { "23", NULL, "mend the data; weir import --on-error skip:FILE passes such records over" },
@@ -136,7 +136,7 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
     { NULL, "file is not a database", "name a SQLite database file" },
     { NULL, "malformed", "the database file is damaged: restore it, or try sqlite3's .recover" },
     { NULL, "database is locked", "another program is writing: run the {} again when it is done" },
-    { NULL, "readonly database", "only a SELECT can be given where nothing may be written" },
+    { NULL, "readonly database", "weir {} only reads: give it a SELECT" },
     { NULL, "not valid UTF-8", "mend the data, or write U+FFFD in its place with --replace-invalid" },
 };
 

@@ -1,5 +1,6 @@
 /* Fields as values: one function per type in a table. A text is read as the type only where that is exact. */
 #include "transfer/import_values.h"
+#include <math.h>
 #include <stdio.h>
 
 typedef int (*take_fn)(const weir_field *field, const weir_value *text, weir_arena *arena, weir_value *out, char *reason);
@@ -47,6 +48,18 @@ static int take_double(const weir_field *field, const weir_value *text, weir_are
         return weir_field_refuse(field, "is no number", reason);
     *out = weir_value_double(number);
     return WEIR_OK;
+}
+
+/* Rounded as the program that wrote it did: its shortest digits are those of a float. */
+static int take_float(const weir_field *field, const weir_value *text, weir_arena *arena, weir_value *out, char *reason)
+{
+    int status = take_double(field, text, arena, out, reason);
+    if (status != WEIR_OK)
+        return status;
+    bool was_finite = isfinite(out->as.d);
+    out->type = WEIR_T_FLOAT;
+    out->as.d = (double)(float)out->as.d;
+    return was_finite && !isfinite(out->as.d) ? weir_field_refuse(field, "is too large for a real", reason) : WEIR_OK;
 }
 
 static char *put(char *to, const char *from, size_t count) { return (char *)memcpy(to, from, count) + count; }
@@ -179,7 +192,7 @@ static int take_any(const weir_field *field, const weir_value *text, weir_arena 
 static const take_fn takes[WEIR_T_COUNT_] = {
     [WEIR_T_NULL] = take_any, [WEIR_T_BOOL] = take_bool,
     [WEIR_T_INT16] = take_int, [WEIR_T_INT32] = take_int, [WEIR_T_INT64] = take_int,
-    [WEIR_T_FLOAT] = take_double, [WEIR_T_DOUBLE] = take_double, [WEIR_T_NUMERIC] = take_numeric,
+    [WEIR_T_FLOAT] = take_float, [WEIR_T_DOUBLE] = take_double, [WEIR_T_NUMERIC] = take_numeric,
     [WEIR_T_TEXT] = take_text, [WEIR_T_BLOB] = take_blob,
     [WEIR_T_DATE] = take_date, [WEIR_T_TIME] = take_time, [WEIR_T_TIMETZ] = take_timetz,
     [WEIR_T_TIMESTAMP] = take_timestamp, [WEIR_T_TIMESTAMPTZ] = take_timestamptz, [WEIR_T_INTERVAL] = take_interval,

@@ -4,6 +4,7 @@
 # tests/servers. Each test is a function; what it says about a failure stands in $TMP/failures.
 set -uo pipefail
 WEIR=${WEIR:-${WEIR_COMMAND:?set WEIR to the command}}
+HERE=$(cd "$(dirname "$0")" && pwd)
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/weir-export.XXXXXX") || exit 2
 trap 'rm -rf "$TMP"' EXIT
 export LC_ALL=C
@@ -11,25 +12,8 @@ cd "$TMP" || exit 2
 mkdir work
 DB=sqlite:////${TMP#/}/shop.db
 ENDLESS='WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n'
-: > failures
+. "$HERE/common.sh"
 
-# ---- help ----------------------------------------------------------------------------------------------------------------
-problem() { echo "  ${FUNCNAME[2]:-?}: $*" >> failures; }
-same() { [ "$1" = "$2" ] || problem "expected [$2], got [$1]"; }
-holds() { case $1 in *"$2"*) ;; *) problem "expected something with [$2], got [$1]" ;; esac; }
-lacks() { case $1 in *"$2"*) problem "[$2] must not be in [$1]" ;; esac; }
-run() { out=$("$WEIR" "$@" 2> stderr); code=$?; err=$(cat stderr); }
-succeeds() { run "$@"; [ "$code" -eq 0 ] || problem "exit $code: $err"; }
-# Exit code, one line on standard error that begins with "weir: ", and a part of it.
-fails() {
-    local expected=$1 part=$2
-    shift 2
-    run "$@"
-    same "$code" "$expected"
-    same "$(wc -l < stderr)" 1
-    case $err in "weir: "*": "*"; "* | "weir: "*"?") ;; *) problem "not \"weir: what: why; what to do\": [$err]" ;; esac
-    holds "$err" "$part"
-}
 no_file() { same "$(ls -A work)" ""; }
 query() { "$WEIR" export "$URL" --to - --no-header --query "$@" 2>&1; }
 
@@ -406,17 +390,6 @@ test_pg_progress_has_an_estimate() {
     wait
     rm -f work/slow
     pg 'DROP TABLE progress'
-}
-
-# ---- running -----------------------------------------------------------------------------------------------------------------------------
-run_tests() {
-    local name before
-    for name in "$@"; do
-        before=$(wc -l < failures)
-        "$name"
-        if [ "$(wc -l < failures)" -eq "$before" ]; then echo "ok $name ($database)"; else echo "FAILED $name ($database)"; fi
-        find work -mindepth 1 -delete
-    done
 }
 
 for database in ${1:-sqlite postgresql}; do

@@ -217,6 +217,8 @@ static void test_values(void **state)
     assert_value(WEIR_FIELD_NUMBER, "1e+5", WEIR_T_NUMERIC, "100000");
     assert_value(WEIR_FIELD_NUMBER, "1e99999", WEIR_T_NUMERIC, "!'1e99999' is no decimal number");
     assert_value(WEIR_FIELD_TEXT, "12345678901234567890.123456789", WEIR_T_NUMERIC, "12345678901234567890.123456789");
+    assert_value(WEIR_FIELD_NUMBER, "0.14285715", WEIR_T_FLOAT, "0.14285715");
+    assert_value(WEIR_FIELD_NUMBER, "1e39", WEIR_T_FLOAT, "!'1e39' is too large for a real");
     assert_value(WEIR_FIELD_TRUE, "true", WEIR_T_BOOL, "true");
     assert_value(WEIR_FIELD_TEXT, "f", WEIR_T_BOOL, "false");
     assert_value(WEIR_FIELD_NUMBER, "1", WEIR_T_BOOL, "true");
