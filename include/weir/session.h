@@ -19,6 +19,7 @@
  * error stays in the session (weir_session_error) until another one takes its place. */
 #ifndef WEIR_SESSION_H
 #define WEIR_SESSION_H
+#include <weir/bulk.h>
 #include <weir/engine.h>
 #include <weir/select.h>
 
@@ -250,6 +251,16 @@ WEIR_API void *weir_session_merge_struct(weir_session *session, const weir_entit
 #define WEIR_MERGE(E, session, pointer) \
     ((struct E *)weir_session_merge_struct((session), &E##_entity, _Generic((pointer), struct E *: (pointer), const struct E *: (pointer))))
 #endif
+
+/* weir_connection_execute_many and weir_connection_execute_dicts (weir/bulk.h) in the session's transaction, after an autoflush; an
+ * update or delete by primary key also brings the session's instances in step (weir_synchronize: by the keys of the sets, unless
+ * WEIR_SYNC_NONE). WEIR_INVALID_REQUEST for one with criteria of its own that is not WEIR_SYNC_NONE ("bulk synchronize of persistent
+ * objects not supported when using bulk update with additional WHERE criteria right now. …"). An UPDATE or DELETE built by weir_update or
+ * weir_delete is executed with weir_session_execute. */
+WEIR_API WEIR_MUST_CHECK int64_t weir_session_execute_many(weir_session *session, const weir_stmt *stmt, const void *structs, size_t count,
+                                                           const weir_many_options *options);
+WEIR_API WEIR_MUST_CHECK int64_t weir_session_execute_dicts(weir_session *session, const weir_stmt *stmt, const weir_dict *dicts, size_t count,
+                                                            const weir_many_options *options);
 
 /* ---- a transaction as a function ------------------------------------------------------------------------------------------------- */
 typedef struct weir_run_options {

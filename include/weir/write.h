@@ -50,6 +50,20 @@ WEIR_API void weir_insert_select(weir_stmt *stmt, const weir_stmt *select);
 WEIR_API void weir_returning_(weir_stmt *stmt, const weir_expr *const *columns);
 #define weir_returning(stmt, ...) weir_returning_((stmt), WEIR_EXPRS(__VA_ARGS__))
 
+/* How a session that executes an update or delete with criteria (weir_session_execute), or parameter sets (weir_session_execute_many),
+ * brings the instances that it has in step; SQLAlchemy's synchronize_session. Elsewhere it means nothing. */
+typedef enum weir_sync {
+    WEIR_SYNC_AUTO = 0,                 /* evaluate, where the criteria can be; else fetch */
+    WEIR_SYNC_EVALUATE,                 /* the criteria are looked at in the instances: comparisons of columns and values, AND, OR, NOT, IN,
+                                           BETWEEN, IS NULL; WEIR_INVALID_REQUEST for others, before any SQL */
+    WEIR_SYNC_FETCH,                    /* the keys of the rows are selected first (and locked, where the database does that) */
+    WEIR_SYNC_NONE                      /* instances stay as they are */
+} weir_sync;
+/* Of updates and deletes. What was found: deleted instances leave the session; updated ones get the values that are known (values, and
+ * sums and differences of integer columns), and are expired where others were set. Members that the program changed, and has not written
+ * yet, keep that. */
+WEIR_API void weir_synchronize(weir_stmt *stmt, weir_sync how);
+
 /* ---- upsert ------------------------------------------------------------------------------------------------------------
  * The target of the conflict: columns (or expressions of an index), or a constraint by name (PostgreSQL), or columns with the predicate
  * of a partial index; columns and constraint together are WEIR_ARGUMENT, as is neither for do update. Databases look for the index

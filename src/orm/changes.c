@@ -233,6 +233,14 @@ static void note_all(weir_instance *instance)
     guess_old_key(instance, side);
 }
 
+void weir_instance_note_savepoint(weir_instance *instance)
+{
+    const weir_session *session = weir_mapper_of(instance)->store->session;
+    uint32_t now = session ? (uint32_t)weir_session_savepoint(session) : 0;
+    instance->flags &= (1u << WEIR_INSTANCE_CHANGED_IN) - 1;
+    instance->flags |= (now < 0xFFFF ? now : 0xFFFF) << WEIR_INSTANCE_CHANGED_IN;
+}
+
 static void mark_modified(weir_instance *instance)
 {
     weir_store *store = weir_mapper_of(instance)->store;
@@ -240,9 +248,8 @@ static void mark_modified(weir_instance *instance)
     bool persistent = weir_instance_state(instance) == WEIR_PERSISTENT;
     if (!(instance->flags & WEIR_INSTANCE_MODIFIED) && persistent)
         store->dirty++;
-    uint32_t changed_in = session ? (uint32_t)weir_session_savepoint(session) : 0;
-    instance->flags &= (1u << WEIR_INSTANCE_CHANGED_IN) - 1;
-    instance->flags |= WEIR_INSTANCE_MODIFIED | (changed_in < 0xFFFF ? changed_in : 0xFFFF) << WEIR_INSTANCE_CHANGED_IN;
+    instance->flags |= WEIR_INSTANCE_MODIFIED;
+    weir_instance_note_savepoint(instance);
     if (session && persistent && weir_unit_list(session, instance) != WEIR_OK)
         keep_no_memory(store);
 }

@@ -1,5 +1,6 @@
 /* Sessions: opening, closing, the connection of a transaction, and executing. */
 #include "orm/inside.h"
+#include "orm/bulk_sync.h"
 #include "orm/unit.h"
 #include "sql/statement.h"
 #include <stdlib.h>
@@ -344,7 +345,7 @@ weir_result *weir_session_read(weir_session *session, const weir_stmt *stmt, con
 
 weir_result *weir_session_execute_with(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options)
 {
-    return weir_session_read(session, stmt, options, false, false);
+    return weir_bulk_changes(stmt) ? weir_bulk_execute(session, stmt, options) : weir_session_read(session, stmt, options, false, false);
 }
 
 weir_result *weir_session_execute(weir_session *session, const weir_stmt *stmt) { return weir_session_execute_with(session, stmt, NULL); }

@@ -28,6 +28,7 @@ typedef struct weir_write_tree {
     size_t             row_count;
     weir_stmt         *select;          /* of weir_insert_select; belongs to the statement */
     weir_conflict     *conflict;        /* NULL: none */
+    weir_sync          synchronize;
 } weir_write_tree;
 
 /* stmt->kind says what a statement is: WEIR_STMT_INSERT, _UPDATE or _DELETE are those that have stmt->write. stmt->tree->columns is its

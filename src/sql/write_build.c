@@ -144,6 +144,16 @@ static weir_stmt *new_write(weir_stmt_kind kind, const weir_entity *entity)
     return stmt;
 }
 
+void weir_synchronize(weir_stmt *stmt, weir_sync how)
+{
+    if (!weir_write_ready(stmt, "weir_synchronize", WEIR_KINDS_UPDATE | WEIR_KINDS_DELETE))
+        return;
+    if (how < WEIR_SYNC_AUTO || how > WEIR_SYNC_NONE)
+        weir_error_set(&stmt->error, WEIR_ARGUMENT, "weir_synchronize: %d is no way to synchronize", (int)how);
+    else
+        stmt->write->synchronize = how;
+}
+
 weir_stmt *weir_insert(const weir_entity *entity) { return new_write(WEIR_STMT_INSERT, entity); }
 weir_stmt *weir_update(const weir_entity *entity) { return new_write(WEIR_STMT_UPDATE, entity); }
 weir_stmt *weir_delete(const weir_entity *entity) { return new_write(WEIR_STMT_DELETE, entity); }

@@ -51,6 +51,7 @@ void weir_write_copy(weir_stmt *to, const weir_write_tree *from)
 {
     if (!weir_write_begin(to, from->entity))
         return;
+    to->write->synchronize = from->synchronize;
     copy_sets(to, &from->sets, &to->write->sets);
     if (to->error.status == WEIR_OK)
         copy_columns(to, from);
