@@ -221,7 +221,7 @@ static int prepare(weir_copy *copy, const char *sql, weir_error *error)
     copy->cursor->arena = &copy->arena;
     copy->cursor->statement = compiled;
     copy->cursor->mode = WEIR_MODE_BUFFERED;
-    copy->cursor->named = true;
+    copy->cursor->named = false;        /* described anew: bytes of a type that the column had before would be taken for others */
     copy->cursor->hide_values = copy->core->log.hide_parameters;
     weir_connection_keep_cursor(copy->connection, copy->cursor);
     return weir_connection_drive(copy->connection, driver->prepare(copy->cursor->link, copy->cursor), NULL, error);

@@ -12,14 +12,14 @@ typedef struct writing {
     weir_many_run *run;
     weir_cursor   *write, *lock;
     const char   **types;               /* of the run's columns; NULL: not by arrays */
-    bool           arrays;
+    bool           arrays, again;
     size_t         layer;
 } writing;
 
 static weir_link *link_of(const weir_many *many) { return weir_connection_link(many->connection); }
 
 /* ---- preparing ---------------------------------------------------------------------------------------------------------------------- */
-static int prepare(weir_many *many, weir_compiled *compiled, weir_arena *arena, weir_cursor **out)
+static int prepare(weir_many *many, weir_compiled *compiled, weir_arena *arena, bool named, weir_cursor **out)
 {
     const weir_driver *driver = many->core->driver;
     weir_cursor *cursor = weir_arena_take(arena, driver->cursor_size);
@@ -30,14 +30,15 @@ static int prepare(weir_many *many, weir_compiled *compiled, weir_arena *arena, 
     cursor->arena = arena;
     cursor->statement = compiled;
     cursor->mode = WEIR_MODE_BUFFERED;
-    cursor->named = many->connection->options.prepared != WEIR_OFF;
+    cursor->named = named && many->connection->options.prepared != WEIR_OFF;
     cursor->hide_values = many->core->log.hide_parameters;
     *out = cursor;
     weir_connection_keep_cursor(many->connection, cursor);
     return weir_connection_drive(many->connection, driver->prepare(cursor->link, cursor), WEIR_CALL(.reads = true), &many->error);
 }
 
-/* Whether the server takes arrays of all columns' types, and what those are called. */
+/* Whether the server takes arrays of all columns' types, and what those are called. Asked each time: somebody else may have changed
+ * the table, and the texts for the page have the types in them. */
 static int ask_types(writing *w)
 {
     weir_many *many = w->many;
@@ -51,7 +52,7 @@ static int ask_types(writing *w)
     int status = weir_page_compile_types(many->entity, many->core->driver->dialect, &page, &many->arena, compiled, &many->error);
     weir_cursor *described = NULL;
     if (status == WEIR_OK)
-        status = prepare(many, compiled, &many->arena, &described);
+        status = prepare(many, compiled, &many->arena, false, &described);
     w->arrays = status == WEIR_OK;
     for (size_t i = 0; i < count && w->arrays; i++) {
         w->types[i] = many->core->driver->array_type(described->link, described, i);
@@ -75,7 +76,7 @@ static int prepare_lock(writing *w)
                 types[i] = w->types[k];
     weir_page page = { .columns = run->key_members, .types = types, .column_count = run->key_count };
     int status = weir_page_compile_lock(many->entity, many->core->driver->dialect, &page, &many->arena, compiled, &many->error);
-    return status == WEIR_OK ? prepare(many, compiled, &many->arena, &w->lock) : status;
+    return status == WEIR_OK ? prepare(many, compiled, &many->arena, true, &w->lock) : status;
 }
 
 /* A result for what is returned takes the statement, which has to live as long as it. */
@@ -84,7 +85,7 @@ static int prepare_returning(writing *w, weir_compiled *compiled)
     weir_many *many = w->many;
     weir_result *result = many->returned;
     result->compiled = *compiled;
-    int status = prepare(many, &result->compiled, &result->arena, &result->cursor);
+    int status = prepare(many, &result->compiled, &result->arena, true, &result->cursor);
     w->write = result->cursor;
     if (status == WEIR_OK)
         status = weir_result_plan_rows(result, &many->error);
@@ -113,7 +114,7 @@ static int prepare_statements(writing *w)
         status = many->entity ? weir_page_compile(many->stmt, many->core->driver->dialect, &page, arena, compiled, &many->error)
                               : weir_stmt_compile(many->stmt, many->core->driver->dialect, arena, compiled, &many->error);
     if (status == WEIR_OK)
-        status = many->returned ? prepare_returning(w, compiled) : prepare(many, compiled, arena, &w->write);
+        status = many->returned ? prepare_returning(w, compiled) : prepare(many, compiled, arena, true, &w->write);
     return status == WEIR_OK && w->arrays && many->locks && run->key_count ? prepare_lock(w) : status;
 }
 
@@ -306,12 +307,31 @@ static int commit_now_and_then(weir_many *many)
     return WEIR_OK;
 }
 
+/* What was refused by types of an earlier execution is looked at with today's; once. */
+static int run_again(writing *w, size_t first, size_t count, weir_page_run *page, int status)
+{
+    weir_many *many = w->many;
+    if (!page->refused || !w->write->stale || !w->write->unsent || w->again || many->returned)
+        return status;
+    weir_connection_forget_cursor(many->connection, w->lock);
+    weir_connection_forget_cursor(many->connection, w->write);
+    w->lock = w->write = NULL;
+    w->again = true;
+    weir_error_clear(&many->error);
+    status = prepare_statements(w);
+    return status == WEIR_OK ? run_page(w, first, count, true, page) : status;
+}
+
 static int write_page(writing *w, size_t first, size_t count)
 {
     weir_many *many = w->many;
     weir_page_run page;
     log_page(w, count);
     int status = run_page(w, first, count, true, &page);
+    if (status != WEIR_OK)
+        status = run_again(w, first, count, &page, status);
+    if (!w->write)
+        return status;
     if (status == WEIR_OK && many->checked && page.matched != (int64_t)count) {
         expected_text(many, count, page.matched);
         status = WEIR_STALE_DATA;

@@ -408,8 +408,7 @@ static bool take_ahead(weir_pg_link *link, weir_pg_cursor *cursor)
     return true;
 }
 
-/* The value fits no parameter of the type that the server inferred once, maybe before a change of the schema: it is asked again. */
-static void refused_by_kept_types(weir_pg_cursor *cursor, int status)
+void weir_pg_refused_by_kept_types(weir_pg_cursor *cursor, int status)
 {
     if (status != WEIR_DATA || !cursor->reused)
         return;
@@ -432,7 +431,7 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     if (status == WEIR_OK && link->out.failed)
         status = weir_error_out_of_memory(&link->base.error);
     if (status != WEIR_OK) {
-        refused_by_kept_types(cursor, status);
+        weir_pg_refused_by_kept_types(cursor, status);
         return weir_pg_take_back(link, mark, status);
     }
     weir_pg_plan_direct(cursor);

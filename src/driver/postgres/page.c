@@ -214,6 +214,7 @@ int weir_pg_run_page(weir_link *base, weir_page_run *run)
     status = send_page(link, run);
     if (status != WEIR_OK) {
         link->out.failed = false;
+        weir_pg_refused_by_kept_types(pg_cursor(run->write), status);
         return weir_pg_take_back(link, mark, status);
     }
     weir_pg_tell_round_trip(link, "page", (int64_t)run->feed->count);

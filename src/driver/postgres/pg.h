@@ -250,6 +250,8 @@ int weir_pg_operation_next(weir_pg_link *link);
 int weir_pg_group_failed(weir_pg_link *link);
 void weir_pg_tell_round_trip(weir_pg_link *link, const char *what, int64_t rows);
 int weir_pg_nothing_to_send(weir_pg_link *link);
+/* The value fits no parameter of the type that the server inferred once, maybe before a change of the schema: it is asked again. */
+void weir_pg_refused_by_kept_types(weir_pg_cursor *cursor, int status);
 /* The queued BEGIN, in front of everything else. */
 void weir_pg_send_begin(weir_pg_link *link);
 /* Undoes what an operation queued before it failed on our side, so that nothing half is sent. Returns the status. */
