@@ -11,6 +11,7 @@ typedef struct ground {
     uv_timer_t timer, first;
     weir_loop *tasks;
     int        ticks;
+    bool       turned;
     int64_t    last_us, worst_us;
     void     (*callback)(weir_loop *loop, void *argument);
     void      *argument;
@@ -77,9 +78,18 @@ int run_in_task(int (*body)(void *argument), void *argument, size_t stack_size)
     return ticks;
 }
 
+/* Before the loop's first turn its thread is an ordinary one. */
+static int note_turn(void *argument)
+{
+    ((ground *)argument)->turned = true;
+    return WEIR_OK;
+}
+
 static void call(uv_timer_t *timer)
 {
     ground *g = timer->data;
+    if (!g->turned)
+        return;
     uv_close((uv_handle_t *)timer, NULL);
     g->callback(g->tasks, g->argument);
 }
@@ -90,7 +100,9 @@ int run_on_loop(void (*callback)(weir_loop *loop, void *argument), void *argumen
     begin(&g);
     uv_timer_init(&g.loop, &g.first);
     g.first.data = &g;
-    uv_timer_start(&g.first, call, 5, 0);
+    weir_task *task = weir_task_spawn(g.tasks, note_turn, &g);
+    weir_task_detach(&task);
+    uv_timer_start(&g.first, call, 5, 1);
     uv_run(&g.loop, UV_RUN_DEFAULT);
     return end(&g);
 }

@@ -89,7 +89,8 @@ typedef struct weir_execution_options {
                                            of a further batch. Then the query is cancelled at the server (SQLite: interrupted), and the
                                            call gives WEIR_DEADLINE_EXCEEDED; the connection is usable after a rollback, unless the
                                            error says `disconnect`: the server did not answer that within two seconds. 0: not set;
-                                           -1: none; else < 0: WEIR_ARGUMENT. Waiting for a free connection does not count */
+                                           -1: none; else < 0: WEIR_ARGUMENT. Waiting for a free connection does not count. Loads of
+                                           relationships are statements of their own: set it for their session or engine */
 } weir_execution_options;
 /* A pointer to options given by name, alive to the end of the enclosing block. C++: fill a zeroed struct, set struct_size. */
 #define WEIR_EXECUTION_OPTIONS(...) \

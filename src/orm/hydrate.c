@@ -183,6 +183,7 @@ int weir_hydrate(weir_reading *reading, weir_holding *holding, weir_error *error
     size_t stride = result->stride;
     for (weir_chunk *chunk = holding->batch->chunks; chunk; chunk = chunk->next) {
         char *end = chunk->places + chunk->count * stride;
+        weir_breathe();                 /* a buffered result has any number of them */
         for (char *at = chunk->places; at != end; at += stride) {
             weir_row *row = (weir_row *)(void *)at;
             if ((size_t)(end - at) > AHEAD * stride)

@@ -24,11 +24,14 @@ typedef struct scene {
     const weir_execution_options *options;
     test_proxy      *proxy;
     int              ended;
+    bool             ready;             /* what is to be cancelled begins now */
 } scene;
 
 static int cancel_victim(void *argument)
 {
     scene *s = argument;
+    while (!s->ready)
+        weir_sleep(2);
     weir_sleep(s->after_ms);
     weir_task_cancel(s->victim);
     return WEIR_OK;
@@ -66,6 +69,7 @@ static int perform(scene *s, int (*body)(void *scene))
     current = s;
     current_body = body;
     s->ended = 0;
+    s->ready = false;
     int ticks = run_on_loop(begin_scene, s);
     int result = WEIR_ERROR;
     assert_status(weir_task_join(&s->victim, &result), WEIR_OK);
@@ -102,6 +106,7 @@ static int run_query(void *argument)
     scene *s = argument;
     weir_connection *connection = connect_ok(s->engine);
     int64_t before = test_now_ms();
+    s->ready = true;
     weir_result *result = test_query(connection, s->sql, s->options);
     while (weir_result_next(result)) {}
     int64_t took = test_now_ms() - before;
@@ -196,6 +201,7 @@ static int close_with_slow_batch(void *argument)
                                      OPTIONS(.yield_per = 10));
     assert_next_ids(result, 1, 3);
     int64_t before = test_now_ms();
+    s->ready = true;
     assert_status(weir_result_close(&result), WEIR_OK);
     assert_in_range(test_now_ms() - before, 100, 2500);
     assert_usable_again(connection);
@@ -220,6 +226,7 @@ static int commit_slowly(void *argument)
     weir_connection *connection = connect_ok(s->engine);
     run_ok(connection, "INSERT INTO t VALUES (1)");
     int64_t before = test_now_ms();
+    s->ready = true;
     assert_status(weir_connection_commit(connection), WEIR_CANCELLED);
     assert_in_range(test_now_ms() - before, 50, 2200);
     assert_contains(weir_connection_error(connection)->message, "cancelled by weir_task_cancel");
@@ -257,6 +264,7 @@ static int dial_a_mute_server(void *argument)
 {
     scene *s = argument;
     int64_t before = test_now_ms();
+    s->ready = true;
     weir_connection *connection = weir_engine_connect(s->engine);
     assert_error(weir_connection_error(connection), WEIR_CANCELLED);
     assert_in_range(test_now_ms() - before, 100, 1000);
@@ -292,6 +300,7 @@ static int stall_in_a_query(void *argument)
     run_ok(connection, "SELECT 1");
     test_proxy_set(s->proxy, (test_fault){ .stall = true });
     int64_t before = test_now_ms();
+    s->ready = true;
     assert_status((int)weir_connection_run(connection, "SELECT pg_sleep(0)"), s->after_ms ? WEIR_CANCELLED : WEIR_DEADLINE_EXCEEDED);
     assert_in_range(test_now_ms() - before, 1900, 3500);
     assert_true(weir_connection_error(connection)->disconnect);
@@ -327,6 +336,7 @@ static int wait_in_the_pool(void *argument)
 {
     scene *s = argument;
     int64_t before = test_now_ms();
+    s->ready = true;
     weir_connection *connection = weir_engine_connect(s->engine);
     assert_error(weir_connection_error(connection), WEIR_CANCELLED);
     assert_in_range(test_now_ms() - before, 50, 1000);
@@ -407,6 +417,7 @@ static int wait_for_a_lock(void *argument)
     scene *s = argument;
     weir_connection *connection = connect_ok(s->engine);
     int64_t before = test_now_ms();
+    s->ready = true;
     int wanted = s->after_ms ? WEIR_CANCELLED : WEIR_DEADLINE_EXCEEDED;
     assert_status((int)weir_connection_run(connection, "UPDATE t SET id = 3"), wanted);
     assert_in_range(test_now_ms() - before, 100, 2600);
@@ -509,6 +520,7 @@ static int time_out_in_a_fetch(void *argument)
     assert_next_ids(result, 1, 10);
     weir_sleep(400);
     int64_t before = test_now_ms();
+    s->ready = true;
     int rows = 0;
     while (weir_result_next(result))
         rows++;
@@ -538,6 +550,7 @@ static int meet_the_deadline(void *argument)
     run_ok(connection, "INSERT INTO t VALUES (1)");
     assert_status(weir_connection_deadline(connection, 300), WEIR_OK);
     int64_t before = test_now_ms();
+    s->ready = true;
     weir_result *result = test_query(connection, ENDLESS, NULL);
     assert_error(weir_result_error(result), WEIR_DEADLINE_EXCEEDED);
     assert_contains(weir_result_error(result)->message, "weir_connection_deadline");
@@ -571,6 +584,7 @@ static int meet_the_deadline_in_a_session(void *argument)
     weir_session *session = weir_session_open(s->engine);
     assert_status(weir_session_deadline(session, 300), WEIR_OK);
     int64_t before = test_now_ms();
+    s->ready = true;
     weir_stmt *stmt = weir_sql(ENDLESS);
     weir_result *result = weir_session_execute(session, stmt);          /* no connection is free */
     assert_error(weir_result_error(result), WEIR_DEADLINE_EXCEEDED);
@@ -603,6 +617,7 @@ static int expire(void *argument)
     weir_connection *connection = connect_ok(s->engine);
     weir_task_cancel_after(s->victim, 200);
     int64_t before = test_now_ms();
+    s->ready = true;
     assert_status((int)weir_connection_run(connection, ENDLESS), WEIR_DEADLINE_EXCEEDED);
     assert_contains(weir_connection_error(connection)->message, "weir_task_cancel_after");
     assert_in_range(test_now_ms() - before, 150, 2200);

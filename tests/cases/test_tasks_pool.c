@@ -252,10 +252,12 @@ static void test_two_million_buffered_rows_keep_nobody_waiting(void **state)
 {
     crowd c = { .db = *state };
     c.engine = c.db->engine;
+    int64_t before = test_now_ms();
     int ticks = perform(&c, 1, buffer_millions);
+    int64_t took = test_now_ms() - before;
     print_message("%d ticks of a millisecond, the longest pause %.1f ms\n", ticks, (double)worst_tick_us() / 1000);
     assert_true(ticks > 100);
-    assert_true(worst_tick_us() < 150000);
+    assert_true(worst_tick_us() / 1000 * 4 < took);
 }
 
 int main(void)

@@ -508,6 +508,37 @@ static void test_a_connection_is_invalidated_outside(void **state)
     assert_int_equal(test_pool_status(p.db->engine).connects, 2);
 }
 
+static void cancel_outside(play *p)
+{
+    int64_t before = test_now_ms();
+    assert_status(weir_connection_cancel(p->connection), WEIR_OK);
+    assert_in_range(test_now_ms() - before, 0, 50);
+}
+
+static int read_cancelled_inside(void *argument)
+{
+    play *p = argument;
+    weir_sleep(50);
+    while (weir_result_next(p->result)) {}
+    assert_status(weir_result_close(&p->result), WEIR_CANCELLED);
+    assert_status(weir_connection_rollback(p->connection), WEIR_OK);
+    assert_int_equal(test_query_int(p->connection, "SELECT 3"), 3);
+    close_connection_ok(&p->connection);
+    return WEIR_OK;
+}
+
+static void test_a_cancel_outside_is_sent_by_a_task(void **state)
+{
+    play p = { .db = *state };
+    test_fixture(p.db, 100);
+    p.connection = connect_ok(p.db->engine);
+    p.result = test_query(p.connection, "SELECT id FROM orders ORDER BY id", OPTIONS(.yield_per = 10));
+    assert_next_ids(p.result, 1, 3);
+    perform(&p, cancel_outside, read_cancelled_inside);
+    assert_nobody_is_out(p.db);
+    assert_int_equal(test_pool_status(p.db->engine).connects, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -524,6 +555,7 @@ int main(void)
         ON_BOTH(test_a_session_is_closed_outside),
         ON_BOTH(test_an_engine_is_closed_outside),
         ON_BOTH(test_a_connection_is_invalidated_outside),
+        ON_BOTH(test_a_cancel_outside_is_sent_by_a_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
