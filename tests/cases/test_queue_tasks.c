@@ -179,14 +179,14 @@ static void test_threads_and_tasks_pass_each_item_once(void **state)
 
 /* ---- outside of tasks ----------------------------------------------------------------------------------------------------------------------- */
 
-typedef struct outside { weir_queue *queue; int done; } outside;
+typedef struct outside { weir_queue *queue; bool turned; int done; } outside;
 
 static void call_outside(void *argument)
 {
     outside *o = argument;
     int numbers[3];
     void *item;
-    if (o->done++)
+    if (!o->turned || o->done++)        /* before its first turn a loop's thread may still wait */
         return;
     assert_status(weir_queue_get(o->queue, &item, -1), WEIR_WOULD_BLOCK);
     assert_contains(weir_queue_error(o->queue)->message, "weir_task_spawn");
@@ -206,8 +206,9 @@ static void call_outside(void *argument)
 
 static int wait_a_little(void *argument)
 {
-    (void)argument;
-    return weir_sleep(20);
+    outside *o = argument;
+    o->turned = true;
+    return weir_sleep(50);
 }
 
 static void test_outside_of_tasks_only_what_is_at_hand(void **state)
@@ -218,7 +219,7 @@ static void test_outside_of_tasks_only_what_is_at_hand(void **state)
     outside o = { .queue = weir_queue_of_pointers(NULL, WEIR_QUEUE_OPTIONS(.max_items = 2)) };
     w.beside = call_outside;
     w.argument = &o;
-    spawn(&w, wait_a_little, NULL);
+    spawn(&w, wait_a_little, &o);
     run_world(&w);
     assert_true(o.done > 0);
     weir_queue_free(&o.queue);
