@@ -3,10 +3,37 @@
 #define WEIR_ORM_INSIDE_H
 #include "orm/orm.h"
 
+/* The structs of dead slots are poisoned where the address sanitizer watches; their headers are still read. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define WEIR_POISON(address, size) __asan_poison_memory_region((address), (size))
+#define WEIR_UNPOISON(address, size) __asan_unpoison_memory_region((address), (size))
+enum { WEIR_POISONING = true };
+#else
+#define WEIR_POISON(address, size) ((void)(address), (void)(size))
+#define WEIR_UNPOISON(address, size) ((void)(address), (void)(size))
+enum { WEIR_POISONING = false };
+#endif
+
 /* Eight keys that follow each other, as streams bring them, lie side by side; such groups lie evenly apart, by the golden ratio. */
 static inline size_t weir_identity_place(const weir_identity_map *map, uint64_t key)
 {
     return (size_t)((key >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> map->shift) << 3 | (key & 7);
+}
+/* As weir_identity_entry_of for a key that is an integer, where that needs no call. */
+static inline weir_identity_entry *weir_identity_integer_entry(weir_mapper *mapper, uint64_t key)
+{
+    const weir_identity_map *map = &mapper->map;
+    if (map->count >= (map->mask + 1) / 2)
+        return weir_identity_entry_of(mapper, key, NULL);
+    for (size_t i = weir_identity_place(map, key);; i = (i + 1) & map->mask) {
+        weir_identity_entry *entry = &map->entries[i];
+        if (!entry->instance || entry->key == key)
+            return entry;
+    }
 }
 /* Has the key's place come into the cache: it is wanted soon. always_inline: gcc drops a call that only prefetches. */
 __attribute__((always_inline)) static inline void weir_identity_expect(const weir_identity_map *map, uint64_t key)
@@ -27,10 +54,34 @@ static inline weir_instance *weir_slab_head(const weir_slab *slab)
         return NULL;
     return chunk->free ? chunk->free : (weir_instance *)(void *)(chunk->slots + chunk->fresh * slab->slot_size);
 }
+bool weir_slab_grow(weir_mapper *mapper);                   /* false: no memory */
+void weir_slab_leave_room(weir_slab *slab, weir_slab_chunk *chunk);
 /* The same, made if there is none, and its struct may be written to. NULL: no memory. */
-weir_instance *weir_slab_look_up_free(weir_mapper *mapper);
+static inline weir_instance *weir_slab_look_up_free(weir_mapper *mapper)
+{
+    if (!mapper->slab.room && !weir_slab_grow(mapper))
+        return NULL;
+    weir_instance *head = weir_slab_head(&mapper->slab);
+    WEIR_UNPOISON(head + 1, mapper->entity->size);
+    return head;
+}
 void weir_slab_leave_free(const weir_mapper *mapper, weir_instance *slot);      /* it was not taken after all */
-void weir_slab_claim(weir_mapper *mapper, weir_instance *head);     /* takes it; the struct stays as it is, state 0 */
+/* Takes it; the struct stays as it is, the state is 0. */
+static inline void weir_slab_claim(weir_mapper *mapper, weir_instance *head)
+{
+    weir_slab *slab = &mapper->slab;
+    weir_slab_chunk *chunk = slab->room;
+    if (head == chunk->free)
+        chunk->free = head->link;
+    else
+        chunk->fresh++;
+    *head = (weir_instance){ .chunk = chunk, .mark = WEIR_INSTANCE_MARK ^ (uintptr_t)head };
+    if (++chunk->used == chunk->capacity)
+        weir_slab_leave_room(slab, chunk);
+    if (chunk->used == 1 && ++slab->used > slab->peak)
+        slab->peak = slab->used;
+    mapper->store->live++;
+}
 /* One row of cells; its first cell becomes the instance, or NULL. Its number is reading->rows. */
 int weir_hydrate_row(weir_reading *reading, weir_holding *holding, weir_row *row, weir_error *error);
 bool weir_holding_grow(weir_holding *holding);

@@ -15,6 +15,7 @@ struct weir_intake {
     weir_instance *slot;                /* free; its struct is the sink's object */
     weir_row      *row;                 /* for one row of cells */
     bool           direct, filling;
+    bool           plain_key;           /* one int64_t */
     size_t         by_cells, taken;
     weir_error     error;               /* of the first row that became no instance: it waits until the batch is here */
 };
@@ -40,10 +41,12 @@ static void take_back_offer(weir_intake *intake)
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------------------ */
 
-/* The row that the program will get. Room was made. */
+/* The row that the program will get. There is room. */
 static inline void place_row(weir_batch *batch, weir_instance *instance)
 {
-    weir_row *row = weir_sink_row(&batch->sink);
+    weir_row *row = (weir_row *)(void *)batch->sink.next;
+    batch->sink.next += batch->sink.stride;
+    batch->sink.count++;
     row->cells[0].type = WEIR_T_INSTANCE;
     row->cells[0].as.blob.ptr = instance;
 }
@@ -62,8 +65,15 @@ static bool took(weir_sink *sink)
     weir_instance *slot = intake->slot;
     if (!weir_holding_room(holding) || !has_room(intake->batch) || weir_slab_head(&mapper->slab) != slot)
         return false;
-    uint64_t key = weir_identity_key(mapper, slot + 1);
-    weir_identity_entry *entry = weir_identity_entry_of(mapper, key, slot + 1);
+    uint64_t key;
+    weir_identity_entry *entry;
+    if (intake->plain_key) {
+        memcpy(&key, (const char *)(slot + 1) + mapper->keys[0]->offset, sizeof key);
+        entry = weir_identity_integer_entry(mapper, key);
+    } else {
+        key = weir_identity_key(mapper, slot + 1);
+        entry = weir_identity_entry_of(mapper, key, slot + 1);
+    }
     if (!entry)
         return false;
     weir_instance *instance = entry->instance;
@@ -192,7 +202,8 @@ int weir_intake_plan(weir_reading *reading, weir_result *result, weir_error *err
     if (!intake || !row)
         return weir_error_out_of_memory(error);
     *intake = (weir_intake){ .sink = { .stride = stride, .end = (char *)row + stride, .came = came_as_cells, .took = took },
-                             .reading = reading, .mapper = plan->mapper, .row = row, .direct = !reading->store->poison };
+                             .reading = reading, .mapper = plan->mapper, .row = row, .direct = !reading->store->poison,
+                             .plain_key = plan->mapper->integer_key && plan->mapper->keys[0]->type == WEIR_M_INT64 };
     for (size_t i = 0; i < cursor->column_count; i++)
         cursor->steps[i].direct = (weir_direct){ .store = store_nowhere };
     for (size_t i = 0; i < plan->mapper->column_count; i++)

@@ -7,29 +7,15 @@ enum { CHUNK_BYTES = 64 * 1024, SLOTS_AT_LEAST = 8 };
 /* ---- dead slots ------------------------------------------------------------------------------------------------------------------
  * The structs of dead slots are poisoned where the address sanitizer watches; their headers are still read. */
 
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-#include <sanitizer/asan_interface.h>
-#define POISON(address, size) __asan_poison_memory_region((address), (size))
-#define UNPOISON(address, size) __asan_unpoison_memory_region((address), (size))
-enum { POISONING = true };
-#else
-#define POISON(address, size) ((void)(address), (void)(size))
-#define UNPOISON(address, size) ((void)(address), (void)(size))
-enum { POISONING = false };
-#endif
-
 enum { DEAD = 0xDB };
 
 void weir_instance_poison(weir_instance *instance)
 {
     size_t size = weir_mapper_of(instance)->entity->size;
-    UNPOISON(instance + 1, size);
+    WEIR_UNPOISON(instance + 1, size);
     if (weir_mapper_of(instance)->store->poison)
         memset(instance + 1, DEAD, size);
-    POISON(instance + 1, size);
+    WEIR_POISON(instance + 1, size);
 }
 
 /* ---- chunks ------------------------------------------------------------------------------------------------------------------------ */
@@ -72,35 +58,14 @@ static weir_slab_chunk *add_chunk(weir_mapper *mapper)
     return chunk;
 }
 
-weir_instance *weir_slab_look_up_free(weir_mapper *mapper)
-{
-    if (!mapper->slab.room && !add_chunk(mapper))
-        return NULL;
-    weir_instance *head = weir_slab_head(&mapper->slab);
-    UNPOISON(head + 1, mapper->entity->size);
-    return head;
-}
+bool weir_slab_grow(weir_mapper *mapper) { return add_chunk(mapper) != NULL; }
 
 void weir_slab_leave_free(const weir_mapper *mapper, weir_instance *slot)
 {
-    POISON(slot + 1, mapper->entity->size);
+    WEIR_POISON(slot + 1, mapper->entity->size);
 }
 
-void weir_slab_claim(weir_mapper *mapper, weir_instance *head)
-{
-    weir_slab *slab = &mapper->slab;
-    weir_slab_chunk *chunk = slab->room;
-    if (head == chunk->free)
-        chunk->free = head->link;
-    else
-        chunk->fresh++;
-    *head = (weir_instance){ .chunk = chunk, .mark = WEIR_INSTANCE_MARK ^ (uintptr_t)head };
-    if (++chunk->used == chunk->capacity)
-        leave_room(slab, chunk);
-    if (chunk->used == 1 && ++slab->used > slab->peak)
-        slab->peak = slab->used;
-    mapper->store->live++;
-}
+void weir_slab_leave_room(weir_slab *slab, weir_slab_chunk *chunk) { leave_room(slab, chunk); }
 
 weir_instance *weir_slab_take(weir_mapper *mapper)
 {
@@ -118,7 +83,7 @@ void weir_slab_give(weir_instance *instance)
     weir_slab *slab = &chunk->mapper->slab;
     instance->flags = 0;
     instance->mark = 0;
-    if (POISONING || chunk->mapper->store->poison)
+    if (WEIR_POISONING || chunk->mapper->store->poison)
         weir_instance_poison(instance);
     instance->link = chunk->free;
     chunk->free = instance;
@@ -133,7 +98,7 @@ void weir_slab_give_all(weir_instance *const *instances, size_t count)
 {
     weir_store *store = weir_mapper_of(instances[0])->store;
     weir_slab *slab = &weir_mapper_of(instances[0])->slab;
-    bool poison = POISONING || store->poison;
+    bool poison = WEIR_POISONING || store->poison;
     while (count-- > 0) {               /* the last first, so that they are taken again in order */
         weir_instance *instance = instances[count];
         weir_slab_chunk *chunk = instance->chunk;
@@ -158,7 +123,7 @@ static void free_chunk(weir_slab *slab, weir_slab_chunk *chunk)
     if (chunk->next)
         chunk->next->previous = chunk->previous;
     slab->count--;
-    UNPOISON(chunk, sizeof *chunk + chunk->capacity * slab->slot_size);
+    WEIR_UNPOISON(chunk, sizeof *chunk + chunk->capacity * slab->slot_size);
     weir_free(chunk);
 }
 
@@ -179,7 +144,7 @@ void weir_slab_free(weir_slab *slab)
 {
     while (slab->chunks) {
         weir_slab_chunk *next = slab->chunks->next;
-        UNPOISON(slab->chunks, sizeof *next + slab->chunks->capacity * slab->slot_size);
+        WEIR_UNPOISON(slab->chunks, sizeof *next + slab->chunks->capacity * slab->slot_size);
         weir_free(slab->chunks);
         slab->chunks = next;
     }

@@ -386,32 +386,12 @@ static int64_t read_giant(weir_pg_link *link)
     return n;
 }
 
-/* Rows that lie whole in the buffer, one behind the other: what nearly all of a stream is. */
-static int take_rows(weir_pg_link *link)
-{
-    for (;;) {
-        size_t here = link->in_end - link->in_start;
-        uint8_t *at = link->in + link->in_start;
-        uint32_t length;
-        if (here < 5 || at[0] != 'D')
-            return WEIR_OK;
-        memcpy(&length, at + 1, 4);
-        length = __builtin_bswap32(length);
-        if (length < 4 || length >= here)
-            return WEIR_OK;
-        link->in_start += (size_t)length + 1;
-        int status = weir_pg_read_row(link, link->cursor, at + 5, length - 4, false);
-        if (status != WEIR_OK)
-            return link->base.lost ? status : WEIR_OK;
-    }
-}
-
 /* ---- taking what is there ----------------------------------------------------------------------------------------------------------- */
 /* 1: more bytes are needed; WEIR_OK: the operation is done; negative: an error. */
 static int take_messages(weir_pg_link *link)
 {
     while (!link->operation_done) {
-        int status = !link->skip && rows_are_wanted(link) ? take_rows(link) : WEIR_OK;
+        int status = !link->skip && rows_are_wanted(link) ? weir_pg_read_rows(link) : WEIR_OK;
         if (status != WEIR_OK)
             return status;
         size_t here = link->in_end - link->in_start;

@@ -215,6 +215,8 @@ void weir_pg_read_error(const uint8_t *body, size_t length, weir_error *out, cha
 int weir_pg_class_of(const char *sqlstate, bool *disconnect);
 /* rows.c: how each column's values get into the sink's object; then one DataRow into the cursor's sink. `body` may be written to when `borrow`. */
 void weir_pg_plan_direct(weir_pg_cursor *cursor);
+/* Rows that lie whole in the input window, one behind the other: what nearly all of a stream is. */
+int weir_pg_read_rows(weir_pg_link *link);
 int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow);
 
 /* ---- statements.c, catalog.c --------------------------------------------------------------------------------------------------- */

@@ -60,7 +60,7 @@ void weir_pg_plan_direct(weir_pg_cursor *cursor)
     }
 }
 
-static bool put_by_cell(weir_arena *arena, const weir_step *step, const uint8_t *source, int32_t length, void *object)
+static __attribute__((noinline)) bool put_by_cell(weir_arena *arena, const weir_step *step, const uint8_t *source, int32_t length, void *object)
 {
     weir_value cell = { .type = WEIR_T_NULL };
     if (length >= 0) {
@@ -109,29 +109,41 @@ static inline bool read_direct(const weir_pg_cursor *cursor, weir_sink *sink, co
     char *object = sink->object;
     const weir_step *step = cursor->base.steps, *last = step + cursor->base.column_count;
     for (; step != last; step++) {
-        if (end - next < 4)
+        const uint8_t *source = next + 4;
+        char *at = object + step->direct.offset;
+        if (step->direct.way == INT64_OF_8 && end - source >= 8 && read_length(next) == 8) {
+            memcpy(at, &(uint64_t){ weir_pg_load64(source) }, 8);
+            next = source + 8;
+            continue;
+        }
+        if (end < source)
             return false;
         int32_t length = read_length(next);
-        next += 4;
-        if (length > end - next)
+        if (length > end - source)
             return false;
-        char *at = object + step->direct.offset;
-        if (length == 8 && step->direct.way == INT64_OF_8) {
-            uint64_t number = weir_pg_load64(next);
-            memcpy(at, &number, sizeof number);
-        } else if (length >= 0 && step->direct.way == TEXT) {
-            if (!put_text(sink->arena, next, (size_t)length, readable, at))
+        next = source + (length > 0 ? length : 0);
+        switch ((enum way)step->direct.way) {
+        case TEXT:
+            if (length < 0)
+                break;
+            if (!put_text(sink->arena, source, (size_t)length, readable, at))
                 return false;
-        } else if (length == 4 && step->direct.way == INT32_OF_4) {
-            uint32_t number = weir_pg_load32(next);
-            memcpy(at, &number, sizeof number);
-        } else if (length == 4 && step->direct.way == INT64_OF_4) {
-            int64_t number = (int32_t)weir_pg_load32(next);
-            memcpy(at, &number, sizeof number);
-        } else if (!put_by_cell(sink->arena, step, next, length, object)) {
-            return false;
+            continue;
+        case INT32_OF_4:
+            if (length != 4)
+                break;
+            memcpy(at, &(uint32_t){ weir_pg_load32(source) }, 4);
+            continue;
+        case INT64_OF_4:
+            if (length != 4)
+                break;
+            memcpy(at, &(int64_t){ (int32_t)weir_pg_load32(source) }, 8);
+            continue;
+        case INT64_OF_8: case BY_CELL:
+            break;
         }
-        next += length > 0 ? length : 0;
+        if (!put_by_cell(sink->arena, step, source, length, object))
+            return false;
     }
     return sink->took(sink);
 }
@@ -176,19 +188,43 @@ static int read_cells(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body,
     return WEIR_OK;
 }
 
-int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow)
+static inline int read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, const uint8_t *readable)
 {
     weir_sink *sink = cursor->base.sink;
     if (length < 2 || (size_t)(body[0] << 8 | body[1]) != cursor->base.column_count)
         return bad_row(link, cursor, "another number of columns than described");
-    const uint8_t *end = body + length, *readable = link->replay ? end : link->in + link->in_end;
-    /* A borrowed row can be read once only. */
-    if (borrow || !sink->object || !read_direct(cursor, sink, body + 2, end, readable)) {
-        int status = read_cells(link, cursor, body, length, borrow);
+    /* A borrowed row, of which nothing behind may be read, can be read once only. */
+    if (!readable || !sink->object || !read_direct(cursor, sink, body + 2, body + length, readable)) {
+        int status = read_cells(link, cursor, body, length, !readable);
         if (status != WEIR_OK)
             return status;
     }
     cursor->base.rows++;
     cursor->base.bytes += (int64_t)length;
     return WEIR_OK;
+}
+
+int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow)
+{
+    return read_row(link, cursor, body, length, borrow ? NULL : body + length);
+}
+
+int weir_pg_read_rows(weir_pg_link *link)
+{
+    weir_pg_cursor *cursor = link->cursor;
+    const uint8_t *end = link->in + link->in_end;
+    for (;;) {
+        uint8_t *at = link->in + link->in_start;
+        uint32_t length;
+        if (end - at < 5 || at[0] != 'D')
+            return WEIR_OK;
+        memcpy(&length, at + 1, 4);
+        length = __builtin_bswap32(length);
+        if (length < 4 || length >= end - at)
+            return WEIR_OK;
+        link->in_start += (size_t)length + 1;
+        int status = read_row(link, cursor, at + 5, length - 4, end);
+        if (status != WEIR_OK)
+            return link->base.lost ? status : WEIR_OK;
+    }
 }

@@ -10,7 +10,8 @@
 enum {
     LOW_WATER = 64 * 1024,              /* TCP: not woken for less while a batch is on its way */
     LOW_WATER_MS = 2,                   /* … unless nothing came for so long */
-    LOCAL_PAUSE_NS = 50 * 1000,         /* Unix sockets: let the server fill the socket before looking again */
+    LOCAL_PAUSE_NS = 50 * 1000,         /* Unix sockets: let the server fill the socket before looking again; */
+    LONG_PAUSE_NS = 200 * 1000,         /* with another batch behind this one, there is enough to come that nobody waits for the end */
     SHORT_READ = 48 * 1024,
     LISTEN_LOOK_MS = 100
 };
@@ -224,7 +225,7 @@ void weir_pg_want(weir_pg_link *link, weir_want *want)
         return;
     }
     if (link->short_reads >= 2 && link->local)
-        want->pause = LOCAL_PAUSE_NS;
+        want->pause = link->group_count > 1 ? LONG_PAUSE_NS : LOCAL_PAUSE_NS;
     else if (link->short_reads >= 2)
         weir_pg_set_low_water(link, true);
     if (link->low_water) {
