@@ -161,3 +161,14 @@ int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argu
     work(argument);
     return WEIR_READY;
 }
+
+int weir_run_on_disk(void (*work)(void *argument), void *argument, weir_error *error)
+{
+    int status = weir_may_wait(error);
+    if (status != WEIR_OK)
+        return status;
+    int outcome = weir_run_blocking(work, NULL, argument);
+    if (outcome == WEIR_LATE)
+        return weir_error_out_of_memory(error);
+    return outcome == WEIR_READY ? WEIR_OK : weir_interrupted(outcome, error);
+}

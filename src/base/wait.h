@@ -64,6 +64,10 @@ void weir_unpark(weir_parker *parker);  /* any thread; the parker must live unti
  * the loop's thread at that moment to make the work end early, and the work has ended. WEIR_LATE: no memory to hand it over: not run. */
 int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument);
 
+/* The same for the disk, with what can go wrong said in *error: WEIR_WOULD_BLOCK and WEIR_OUT_OF_MEMORY (not run), WEIR_CANCELLED or
+ * WEIR_DEADLINE_EXCEEDED (run). WEIR_OK: run. */
+int weir_run_on_disk(void (*work)(void *argument), void *argument, weir_error *error);
+
 /* ---- the table that a loop installs ------------------------------------------------------------------------------------ */
 typedef struct weir_world {
     int  (*wait)(const weir_want *want);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/wait.h"
 
 enum { FIRST_BLOCK = 256 * 1024 };
 
@@ -16,14 +17,26 @@ static int fail(const weir_input *input, const char *what, weir_error *error)
     return WEIR_IO;
 }
 
+typedef struct opening { const char *path; int fd, number; } opening;
+
+static void open_path(void *argument)
+{
+    opening *o = argument;
+    o->fd = strcmp(o->path, "-") ? open(o->path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : dup(STDIN_FILENO);
+    o->number = errno;
+}
+
 int weir_input_open(weir_input *input, weir_ledger *ledger, const char *path, size_t maximum, weir_error *error)
 {
-    bool standard = !strcmp(path, "-");
-    *input = (weir_input){ .ledger = ledger, .fd = -1, .name = standard ? "standard input" : path, .maximum = maximum,
+    *input = (weir_input){ .ledger = ledger, .fd = -1, .name = strcmp(path, "-") ? path : "standard input", .maximum = maximum,
                            .line = 1, .size = -1 };
-    input->fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    opening o = { .path = path, .fd = -1 };
+    int status = weir_run_on_disk(open_path, &o, error);
+    input->fd = o.fd;
+    if (status != WEIR_OK)
+        return status;
     if (input->fd < 0)
-        return fail(input, "open", error);
+        return errno = o.number, fail(input, "open", error);
     struct stat about;
     if (fstat(input->fd, &about) != 0)
         return fail(input, "look at", error);
@@ -64,22 +77,35 @@ static int make_room(weir_input *input, weir_error *error)
     return WEIR_OK;
 }
 
+typedef struct piece { int fd; char *to; size_t room; ssize_t length; int number; } piece;
+
+/* A pipe or a disk may keep its reader waiting: in a task this runs on a worker thread. */
+static void read_piece(void *argument)
+{
+    piece *p = argument;
+    while ((p->length = read(p->fd, p->to, p->room)) < 0) {
+        p->number = errno;
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            poll(&(struct pollfd){ .fd = p->fd, .events = POLLIN }, 1, -1);
+        else if (errno != EINTR)
+            return;
+    }
+}
+
 static int read_more(weir_input *input, weir_error *error)
 {
     int status = make_room(input, error);
-    while (status == WEIR_OK) {
-        ssize_t n = read(input->fd, input->block + input->end, input->capacity - input->end);
-        if (n >= 0) {
-            input->end += (size_t)n;
-            input->ended = n == 0;
-            return WEIR_OK;
-        }
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-            poll(&(struct pollfd){ .fd = input->fd, .events = POLLIN }, 1, -1);
-        else if (errno != EINTR)
-            status = fail(input, "read", error);
-    }
-    return status;
+    if (status != WEIR_OK)
+        return status;
+    piece p = { .fd = input->fd, .to = input->block + input->end, .room = input->capacity - input->end };
+    status = weir_run_on_disk(read_piece, &p, error);
+    if (status != WEIR_OK)
+        return status;
+    if (p.length < 0)
+        return errno = p.number, fail(input, "read", error);
+    input->end += (size_t)p.length;
+    input->ended = p.length == 0;
+    return WEIR_OK;
 }
 
 /* Goes on where the last scan stopped: the offset of the record's end, or SIZE_MAX. */

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/wait.h"
 
 static const struct { int number; const char *hint; } hints[] = {
     { ENOSPC, "the disk is full: free some space or choose another place" },
@@ -37,13 +38,26 @@ static int fail(weir_output *output, const char *what, int number)
 }
 
 /* ---- bytes --------------------------------------------------------------------------------------------------------- */
-static void write_whole(weir_output *output, const char *bytes, size_t length)
+/* The disk may keep its user waiting: in a task all that touches it runs on a worker thread. Nothing after an error. */
+static int on_disk(weir_output *output, void (*work)(void *argument), void *argument)
 {
-    while (length && output->error.status == WEIR_OK) {
-        ssize_t n = write(output->fd, bytes, length);
+    weir_error error;
+    if (output->error.status == WEIR_OK && weir_run_on_disk(work, argument, &error) != WEIR_OK)
+        weir_error_keep(&output->error, &error);
+    return output->error.status;
+}
+
+typedef struct writing { weir_output *output; const char *bytes; size_t length; } writing;
+
+static void write_all(void *argument)
+{
+    writing *w = argument;
+    weir_output *output = w->output;
+    while (w->length && output->error.status == WEIR_OK) {
+        ssize_t n = write(output->fd, w->bytes, w->length);
         if (n >= 0) {
-            bytes += n;
-            length -= (size_t)n;
+            w->bytes += n;
+            w->length -= (size_t)n;
             output->flushed += n;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             /* Somebody made our standard output non-blocking; another process may do that at any time. */
@@ -52,6 +66,12 @@ static void write_whole(weir_output *output, const char *bytes, size_t length)
             fail(output, "write", errno);
         }
     }
+}
+
+static void write_whole(weir_output *output, const char *bytes, size_t length)
+{
+    if (length)
+        on_disk(output, write_all, &(writing){ output, bytes, length });
 }
 
 void weir_output_flush(weir_output *output)
@@ -168,6 +188,8 @@ static int open_path(weir_output *output)
     return output->final_path ? create_temporary(output) : weir_error_out_of_memory(&output->error);
 }
 
+static void open_on_disk(void *output) { open_path(output); }
+
 int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path)
 {
     *output = (weir_output){ .ledger = ledger, .fd = -1, .standard_output = !strcmp(path, "-") };
@@ -181,7 +203,7 @@ int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path)
         output->fd = STDOUT_FILENO;
         return fcntl(STDOUT_FILENO, F_GETFL) < 0 ? fail(output, "write", errno) : WEIR_OK;
     }
-    return open_path(output);
+    return on_disk(output, open_on_disk, output);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------- */
@@ -211,23 +233,31 @@ static int close_descriptor(weir_output *output)
     return WEIR_OK;
 }
 
-int weir_output_finish(weir_output *output)
+static void finish_on_disk(void *argument)
 {
-    if (output->error.status == WEIR_OK)
-        weir_output_flush(output);
-    if (output->error.status == WEIR_OK && output->keep_mode && fchmod(output->fd, output->mode) != 0)
+    weir_output *output = argument;
+    if (output->keep_mode && fchmod(output->fd, output->mode) != 0)
         fail(output, "set the permissions of", errno);
     if (output->error.status == WEIR_OK && output->temporary_path && fsync(output->fd) != 0)
         fail(output, "bring to disk", errno);
     if (output->error.status == WEIR_OK)
         close_descriptor(output);
     if (output->error.status != WEIR_OK || !output->temporary_path)
-        return output->error.status;
-    if (rename(output->temporary_path, output->final_path) != 0)
-        return fail(output, "give its name to", errno);
+        return;
+    if (rename(output->temporary_path, output->final_path) != 0) {
+        fail(output, "give its name to", errno);
+        return;
+    }
     weir_free(output->temporary_path);
     output->temporary_path = NULL;
-    return sync_directory(output);
+    sync_directory(output);
+}
+
+int weir_output_finish(weir_output *output)
+{
+    if (output->error.status == WEIR_OK)
+        weir_output_flush(output);
+    return on_disk(output, finish_on_disk, output);
 }
 
 void weir_output_drop(weir_output *output)

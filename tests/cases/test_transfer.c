@@ -1,0 +1,208 @@
+/* Files written and read by a program: a stream into a file and the file into a table again, in a thread and in a task. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "support.h"
+#include "support_task.h"
+#include <weir/adapters/uv.h>
+
+enum { ROWS = 20000 };
+
+static void make_tables(test_database *db, int rows)
+{
+    char sql[512];
+    test_side_run(db, "CREATE TABLE things(id bigint PRIMARY KEY, name text, amount numeric(20, 4), at timestamp)");
+    test_side_run(db, "CREATE TABLE again(id bigint PRIMARY KEY, name text, amount numeric(20, 4), at timestamp)");
+    snprintf(sql, sizeof sql, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO things "
+             "SELECT i, CASE i %% 3 WHEN 0 THEN NULL WHEN 1 THEN 'a,\"b' ELSE '' END, i * 1.25, '2024-05-01T12:30:00' FROM n WHERE i <= %d",
+             rows ? rows : 1, rows);
+    test_side_run(db, sql);
+}
+
+static void path_of(char path[64], const char *suffix)
+{
+    snprintf(path, 64, "/tmp/weir-transfer-%ld%s", (long)getpid(), suffix);
+}
+
+static int64_t export_to(test_database *db, const char *path)
+{
+    weir_connection *connection = weir_engine_connect(db->engine);
+    weir_stmt *query = weir_sql("SELECT id, name, amount, at FROM things ORDER BY id");
+    weir_yield_per(query, 500);
+    weir_result *result = weir_connection_execute(connection, query, NULL);
+    weir_writer *writer = weir_writer_open(path, NULL);
+    assert_status(weir_writer_result(writer, result), WEIR_OK);
+    int64_t rows = weir_writer_rows(writer);
+    assert_status(weir_writer_close(&writer), WEIR_OK);
+    close_result_ok(&result);
+    weir_stmt_free(&query);
+    close_connection_ok(&connection);
+    return rows;
+}
+
+static void test_a_stream_goes_through_a_file_into_another_table(void **state)
+{
+    test_database *db = *state;
+    static const int sizes[] = { 0, 1, 499, 500, 501, ROWS };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (int format = 0; format < 2; format++) {
+            char path[64];
+            weir_import_figures figures;
+            weir_error error;
+            path_of(path, format ? ".jsonl" : ".csv");
+            test_side_run(db, "DROP TABLE IF EXISTS things");
+            test_side_run(db, "DROP TABLE IF EXISTS again");
+            make_tables(db, sizes[i]);
+            assert_int_equal(export_to(db, path), sizes[i]);
+            weir_connection *connection = weir_engine_begin(db->engine);
+            int status = weir_import_file(connection, path, WEIR_IMPORT_OPTIONS(.table = "again"), &figures, &error);
+            if (status != WEIR_OK)
+                assert_error(&error, WEIR_OK);
+            close_connection_ok(&connection);
+            assert_int_equal(figures.written, sizes[i]);
+            assert_int_equal(test_side_int(db, "SELECT count(*) FROM again"), sizes[i]);
+            if (db->postgresql)
+                assert_int_equal(test_side_int(db, "SELECT count(*) FROM (SELECT * FROM things EXCEPT SELECT * FROM again) AS x"), 0);
+            unlink(path);
+        }
+    }
+}
+
+static void test_a_failed_import_leaves_the_table_as_it_was(void **state)
+{
+    test_database *db = *state;
+    char path[64];
+    weir_import_figures figures;
+    weir_error error;
+    make_tables(db, 10);
+    test_side_run(db, "INSERT INTO again SELECT * FROM things WHERE id <= 3");
+    path_of(path, ".csv");
+    for (int bad = 2; bad <= 5002; bad += 1250) {
+        FILE *file = fopen(path, "w");
+        fputs("id,name\n", file);
+        for (int i = 2; i < 6000; i++)
+            fprintf(file, "%d,x\n", i == bad ? 1 : i + 100);      /* key 1 is there already */
+        assert_int_equal(fclose(file), 0);
+        weir_connection *connection = weir_engine_connect(db->engine);
+        assert_status(weir_import_file(connection, path, WEIR_IMPORT_OPTIONS(.table = "again"), &figures, &error), WEIR_INTEGRITY);
+        assert_int_equal(error.row, bad);
+        assert_contains(error.message, "line ");
+        assert_int_equal(test_query_int(connection, "SELECT count(*) FROM again"), 3);
+        close_connection_ok(&connection);
+    }
+    unlink(path);
+}
+
+static void test_rejects_do_not_fail_a_begin_block(void **state)
+{
+    test_database *db = *state;
+    char path[64], rejects[64];
+    weir_import_figures figures;
+    weir_error error;
+    make_tables(db, 10);
+    path_of(path, ".csv");
+    path_of(rejects, ".rejects");
+    FILE *file = fopen(path, "w");
+    fputs("id,name\n1,a\n1,b\nx,c\n2,d\n", file);
+    assert_int_equal(fclose(file), 0);
+    weir_connection *connection = weir_engine_begin(db->engine);
+    assert_status(weir_import_file(connection, path, WEIR_IMPORT_OPTIONS(.table = "again", .rejects = rejects), &figures, &error), WEIR_OK);
+    close_connection_ok(&connection);
+    assert_int_equal(figures.records, 4);
+    assert_int_equal(figures.written, 2);
+    assert_int_equal(figures.rejected, 2);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM again"), 2);
+    unlink(path);
+    unlink(rejects);
+}
+
+static void test_a_killed_connection_ends_an_import_and_nothing_stays(void **state)
+{
+    test_database *db = *state;
+    char path[64], sql[128];
+    weir_import_figures figures;
+    weir_error error;
+    if (!db->postgresql)
+        return;
+    make_tables(db, 0);
+    path_of(path, ".csv");
+    FILE *file = fopen(path, "w");
+    fputs("id,name\n", file);
+    for (int i = 0; i < 200000; i++)
+        fprintf(file, "%d,some text that takes room\n", i);
+    assert_int_equal(fclose(file), 0);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    run_ok(connection, "SELECT 1");
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d)", weir_connection_backend_pid(connection));
+    test_side_run(db, sql);
+    int status = weir_import_file(connection, path, WEIR_IMPORT_OPTIONS(.table = "again"), &figures, &error);
+    assert_status(status, WEIR_OPERATIONAL);
+    assert_true(error.disconnect);
+    weir_connection_rollback(connection);
+    assert_status(weir_connection_close(&connection), WEIR_OK);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM again"), 0);
+    unlink(path);
+}
+
+static void test_a_table_made_like_another(void **state)
+{
+    test_database *db = *state;
+    weir_error error;
+    make_tables(db, 3);
+    weir_connection *connection = weir_engine_begin(db->engine);
+    if (weir_create_like(connection, "things", connection, "like \"it\"", &error) != WEIR_OK)
+        assert_error(&error, WEIR_OK);
+    run_ok(connection, "INSERT INTO \"like \"\"it\"\"\" SELECT * FROM things");
+    assert_status(weir_create_like(connection, "no such table", connection, NULL, &error), WEIR_PROGRAMMING);
+    close_connection_ok(&connection);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM \"like \"\"it\"\"\""), 3);
+}
+
+/* ---- outside of tasks --------------------------------------------------------------------------------------------------------- */
+static int seen;
+
+static void write_outside(uv_timer_t *timer)
+{
+    weir_error error;
+    weir_writer *writer = weir_writer_open("/tmp/weir-transfer-refused.csv", NULL);
+    seen = weir_writer_error(writer)->status;
+    weir_writer_abort(&writer);
+    uv_close((uv_handle_t *)timer, NULL);
+    weir_connection *none = weir_engine_connect(timer->data);
+    assert_status(weir_import_file(none, "-", WEIR_IMPORT_OPTIONS(.table = "x"), NULL, &error), WEIR_WOULD_BLOCK);
+    assert_status(weir_connection_close(&none), WEIR_WOULD_BLOCK);
+}
+
+static void test_files_are_refused_on_a_loops_thread(void **state)
+{
+    test_database *db = *state;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    if (test_world_is_task())
+        return;                         /* it runs a loop of its own */
+    assert_int_equal(uv_loop_init(&loop), 0);
+    weir_loop *tasks = weir_uv_open(&loop);
+    uv_timer_init(&loop, &timer);
+    timer.data = db->engine;
+    uv_timer_start(&timer, write_outside, 20, 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_status(weir_uv_close(&tasks), WEIR_OK);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    assert_status(seen, WEIR_WOULD_BLOCK);
+    assert_int_not_equal(access("/tmp/weir-transfer-refused.csv", F_OK), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BOTH(test_a_stream_goes_through_a_file_into_another_table),
+        ON_BOTH(test_a_failed_import_leaves_the_table_as_it_was),
+        ON_BOTH(test_rejects_do_not_fail_a_begin_block),
+        ON_BOTH(test_a_killed_connection_ends_an_import_and_nothing_stays),
+        ON_BOTH(test_a_table_made_like_another),
+        ON_BOTH(test_files_are_refused_on_a_loops_thread),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
