@@ -194,7 +194,8 @@ struct weir_driver {
     int (*dial)(const weir_dial_plan *plan, weir_dial_watch *watch, weir_link **out, weir_error *error);
     /* Closes and frees. Never waits for the server; in the middle of a message the socket is shut down first. */
     void (*hang_up)(weir_link *link);
-    bool  hang_up_works;                        /* that writes files: blocking work */
+    bool  on_workers;                           /* its operations and its hanging up are blocking work: in a task they run on another
+                                                   thread */
     /* For a forked child: frees without a word to the server. */
     void (*abandon)(weir_link *link);
 

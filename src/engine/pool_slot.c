@@ -96,7 +96,7 @@ static void run_hang_up(void *argument)
 static void hang_up(weir_link *link)
 {
     /* Outside a task it is done here, as it is where there is no memory to hand it over: it waits for nobody. */
-    if (!link->driver->hang_up_works || !may_wait() || weir_run_blocking(run_hang_up, NULL, link) == WEIR_LATE)
+    if (!link->driver->on_workers || !may_wait() || weir_run_blocking(run_hang_up, NULL, link) == WEIR_LATE)
         run_hang_up(link);
 }
 

@@ -3,6 +3,7 @@
  * that overwrites an instance, a text that is no UTF-8) comes as one row of cells, to be hydrated like any other. */
 #include "orm/inside.h"
 #include <string.h>
+#include "base/wait.h"
 
 enum { PATIENCE = 64 };                 /* rows by cells, before it is asked whether the other way pays */
 
@@ -182,10 +183,14 @@ static weir_direct direct_to(const weir_member *member)
                           .store = member->primary_key ? store_key : store_member };
 }
 
+/* In a task SQLite fills batches on a worker thread, while other tasks of the loop may give slots of the same slab back (queues that
+ * share instances): there rows come as cells. */
+static bool fills_elsewhere(const weir_result *result) { return weir_here_now()->task && result->core->driver->on_workers; }
+
 /* Rows of one entity and nothing else, whose first cell is theirs; loaders look at the cells of their own rows. */
 static bool is_for_intake(const weir_reading *reading, const weir_result *result)
 {
-    return result->cursor && !reading->is_load && reading->shape->item_count == 1 && reading->entity_count == 1 &&
+    return result->cursor && !fills_elsewhere(result) && !reading->is_load && reading->shape->item_count == 1 && reading->entity_count == 1 &&
            reading->plans[0].cells[0] == 0;
 }
 
