@@ -2,9 +2,11 @@
  *
  * A parameter set is a plain struct of a mapped entity, one row of arrays by column, or a dictionary of columns (or of parameter
  * names, for textual SQL). All sets are looked at before anything is sent where that can tell a mistake. They are sent in pages of
- * bounded size, so memory does not grow with their number. Nothing stays half applied: a failing call takes back all of its own
+ * bounded size; besides those, memory is taken for the order of sets that do not come sorted by key (12 bytes each) and for where
+ * dictionaries lie (8 bytes each). Nothing stays half applied: a failing call takes back all of its own
  * work (a savepoint when there is a transaction already; commit_every says otherwise), and the error says which set it was
- * (weir_error.row: 1-based; the detail has its key). No set at all is WEIR_OK: 0 statements, 0 rows.
+ * (weir_error.row: 1-based; the detail has its key: "set 7 (id = 12)"). A transaction stays usable behind that, but not behind a
+ * mistake in the statement itself. No set at all is WEIR_OK: 0 statements, 0 rows.
  *
  * What the statement may be:
  *   weir_insert  each set is a row. Columns: weir_set_columns, else all of the entity but server-generated ones (structs), else those of
@@ -34,12 +36,15 @@ extern "C" {
 typedef struct weir_many_options {
     size_t      struct_size;
     size_t      page_size;              /* sets per page; default 1000; fewer where a page would have too many parameters or bytes */
-    size_t      commit_every;           /* commit after so many sets, at page borders, begun by this call: for what must resume; default:
-                                           all or nothing. WEIR_INVALID_REQUEST inside a transaction */
+    size_t      commit_every;           /* commit after so many sets, at page borders, and at the end: for what must resume, behind the last
+                                           border before weir_error.row; default: all or nothing. WEIR_INVALID_REQUEST inside a
+                                           transaction */
     weir_switch count_missing;          /* keys that match no row are no error: compare the returned count; default off */
-    weir_switch keep_order;             /* do not sort updates and upserts by key: the caller knows that nobody else locks; default off */
-    weir_result **returned;             /* insert with RETURNING: a buffered result of the rows in the order of the sets, the caller's */
-    void      (*progress)(int64_t done, void *context);     /* after each page */
+    weir_switch keep_order;             /* do not sort updates and upserts by key, and lock no rows first: the caller knows that nobody else
+                                           writes them; saves the server a fifth of the work or more; default off */
+    weir_result **returned;             /* a statement with RETURNING: a buffered result of the rows in the order of the sets, the caller's
+                                           also when the call fails. Upserts are then written as they lie, not sorted by key */
+    void      (*progress)(int64_t done, void *context);     /* after each page: sets written, committed or not */
     void       *context;
 } weir_many_options;
 #define WEIR_MANY_OPTIONS(...) (&(const weir_many_options){ .struct_size = sizeof(weir_many_options), __VA_ARGS__ })
@@ -65,14 +70,17 @@ WEIR_API WEIR_MUST_CHECK int64_t weir_connection_execute_dicts(weir_connection *
 #endif
 
 /* ---- COPY: rows in, as fast as the database takes them -----------------------------------------------------------------------
- * PostgreSQL: COPY … FROM STDIN in binary, sent as it is filled; SQLite: one prepared INSERT. In the connection's transaction, in a
- * savepoint of its own: an error takes all of it back. One at a time per connection, and nothing else runs on it meanwhile
- * (WEIR_INVALID_REQUEST). Memory: one buffer. */
+ * PostgreSQL: COPY … FROM STDIN in binary, sent as it is filled (as text, if a column's type is one whose bytes weir does not know);
+ * SQLite: one prepared INSERT. In the connection's transaction (under AUTOCOMMIT in one of its own, which finish commits), in a
+ * savepoint of its own: an error takes all of it back, and the transaction goes on. One at a time per connection, and nothing else runs
+ * on it meanwhile (WEIR_INVALID_REQUEST) but a rollback or its close, which end the COPY. Memory: one buffer, and the longest row.
+ * Values are converted exactly, as parameters are; text that meets another type is read as weir_value_as_… read it.
+ * Threads: as for the connection. */
 typedef struct weir_copy weir_copy;
 typedef struct weir_copy_options {
     size_t             struct_size;
     const weir_entity *entity;          /* its table, its columns but server-generated ones; or: */
-    const char        *table;           /* "schema.table" or "table"; and its columns (NULL: all), NULL-terminated */
+    const char        *table;           /* "schema.table" or "table"; and its columns, NULL-terminated (NULL: all but generated ones) */
     const char *const *columns;
     const char *const *upsert;          /* NULL-terminated column names of a unique key: COPY goes into a temporary staging table, from
                                            which weir_copy_finish inserts or updates, in key order; of a key that occurs twice the later row wins */
@@ -81,21 +89,25 @@ typedef struct weir_copy_options {
 } weir_copy_options;
 #define WEIR_COPY_OPTIONS(...) (&(const weir_copy_options){ .struct_size = sizeof(weir_copy_options), __VA_ARGS__ })
 
-/* The caller's, never NULL; an error is kept and given by each call (weir_copy_error). WEIR_PROGRAMMING: no such table or column. */
+/* The caller's, never NULL; an error is kept and given by each call (weir_copy_error). WEIR_PROGRAMMING, on SQLite WEIR_OPERATIONAL:
+ * no such table or column. WEIR_ARGUMENT: options that make no sense. */
 WEIR_API weir_copy *weir_copy_open(weir_connection *connection, const weir_copy_options *options);
 /* Structs of the entity; values in the order of the columns; a row (columns by position); all that is left of a stream, which may come
- * from another database. WEIR_DATA for a value that the column cannot hold, with column and row (1-based, of this copy): nothing of
- * that row was sent, and the copy goes on with the next one if the program likes. WEIR_ARGUMENT: another number of values. Errors of
- * the server come now or later, with its word on the row in the detail ("COPY invoices, line 7"). */
+ * from another database. WEIR_DATA for a value that the column cannot hold, with column and row (1-based: one more than
+ * weir_copy_rows): nothing of that row was written, those before it were, and the copy goes on with the next one if the program likes
+ * (weir_copy_result again: behind it). WEIR_ARGUMENT: another number of values, no struct's entity, rows of instances; the copy goes
+ * on, too. Errors of the server come now or later, with row, column and its word on them in the detail ("COPY invoices, line 7"); they
+ * and a failing source end the copy. */
 WEIR_API int weir_copy_structs(weir_copy *copy, const void *structs, size_t count);
 WEIR_API int weir_copy_values(weir_copy *copy, const weir_value *values, size_t count);
 WEIR_API int weir_copy_row(weir_copy *copy, const weir_row *row);
 WEIR_API int weir_copy_result(weir_copy *copy, weir_result *result);
 WEIR_API int64_t weir_copy_rows(const weir_copy *copy);                     /* taken so far */
 WEIR_API const weir_error *weir_copy_error(const weir_copy *copy);          /* valid until its close */
-/* Ends it and frees it; sets *copy to a constant closed one. Returns the rows written, or the first error: then none was. */
+/* Ends it and frees it; sets *copy to a constant closed one. Returns the rows written (of an upsert: inserted or updated), or the first
+ * error that ended it, which weir_connection_error has, too: then none was written. */
 WEIR_API WEIR_MUST_CHECK int64_t weir_copy_finish(weir_copy **copy);
-/* Takes all of it back and frees it. */
+/* Takes all of it back and frees it; on a loop's thread outside a task, a task of the loop does. */
 WEIR_API void weir_copy_abort(weir_copy **copy);
 
 #ifdef __cplusplus

@@ -306,6 +306,55 @@ static void test_killed_backend(void **state)
     }
 }
 
+/* The server talks while it is written to: it would wait for us for ever if nobody listened (RULES W10). */
+static void test_a_talkative_server(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 0);
+    test_side_run(db, "CREATE FUNCTION talk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE '%', repeat('x', 2000); RETURN NEW; END $$;"
+                      "CREATE TRIGGER talks BEFORE INSERT ON invoices FOR EACH ROW EXECUTE FUNCTION talk()");
+    weir_connection *connection = weir_engine_connect(db->engine);
+    struct invoice *invoices = make_invoices(20000, 1);
+    weir_copy *copy = open_invoices(connection);
+    assert_status(weir_copy_structs(copy, invoices, 20000), WEIR_OK);
+    assert_int_equal(weir_copy_finish(&copy), 20000);
+    assert_int_equal(test_log_count(db->log, WEIR_LOG_NOTICE), 20000);
+    weir_stmt *insert = weir_insert(&invoice_entity);
+    run_ok(connection, "DELETE FROM invoices");
+    assert_int_equal(weir_connection_execute_many_with(connection, insert, invoices, 20000, WEIR_MANY_OPTIONS(.page_size = 20000)), 20000);
+    weir_stmt_free(&insert);
+    close_connection_ok(&connection);
+    free(invoices);
+}
+
+/* However many rows: one buffer. */
+static void test_memory_is_flat(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 0);
+    size_t peaks[2];
+    for (int i = 0; i < 2; i++) {
+        weir_engine *engine = test_engine(db, NULL);
+        weir_connection *connection = weir_engine_connect(engine);
+        struct invoice *invoices = make_invoices(1000, 1);
+        weir_copy *copy = open_invoices(connection);
+        for (int k = 0; k < (i ? 300 : 30); k++) {
+            for (int row = 0; row < 1000; row++)
+                invoices[row].id = k * 1000 + row;
+            assert_status(weir_copy_structs(copy, invoices, 1000), WEIR_OK);
+        }
+        assert_int_equal(weir_copy_finish(&copy), i ? 300000 : 30000);
+        weir_memory_figures figures;
+        weir_engine_memory(engine, &figures);
+        peaks[i] = figures.peak_bytes;
+        close_connection_ok(&connection);
+        weir_engine_close(&engine);
+        free(invoices);
+    }
+    assert_int_equal(peaks[0], peaks[1]);
+    assert_true(peaks[1] < 400 * 1024);
+}
+
 /* ---- upsert -------------------------------------------------------------------------------------------------------------------------- */
 static void test_upsert_later_row_wins(void **state)
 {
@@ -345,6 +394,8 @@ int main(void)
         ON_BOTH(test_a_refused_row_is_left_out),
         ON_BOTH(test_abort_and_misuse),
         ON_POSTGRESQL(test_killed_backend),
+        ON_POSTGRESQL(test_a_talkative_server),
+        ON_BOTH(test_memory_is_flat),
         ON_BOTH(test_upsert_later_row_wins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
