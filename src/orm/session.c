@@ -154,7 +154,8 @@ int weir_session_close(weir_session **handle)
         status = status != WEIR_OK ? status : closing;
     }
     for (weir_reading *reading = session->readings; reading; reading = reading->next)
-        weir_result_hard_close(reading->result);
+        if (reading->streaming)         /* of a buffered one all instances are there: detached, they can be read on */
+            weir_result_hard_close(reading->result);
     if (store) {
         weir_session_forget_instances(session);
         store->session = NULL;
