@@ -107,7 +107,8 @@ WEIR_API const weir_error *weir_copy_error(const weir_copy *copy);          /* v
 /* Ends it and frees it; sets *copy to a constant closed one. Returns the rows written (of an upsert: inserted or updated), or the first
  * error that ended it, which weir_connection_error has, too: then none was written. */
 WEIR_API WEIR_MUST_CHECK int64_t weir_copy_finish(weir_copy **copy);
-/* Takes all of it back and frees it; on a loop's thread outside a task, a task of the loop does. */
+/* Takes all of it back and frees it. On a loop's thread outside a task, where nothing may wait, the connection to the database is closed for
+ * that (weir_connection_invalidate). */
 WEIR_API void weir_copy_abort(weir_copy **copy);
 
 #ifdef __cplusplus

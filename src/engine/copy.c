@@ -496,6 +496,9 @@ void weir_copy_abort(weir_copy **handle)
         return;
     }
     weir_error ignored;
+    /* Where nothing may wait, the server is told by hanging up. */
+    if (copy->connection && weir_may_wait(&ignored) != WEIR_OK)
+        (void)weir_connection_invalidate(copy->connection);
     if (copy->connection && weir_connection_usable(copy->connection, &ignored) == WEIR_OK)
         take_back(copy, "the COPY was aborted");
     free_copy(handle);

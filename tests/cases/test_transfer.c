@@ -174,6 +174,53 @@ static void write_outside(uv_timer_t *timer)
     assert_status(weir_connection_close(&none), WEIR_WOULD_BLOCK);
 }
 
+/* A COPY that a task opened, aborted in a callback. */
+typedef struct half_done { weir_engine *engine; weir_connection *connection; weir_copy *copy; } half_done;
+
+static int open_copy(void *argument)
+{
+    half_done *work = argument;
+    weir_value value = WEIR_VALUE(1);
+    work->connection = weir_engine_connect(work->engine);
+    work->copy = weir_copy_open(work->connection, WEIR_COPY_OPTIONS(.table = "again", .columns = (const char *const[]){ "id", NULL }));
+    assert_status(weir_copy_values(work->copy, &value, 1), WEIR_OK);
+    return WEIR_OK;
+}
+
+static void abort_outside(uv_timer_t *timer)
+{
+    half_done *work = timer->data;
+    weir_value value = WEIR_VALUE(2);
+    assert_true(weir_copy_values(work->copy, &value, 1) < 0);
+    weir_copy_abort(&work->copy);
+    assert_true(weir_connection_invalidated(work->connection));
+    assert_status(weir_connection_close(&work->connection), WEIR_OK);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void test_a_copy_is_aborted_on_a_loops_thread(void **state)
+{
+    test_database *db = *state;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    half_done work = { .engine = db->engine };
+    if (test_world_is_task())
+        return;                         /* it runs a loop of its own */
+    make_tables(db, 3);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    weir_loop *tasks = weir_uv_open(&loop);
+    weir_task *task = weir_task_spawn(tasks, open_copy, &work);
+    uv_timer_init(&loop, &timer);
+    timer.data = &work;
+    uv_timer_start(&timer, abort_outside, 300, 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_status(weir_task_join(&task, NULL), WEIR_OK);
+    assert_status(weir_uv_close(&tasks), WEIR_OK);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM again"), 0);
+}
+
 static void test_files_are_refused_on_a_loops_thread(void **state)
 {
     test_database *db = *state;
@@ -202,6 +249,7 @@ int main(void)
         ON_BOTH(test_rejects_do_not_fail_a_begin_block),
         ON_BOTH(test_a_killed_connection_ends_an_import_and_nothing_stays),
         ON_BOTH(test_a_table_made_like_another),
+        ON_BOTH(test_a_copy_is_aborted_on_a_loops_thread),
         ON_BOTH(test_files_are_refused_on_a_loops_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
