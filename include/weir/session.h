@@ -163,7 +163,7 @@ WEIR_API int weir_state_of(const void *instance);
  * may be set, too: the row is found by its old key. weir_changed alone, after members were written by hand: it does not know which,
  * so all columns but the key are written (after a WEIR_SET: those that differ from then). The session holds the instance until it is
  * flushed, expired or expunged, and a SELECT that meets its row leaves it alone. Texts and blobs that were written are copied: they
- * need to live until here. No memory for that: the close of the session says WEIR_OUT_OF_MEMORY. Of a pending instance all members
+ * need to live until here. No memory for that: the flush, or the close of the session, says WEIR_OUT_OF_MEMORY. Of a pending instance all members
  * are written as they are at the flush; texts that were set by hand after weir_session_add must live until then. */
 WEIR_API void weir_changed(void *instance);
 WEIR_API void weir_changing_(void *instance, size_t offset);

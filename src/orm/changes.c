@@ -211,11 +211,13 @@ void weir_changing_(void *object, size_t offset)
     if (!instance || weir_instance_state(instance) != WEIR_PERSISTENT)
         return;                         /* of a new one all members are written */
     weir_side *side = weir_side_need(instance);
-    if (!side)
-        return;                         /* then weir_changed takes all members for changed, or has no memory itself */
-    if (!side->known)
+    bool key = is_key(weir_mapper_of(instance), offset);
+    if (side && !side->known)
         weir_side_know(instance, side);
-    if (!side->old_key && is_key(weir_mapper_of(instance), offset) && !(side->old_key = make_old_key(instance)))
+    if (side && key && !side->old_key)
+        side->old_key = make_old_key(instance);
+    /* Without the side block alone weir_changed takes all members but the key for changed, or has no memory itself. */
+    if (key && (!side || !side->old_key))
         keep_no_memory(weir_mapper_of(instance)->store);
 }
 

@@ -198,7 +198,7 @@ static int end_own(weir_session *session, weir_error *error)
 int weir_session_write(weir_session *session, weir_error *error)
 {
     weir_error_clear(error);
-    if (!session->unit.count || session->unit.flushing)
+    if ((!session->unit.count && session->unreported.status == WEIR_OK) || session->unit.flushing)
         return WEIR_OK;
     if (weir_may_wait(error) != WEIR_OK || !weir_session_ready(session, error))
         return error->status;
@@ -208,7 +208,11 @@ int weir_session_write(weir_session *session, weir_error *error)
     flush f = { .session = session, .error = error };
     session->unit.flushing = session->unit.wrote = true;
     session->store->busy++;
-    int status = write_all(&f);
+    /* A change that could not be kept: what would be written is not what the program said. */
+    int status = weir_error_keep(error, &session->unreported);
+    weir_error_clear(&session->unreported);
+    if (status == WEIR_OK)
+        status = write_all(&f);
     if (status == WEIR_OK && own)
         status = end_own(session, error);
     finish_jobs(f.writes, f.write_count, status == WEIR_OK);

@@ -393,8 +393,10 @@ static int run_association(weir_session *session, const weir_instance *instance,
         weir_buffer_printf(&text, "%s:c%zu", i ? ", " : ") VALUES (", i);
     if (insert)
         weir_buffer_byte(&text, ')');
-    if (make_statement(&text, &stmt, error) != WEIR_OK)
+    if (make_statement(&text, &stmt, error) != WEIR_OK) {
+        weir_stmt_free(&stmt);
         return error->status;
+    }
     for (size_t i = 0; i < count; i++)
         bind(stmt, 'c', i, i < pairs ? relationship->pairs.local[i] : relationship->pairs.remote[i - pairs],
              i < pairs ? instance + 1 : other + 1);
