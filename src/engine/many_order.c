@@ -18,6 +18,9 @@ static int compare_values(const weir_value *a, const weir_value *b)
     bool a_int = a->type >= WEIR_T_INT16 && a->type <= WEIR_T_INT64, b_int = b->type >= WEIR_T_INT16 && b->type <= WEIR_T_INT64;
     if (a_int && b_int)
         return compare_numbers(a->as.i, b->as.i);
+    double x, y;
+    if (a->type == WEIR_T_NUMERIC && b->type == WEIR_T_NUMERIC && weir_parse_double(a->as.text, &x) && weir_parse_double(b->as.text, &y) && x != y)
+        return x < y ? -1 : 1;
     if (weir_type_is_text(a->type) && weir_type_is_text(b->type))
         return compare_bytes(a->as.text.ptr, a->as.text.len, b->as.text.ptr, b->as.text.len);
     if (a->type != b->type)

@@ -29,6 +29,19 @@ static void write_from(weir_renderer *r, const weir_entity *entity)
     weir_render_qualifier(r, entity, NULL);
 }
 
+/* Texts by their bytes, as the sets are sorted: several pages must lock in one order, whatever the column's collation. */
+static void write_order(weir_renderer *r, const weir_entity *entity, const weir_page *page)
+{
+    static const char *const texts[] = { "text", "character varying", "bpchar", "name" };
+    for (size_t i = 0; i < page->column_count; i++) {
+        weir_page one = { .columns = &page->columns[i], .column_count = 1 };
+        write_columns(r, entity, &one, i ? ", " : " ORDER BY ");
+        for (size_t k = 0; page->types && k < sizeof texts / sizeof *texts; k++)
+            if (!strcmp(page->types[i], texts[k]))
+                weir_buffer_text(r->text, " COLLATE \"C\"");
+    }
+}
+
 /* The rows whose key is among those of the page. */
 static void write_lock(weir_renderer *r, const weir_entity *entity, const weir_page *page)
 {
@@ -60,7 +73,7 @@ static void write_lock(weir_renderer *r, const weir_entity *entity, const weir_p
         }
         weir_buffer_byte(r->text, ')');
     }
-    write_columns(r, entity, page, " ORDER BY ");
+    write_order(r, entity, page);
     weir_buffer_text(r->text, " FOR UPDATE");
 }
 
