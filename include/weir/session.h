@@ -43,13 +43,16 @@ typedef struct weir_session_options {
 /* The caller's, never NULL. Checks no connection out until the first statement. It has its own hold on the engine's pool: the
  * engine may be closed before it. Options are copied. Errors (kept): those of the engine handle; WEIR_ARGUMENT for options that
  * were not made by WEIR_SESSION_OPTIONS, or for what weir_engine_with_options refuses. */
-WEIR_API weir_session *weir_session_open(weir_engine *engine);
-WEIR_API weir_session *weir_session_open_with(weir_engine *engine, const weir_session_options *options);
+#define weir_session_open(engine) weir_session_open_at_((engine), NULL, WEIR_HERE_)
+#define weir_session_open_with(engine, options) weir_session_open_at_((engine), (options), WEIR_HERE_)
+/* `where`: a constant, the holder's name in the errors of an exhausted pool and in the log. */
+WEIR_API weir_session *weir_session_open_at_(weir_engine *engine, const weir_session_options *options, const char *where);
 /* sessionmaker: options once (copied), sessions many times, by any thread. The engine must outlive the factory. NULL without
  * memory, which weir_session_factory_open takes, too; wrong options are the error of each session. weir_session_factory_free sets
  * *factory to NULL; sessions live on. */
 WEIR_API weir_session_factory *weir_session_factory_new(weir_engine *engine, const weir_session_options *options);
-WEIR_API weir_session *weir_session_factory_open(const weir_session_factory *factory);
+#define weir_session_factory_open(factory) weir_session_factory_open_at_((factory), WEIR_HERE_)
+WEIR_API weir_session *weir_session_factory_open_at_(const weir_session_factory *factory, const char *where);
 WEIR_API void weir_session_factory_free(weir_session_factory **factory);
 /* Closes open results (reading on is WEIR_RESOURCE_CLOSED), rolls back, detaches all instances (those somebody retains stay
  * readable; changes are dropped), returns the connection (on a loop's thread outside a task, a task of the loop rolls back and

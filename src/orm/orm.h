@@ -249,6 +249,7 @@ struct weir_session {
     weir_store      *store;                 /* NULL: it only carries an error */
     weir_connection *connection;            /* NULL: none checked out */
     weir_error       error, unreported;
+    const char      *where;                 /* in the program it was opened: for who waits for a connection */
     weir_switch      autoflush, expire_on_commit, autobegin, autocommit;
     weir_execution_options options;
     bool             begun;                 /* by weir_session_begin */

@@ -51,7 +51,7 @@ static int read_options(const weir_session_options *given, weir_session_options 
     return WEIR_OK;
 }
 
-weir_session *weir_session_open_with(weir_engine *engine, const weir_session_options *given)
+weir_session *weir_session_open_at_(weir_engine *engine, const weir_session_options *given, const char *where)
 {
     weir_session *session = weir_alloc_zero(engine->core ? &engine->core->ledger : NULL, WEIR_MEMORY_HANDLES, sizeof *session);
     if (!session)
@@ -59,6 +59,7 @@ weir_session *weir_session_open_with(weir_engine *engine, const weir_session_opt
     weir_session_options options;
     if (read_options(given, &options, &session->error) != WEIR_OK)
         return session;
+    session->where = where;
     session->autoflush = options.autoflush;
     session->expire_on_commit = options.expire_on_commit;
     session->autobegin = options.autobegin;
@@ -75,8 +76,6 @@ weir_session *weir_session_open_with(weir_engine *engine, const weir_session_opt
         session->store->session = session;
     return session;
 }
-
-weir_session *weir_session_open(weir_engine *engine) { return weir_session_open_with(engine, NULL); }
 
 /* ---- factories -------------------------------------------------------------------------------------------------------------------- */
 
@@ -101,12 +100,12 @@ weir_session_factory *weir_session_factory_new(weir_engine *engine, const weir_s
     return factory;
 }
 
-weir_session *weir_session_factory_open(const weir_session_factory *factory)
+weir_session *weir_session_factory_open_at_(const weir_session_factory *factory, const char *where)
 {
     if (!factory)
         return as_handle(&constant_no_memory);
     if (factory->error.status == WEIR_OK)
-        return weir_session_open_with(factory->engine, &factory->options);
+        return weir_session_open_at_(factory->engine, &factory->options, where);
     weir_session *session = weir_alloc_zero(NULL, WEIR_MEMORY_HANDLES, sizeof *session);
     if (!session)
         return as_handle(&constant_no_memory);
@@ -194,7 +193,7 @@ static int check_out(weir_session *session, weir_error *error)
     if (session->autobegin == WEIR_OFF && !session->begun)
         return weir_error_set(error, WEIR_INVALID_REQUEST,
                               "Autobegin is disabled on this Session; please call session.begin() to start a new transaction");
-    session->connection = weir_engine_connect_by(session->engine, WEIR_HERE_, session->deadline);
+    session->connection = weir_engine_connect_by(session->engine, session->where, session->deadline);
     *error = *weir_connection_error(session->connection);
     if (error->status == WEIR_OK)
         return WEIR_OK;

@@ -90,6 +90,21 @@ static void test_case_136_the_status_has_a_text(void **state)
     weir_engine_close(&engine);
 }
 
+static void test_a_session_that_holds_a_connection_is_named_where_it_was_opened(void **state)
+{
+    test_database *db = *state;
+    weir_engine *engine = test_engine(db, WEIR_ENGINE_OPTIONS(.pool_size = 1, .max_overflow = WEIR_ZERO, .pool_timeout_ms = WEIR_ZERO));
+    char where[64];
+    weir_session *session = weir_session_open(engine); snprintf(where, sizeof where, "test_pool_live.c:%d", __LINE__);
+    assert_error(weir_connection_error(weir_session_connection(session)), WEIR_OK);
+    weir_connection *second = weir_engine_connect(engine);
+    assert_error(weir_connection_error(second), WEIR_TIMEOUT);
+    assert_contains(weir_connection_error(second)->detail, where);
+    assert_status(weir_connection_close(&second), WEIR_TIMEOUT);
+    assert_status(weir_session_close(&session), WEIR_OK);
+    weir_engine_close(&engine);
+}
+
 static void test_case_137_at_the_limit_a_checkout_times_out_and_names_the_holders(void **state)
 {
     test_database *db = *state;
@@ -566,6 +581,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_case_135_counters_follow_checkouts_and_returns),
         ON_BOTH(test_case_136_the_status_has_a_text),
+        ON_BOTH(test_a_session_that_holds_a_connection_is_named_where_it_was_opened),
         ON_BOTH(test_case_137_at_the_limit_a_checkout_times_out_and_names_the_holders),
         ON_BOTH(test_a_timeout_of_zero_does_not_wait),
         ON_BOTH(test_case_138_size_zero_has_no_limit_and_keeps_all),
