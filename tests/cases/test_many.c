@@ -1,6 +1,5 @@
 /* Many parameter sets: inserts, updates, deletes, upserts and textual SQL, from structs, arrays and dictionaries (cases 155 to 177). */
 #include "support.h"
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -495,102 +494,6 @@ static void test_case_175_upsert_with_a_false_where(void **state)
     assert_int_equal(test_side_int(db, "SELECT count(*) FROM invoices WHERE status = 'draft'"), 10);
 }
 
-/* ---- two writers ------------------------------------------------------------------------------------------------------------------------- */
-enum { KEYS = 120, ROUNDS = 1000 };
-typedef struct writer { weir_engine *engine; unsigned seed; bool upserts; int failures; weir_error error; } writer;
-
-static void shuffle(struct invoice *invoices, size_t count, unsigned *seed)
-{
-    for (size_t i = count; i > 1; i--) {
-        size_t other = (size_t)rand_r(seed) % i;
-        struct invoice kept = invoices[i - 1];
-        invoices[i - 1] = invoices[other];
-        invoices[other] = kept;
-    }
-}
-
-static void *write_rounds(void *argument)
-{
-    writer *w = argument;
-    struct invoice *invoices = make_invoices(KEYS, 1);
-    weir_stmt *stmt = w->upserts ? upsert_totals() : update_totals();
-    weir_connection *connection = weir_engine_connect(w->engine);
-    for (int round = 0; round < ROUNDS && !w->failures; round++) {
-        shuffle(invoices, KEYS, &w->seed);
-        int64_t rows = weir_connection_execute_many_with(connection, stmt, invoices, KEYS - 20, WEIR_MANY_OPTIONS(.page_size = 30));
-        if (rows < 0 || weir_connection_commit(connection) != WEIR_OK) {
-            w->failures++;
-            w->error = *weir_connection_error(connection);
-        }
-    }
-    weir_stmt_free(&stmt);
-    if (weir_connection_close(&connection) != WEIR_OK)
-        w->failures++;
-    free(invoices);
-    return NULL;
-}
-
-static void test_two_writers_do_not_deadlock(void **state)
-{
-    test_database *db = *state;
-    test_fixture(db, KEYS);
-    test_side_run(db, "ANALYZE invoices");
-    for (int upserts = 0; upserts < 2; upserts++) {
-        writer writers[2] = { { .engine = db->engine, .seed = 1, .upserts = upserts }, { .engine = db->engine, .seed = 2, .upserts = upserts } };
-        pthread_t threads[2];
-        for (int i = 0; i < 2; i++)
-            assert_int_equal(pthread_create(&threads[i], NULL, write_rounds, &writers[i]), 0);
-        for (int i = 0; i < 2; i++)
-            pthread_join(threads[i], NULL);
-        for (int i = 0; i < 2; i++)
-            assert_error(&writers[i].error, WEIR_OK);
-    }
-}
-
-/* Texts as keys: the collation's order is not that of the bytes, and pages end anywhere. */
-struct label { const char *name; int64_t n; };
-WEIR_ENTITY(label, "labels", WEIR_COLUMN(label, name, .primary_key = true), WEIR_COLUMN(label, n));
-static void *write_labels(void *argument)
-{
-    writer *w = argument;
-    static const char *const names[] = { "a", "B", "c", "D", "\xC3\xA4", "e", "F", "\xC3\xA9", "g", "H", "_i", "j k", "J", "k", "L" };
-    enum { NAMES = sizeof names / sizeof *names };
-    struct label labels[NAMES];
-    weir_stmt *stmt = weir_update(&label_entity);
-    weir_set_columns(stmt, WEIR_COL(label, n));
-    weir_connection *connection = weir_engine_connect(w->engine);
-    for (int round = 0; round < ROUNDS && !w->failures; round++) {
-        int count = 0;
-        for (int i = 0; i < NAMES; i++)
-            if (rand_r(&w->seed) % 3)
-                labels[count++] = (struct label){ names[(i * 7 + round) % NAMES], round };
-        int64_t rows = weir_connection_execute_many_with(connection, stmt, labels, (size_t)count, WEIR_MANY_OPTIONS(.page_size = 4));
-        if (rows != count || weir_connection_commit(connection) != WEIR_OK) {
-            w->failures++;
-            w->error = *weir_connection_error(connection);
-        }
-    }
-    weir_stmt_free(&stmt);
-    if (weir_connection_close(&connection) != WEIR_OK)
-        w->failures++;
-    return NULL;
-}
-
-static void test_two_writers_of_texts(void **state)
-{
-    test_database *db = *state;
-    test_side_run(db, "CREATE COLLATION words (provider = icu, locale = 'de'); CREATE TABLE labels (name text COLLATE words PRIMARY KEY, n bigint);"
-                      "INSERT INTO labels SELECT unnest(ARRAY['a', 'B', 'c', 'D', '\xC3\xA4', 'e', 'F', '\xC3\xA9', 'g', 'H', '_i', 'j k', 'J', 'k', 'L'])");
-    writer writers[2] = { { .engine = db->engine, .seed = 1 }, { .engine = db->engine, .seed = 2 } };
-    pthread_t threads[2];
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, write_labels, &writers[i]), 0);
-    for (int i = 0; i < 2; i++)
-        pthread_join(threads[i], NULL);
-    for (int i = 0; i < 2; i++)
-        assert_error(&writers[i].error, WEIR_OK);
-}
-
 /* ---- beside other things ------------------------------------------------------------------------------------------------------------------- */
 static void test_beside_an_open_stream(void **state)
 {
@@ -697,8 +600,6 @@ int main(void)
         ON_BOTH(test_case_174_176_upserts),
         ON_BOTH(test_case_175_upsert_with_a_false_where),
         ON_BOTH(test_case_177_update_returning_of_many),
-        ON_POSTGRESQL(test_two_writers_do_not_deadlock),
-        ON_POSTGRESQL(test_two_writers_of_texts),
         ON_BOTH(test_beside_an_open_stream),
         ON_BOTH(test_arrays_by_column),
         ON_BOTH(test_commit_every),
