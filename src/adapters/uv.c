@@ -2,19 +2,43 @@
  * phase, after input and output were polled; while one is due an idle handle keeps that poll from waiting. */
 #include <weir/adapters/uv.h>
 
+typedef struct watched { uv_poll_t handle; weir_watch *watch; int events; struct adapter *adapter; struct watched *next; } watched;
+typedef struct errand {
+    uv_work_t request;
+    void    (*work)(void *argument), (*done)(void *argument);
+    void     *argument;
+    struct adapter *adapter;
+    struct errand  *next;
+} errand;
+
 typedef struct adapter {
     uv_loop_t  *loop;
     uv_async_t  wake;                   /* the one handle that keeps the loop alive, while there are tasks */
     uv_timer_t  timer;
     uv_idle_t   idle;
     uv_check_t  check;
-    int         open;                   /* handles */
+    int         open;                   /* handles, those of descriptors too */
+    watched    *spare_watched;          /* what was used before: a stream allocates nothing per wait and piece of work (RULES N4) */
+    errand     *spare_errands;
     bool        due;
     weir_loop  *tasks;
 } adapter;
 
-typedef struct watched { uv_poll_t handle; weir_watch *watch; int events; } watched;
-typedef struct errand { uv_work_t request; void (*work)(void *argument), (*done)(void *argument); void *argument; } errand;
+/* libuv closes handles one by one, in turns of its own: the adapter goes with the last. */
+static void handle_closed(adapter *a)
+{
+    if (--a->open > 0)
+        return;
+    for (watched *w; (w = a->spare_watched) != NULL; ) {
+        a->spare_watched = w->next;
+        weir_loop_return(w);
+    }
+    for (errand *e; (e = a->spare_errands) != NULL; ) {
+        a->spare_errands = e->next;
+        weir_loop_return(e);
+    }
+    weir_loop_return(a);
+}
 
 /* ---- turns */
 static void do_nothing(uv_idle_t *idle) { (void)idle; }
@@ -50,18 +74,41 @@ static void on_event(uv_poll_t *handle, int status, int events)
     weir_loop_ready(w->watch);
 }
 
+static void spare_watched(adapter *a, watched *w)
+{
+    w->next = a->spare_watched;
+    a->spare_watched = w;
+}
+
+/* They come in pairs: while libuv still closes the handle of one operation, the next may want another. */
+static watched *take_watched(adapter *a)
+{
+    watched *w = a->spare_watched;
+    if (w) {
+        a->spare_watched = w->next;
+        return w;
+    }
+    w = weir_loop_allocate(sizeof *w);
+    watched *second = w ? weir_loop_allocate(sizeof *second) : NULL;
+    if (second)
+        spare_watched(a, second);
+    return w;
+}
+
 static void *watch_fd(void *loop, int fd, weir_watch *watch)
 {
     adapter *a = loop;
-    watched *w = weir_loop_allocate(sizeof *w);
+    watched *w = take_watched(a);
     if (!w)
         return NULL;
     if (uv_poll_init(a->loop, &w->handle, fd) != 0) {
-        weir_loop_return(w);
+        spare_watched(a, w);
         return NULL;
     }
     w->handle.data = w;
     w->watch = watch;
+    w->adapter = a;
+    a->open++;
     uv_unref((uv_handle_t *)&w->handle);
     return w;
 }
@@ -74,12 +121,17 @@ static int listen_fd(void *handle, int events)
     return failed ? WEIR_OUT_OF_MEMORY : WEIR_OK;
 }
 
-static void return_watched(uv_handle_t *handle) { weir_loop_return(handle->data); }
+static void end_watched(uv_handle_t *handle)
+{
+    watched *w = handle->data;
+    spare_watched(w->adapter, w);
+    handle_closed(w->adapter);
+}
 
 static void unwatch_fd(void *handle)
 {
     watched *w = handle;
-    uv_close((uv_handle_t *)&w->handle, return_watched);
+    uv_close((uv_handle_t *)&w->handle, end_watched);
 }
 
 /* ---- the timer, wakes, work */
@@ -105,24 +157,35 @@ static void run_work(uv_work_t *request)
     e->work(e->argument);
 }
 
+static void spare_errand(adapter *a, errand *e)
+{
+    e->next = a->spare_errands;
+    a->spare_errands = e;
+}
+
 static void end_work(uv_work_t *request, int status)
 {
     errand *e = request->data;
     (void)status;                       /* nobody but us has the request to cancel it */
     e->done(e->argument);
-    weir_loop_return(e);
+    spare_errand(e->adapter, e);
 }
 
 static int run_on_worker(void *loop, void (*work)(void *argument), void (*done)(void *argument), void *argument)
 {
-    errand *e = weir_loop_allocate(sizeof *e);
+    adapter *a = loop;
+    errand *e = a->spare_errands;
+    if (e)
+        a->spare_errands = e->next;
+    else
+        e = weir_loop_allocate(sizeof *e);
     if (!e)
         return WEIR_OUT_OF_MEMORY;
-    *e = (errand){ .work = work, .done = done, .argument = argument };
+    *e = (errand){ .work = work, .done = done, .argument = argument, .adapter = a };
     e->request.data = e;
-    if (uv_queue_work(((adapter *)loop)->loop, &e->request, run_work, end_work) == 0)
+    if (uv_queue_work(a->loop, &e->request, run_work, end_work) == 0)
         return WEIR_OK;
-    weir_loop_return(e);
+    spare_errand(a, e);
     return WEIR_OUT_OF_MEMORY;
 }
 
@@ -142,17 +205,11 @@ static const weir_loop_table table = {
 };
 
 /* ---- opening and closing */
-static void on_closed(uv_handle_t *handle)
-{
-    adapter *a = handle->data;
-    if (--a->open == 0)
-        weir_loop_return(a);
-}
+static void on_closed(uv_handle_t *handle) { handle_closed(handle->data); }
 
 static void close_handles(adapter *a)
 {
     uv_handle_t *handles[] = { (uv_handle_t *)&a->wake, (uv_handle_t *)&a->timer, (uv_handle_t *)&a->idle, (uv_handle_t *)&a->check };
-    a->open = 4;
     for (int i = 0; i < 4; i++)
         uv_close(handles[i], on_closed);
 }
@@ -174,6 +231,7 @@ weir_loop *weir_uv_open(uv_loop_t *loop)
     uv_idle_init(loop, &a->idle);
     uv_check_init(loop, &a->check);
     uv_check_start(&a->check, on_check);
+    a->open = 4;
     a->wake.data = a->timer.data = a->idle.data = a->check.data = a;
     uv_unref((uv_handle_t *)&a->wake);
     uv_unref((uv_handle_t *)&a->timer);

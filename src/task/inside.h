@@ -53,6 +53,7 @@ struct weir_watch {
     unsigned   keepers;                 /* tasks */
     void      *handle;
     weir_task *waiters;
+    struct weir_watch *next_spare;
 };
 
 typedef struct weir_closing { void (*close)(void *argument); void *argument; } weir_closing;
@@ -69,6 +70,7 @@ struct weir_loop {
     weir_alarms alarms;
     weir_watch **watches;               /* by descriptor */
     size_t      watches_room;
+    weir_watch *spare_watches;
     weir_task  *spare;                  /* for a close when there is no memory; what comes while it runs stands in line */
     weir_closing closings[WEIR_CLOSINGS];
     unsigned    first_closing, closings_count;
@@ -112,6 +114,7 @@ void weir_loop_rearm(weir_loop *loop);
 bool weir_watch_begin(weir_task *task, int fd, short events);
 void weir_watch_end(weir_task *task);               /* of the wait; the watch is kept */
 void weir_watch_drop(weir_task *task);              /* of the watch that is kept, if any */
+void weir_watches_free(weir_loop *loop);
 int  weir_watch_poll(int fd, short events);         /* whether it is ready now */
 
 /* ---- world.c */

@@ -291,8 +291,7 @@ static void dissolve(weir_loop *loop)
         weir_task_release(loop->spare);
     }
     weir_stacks_drop(&loop->stacks);
-    weir_free(loop->watches);
-    loop->watches = NULL;
+    weir_watches_free(loop);
     weir_here *here = weir_here_now();
     if (here->loop == loop)
         *here = (weir_here){ 0 };

@@ -21,6 +21,23 @@ static bool make_room(weir_loop *loop, size_t fd)
     return true;
 }
 
+/* Each operation opens one anew, since its descriptor may be closed or another loop's until the next: they are used again. */
+static void spare(weir_watch *watch)
+{
+    watch->next_spare = watch->loop->spare_watches;
+    watch->loop->spare_watches = watch;
+}
+
+void weir_watches_free(weir_loop *loop)
+{
+    for (weir_watch *watch; (watch = loop->spare_watches) != NULL; ) {
+        loop->spare_watches = watch->next_spare;
+        weir_free(watch);
+    }
+    weir_free(loop->watches);
+    loop->watches = NULL;
+}
+
 static weir_watch *open_watch(weir_loop *loop, int fd)
 {
     if (fd < 0 || !make_room(loop, (size_t)fd))
@@ -28,13 +45,17 @@ static weir_watch *open_watch(weir_loop *loop, int fd)
     weir_watch *watch = loop->watches[fd];
     if (watch)
         return watch;
-    watch = weir_alloc_zero(NULL, WEIR_MEMORY_HANDLES, sizeof *watch);
+    watch = loop->spare_watches;
+    if (watch)
+        loop->spare_watches = watch->next_spare;
+    else
+        watch = weir_alloc_zero(NULL, WEIR_MEMORY_HANDLES, sizeof *watch);
     if (!watch)
         return NULL;
     *watch = (weir_watch){ .loop = loop, .fd = fd };
     watch->handle = loop->table->watch(loop->of, fd, watch);
     if (!watch->handle) {
-        weir_free(watch);
+        spare(watch);
         return NULL;
     }
     return loop->watches[fd] = watch;
@@ -99,7 +120,7 @@ void weir_watch_drop(weir_task *task)
         return;
     watch->loop->watches[watch->fd] = NULL;
     watch->loop->table->unwatch(watch->handle);
-    weir_free(watch);
+    spare(watch);
 }
 
 int weir_watch_poll(int fd, short events)
