@@ -111,7 +111,7 @@ WEIR_API void weir_disable_eagerloads(weir_stmt *stmt);
 /* Overwrites instances that are in the session already with what the rows say, pending changes too. Without it they stay as they
  * are, unless they are expired. */
 WEIR_API void weir_populate_existing(weir_stmt *stmt, weir_switch on);
-/* Whether a session writes what is pending before this statement. Sessions do not write yet, so nothing follows from it. */
+/* Whether a session flushes before this statement; default: as the session's autoflush says. */
 WEIR_API void weir_autoflush(weir_stmt *stmt, weir_switch on);
 
 /* The statement's SQL for a dialect ("postgresql", "sqlite"; others: WEIR_ARGUMENT), with its parameters as placeholders, or as

@@ -252,6 +252,9 @@ static void mark_modified(weir_instance *instance)
         store->dirty++;
     instance->flags |= WEIR_INSTANCE_MODIFIED;
     weir_instance_note_savepoint(instance);
+    /* A change begins a transaction, as any use of the session does. */
+    if (session && persistent && session->autobegin != WEIR_OFF && session->autocommit != WEIR_ON && !session->broken)
+        session->begun = true;
     if (session && persistent && weir_unit_list(session, instance) != WEIR_OK)
         keep_no_memory(store);
 }

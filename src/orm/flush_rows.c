@@ -412,7 +412,9 @@ static int run_association(weir_session *session, const weir_instance *instance,
 int weir_flush_association(weir_session *session, weir_instance *instance, const weir_link_record *record, weir_error *error)
 {
     int64_t rows;
-    bool insert = record->kind == WEIR_LINK_ADD;
+    bool insert = record->kind == WEIR_LINK_ADD, idle;
+    if (weir_link_is_idle(instance, record, &idle, error) != WEIR_OK || idle)
+        return error->status;
     int status = run_association(session, instance, record->relationship, record->other, insert, &rows, error);
     if (status == WEIR_OK && !insert && rows < 1)
         return weir_error_set(error, WEIR_STALE_DATA, "DELETE statement on table '%s' expected to delete 1 row(s); Only %lld were matched.",

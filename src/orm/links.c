@@ -1,6 +1,7 @@
 /* Links: the relationships that the program changes, and the foreign keys that follow from them at the flush. */
 #include "orm/inside.h"
 #include "orm/unit.h"
+#include "engine/log.h"
 #include <string.h>
 
 typedef struct collection { void **items; size_t count; } collection;
@@ -97,8 +98,24 @@ static int blank_out(const weir_instance *instance, const weir_mapped_relationsh
                           member->primary_key ? "is of its primary key" : "has no NULL");
 }
 
+/* The other one was never added, nor came by a cascade: there is no row to refer to. */
+int weir_link_is_idle(const weir_instance *instance, const weir_link_record *record, bool *idle, weir_error *error)
+{
+    weir_session *session = weir_mapper_of(instance)->store->session;
+    const weir_relationship *pairs = &record->relationship->pairs;
+    *idle = record->other && weir_instance_state(record->other) == WEIR_TRANSIENT;
+    if (!*idle)
+        return WEIR_OK;
+    return weir_warn(&session->store->core->log, weir_connection_number(session->connection), error,
+                     "Object of type <%s> not in session, add operation along '%s.%s' will not proceed",
+                     weir_mapper_of(record->other)->entity->name, pairs->parent->name, pairs->member->name);
+}
+
 static int sync_link(weir_instance *instance, const weir_link_record *record, weir_error *error)
 {
+    bool idle;
+    if (weir_link_is_idle(instance, record, &idle, error) != WEIR_OK || idle)
+        return error->status;
     const weir_member **members = weir_link_members(record), **of_parent = weir_link_parent_members(record);
     char reason[WEIR_REASON_SIZE];
     for (size_t i = 0; i < record->relationship->pairs.pair_count; i++) {

@@ -105,7 +105,12 @@ static int load_relationship(weir_instance *instance, weir_mapped_relationship *
                               relationship->pairs.parent->name, member->name);
     if (!session || weir_instance_state(instance) != WEIR_PERSISTENT)
         return refuse_detached(instance, relationship, error);
-    return load_now(session, instance, relationship, error);
+    instance->holds++;                  /* a flush lets go of it */
+    int status = weir_session_autoflush(session, NULL, error);
+    if (status == WEIR_OK && !weir_is_loaded(instance, relationship))
+        status = load_now(session, instance, relationship, error);
+    instance->holds--;
+    return status;
 }
 
 static int load(weir_instance *instance, size_t offset, weir_error *error)

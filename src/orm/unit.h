@@ -110,6 +110,8 @@ void weir_link_drop(weir_link_record *record);
 void weir_links_drop(weir_side *side);
 /* The record for the same foreign key as this relationship's; NULL: none. */
 weir_link_record *weir_link_find(const weir_instance *instance, const weir_member *first);
+/* Whether nothing can be written of a link, which gives a warning. */
+int weir_link_is_idle(const weir_instance *instance, const weir_link_record *record, bool *idle, weir_error *error);
 /* Copies the parents' keys into the foreign keys: of all but deferred links, or of those alone. */
 int weir_links_sync(weir_instance *instance, bool deferred, weir_error *error);
 
