@@ -278,7 +278,7 @@ static int put_text_bytes(weir_text text, weir_buffer *out, weir_error *error)
     return weir_pg_append_text(text, out, error);
 }
 PUT_(cstr_text,
-    const char *text = READ(const char *, at);
+    const char *text = *(const char *const *)at;
     return put_text_bytes((weir_text){ text, text ? strlen(text) : 0 }, out, error);)
 PUT_(text_text, return put_text_bytes(READ(weir_text, at), out, error);)
 PUT_(value_int8,
