@@ -96,14 +96,18 @@ static inline void peer_hash_lines(uint64_t lines) { peer_sum = peer_sum * 31 + 
 static double peer_rss_connected;
 static inline void peer_connected(void) { peer_rss_connected = peer_hwm_mb(); }
 
+static void (*peer_tell_lateness)(double *p99_ms, double *most_ms); /* of a timer beside the peer; NULL: there is none */
+
 static inline void peer_report(long long rows) {
+  double late_p99 = 0, late_most = 0;
+  if (peer_tell_lateness) peer_tell_lateness(&late_p99, &late_most);
   double now = peer_now();
   struct rusage u;
   getrusage(RUSAGE_SELF, &u);
-  printf("{\"rows\": %lld, \"sum\": \"%016llx\", \"wall\": %.4f, \"first_ms\": %.2f, \"user\": %.3f, \"sys\": %.3f, \"rss_kb\": %.0f, \"rss_connected_kb\": %.0f}\n",
+  printf("{\"rows\": %lld, \"sum\": \"%016llx\", \"wall\": %.4f, \"first_ms\": %.2f, \"user\": %.3f, \"sys\": %.3f, \"rss_kb\": %.0f, \"rss_connected_kb\": %.0f, \"late_p99_ms\": %.2f, \"late_most_ms\": %.2f}\n",
          rows, (unsigned long long)peer_sum, now - peer_t0, peer_t_first > 0 ? (peer_t_first - peer_t0) * 1e3 : -1.0,
          (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec * 1e-6,
-         (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec * 1e-6, peer_hwm_mb() * 1024, peer_rss_connected * 1024);
+         (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec * 1e-6, peer_hwm_mb() * 1024, peer_rss_connected * 1024, late_p99, late_most);
 }
 
 static inline void peer_copy_status(char dst[16], const char *src, size_t len) {

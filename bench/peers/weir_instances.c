@@ -1,4 +1,4 @@
-/* weir into instances: the URL in PEER_URL, argument: yield_per (default 5000). */
+/* weir into instances: the URL in PEER_URL, argument: yield_per (default 5000; 0: buffered). */
 #include <stddef.h>
 #include <weir/weir.h>
 #include "peer.h"
@@ -27,7 +27,7 @@ int main(int argc, char **argv) {
   if (limit && atoll(limit) > 0)
     weir_where(query, WEIR_LE(WEIR_COL(invoice, id), atoll(limit)));
   weir_order_by(query, WEIR_ASC(WEIR_COL(invoice, id)));
-  weir_yield_per(query, batch);
+  if (batch > 0) weir_yield_per(query, batch);
   weir_result *invoices = weir_session_scalars(session, query);
   for (struct invoice *invoice; (invoice = WEIR_NEXT(invoice, invoices)) != NULL; rows++) {
     peer_hash(invoice->id, invoice->tenant_id, invoice->total_cents, invoice->status.ptr, invoice->status.len);

@@ -1,4 +1,4 @@
-/* weir into rows: the URL in PEER_URL, argument: yield_per (default 5000). */
+/* weir into rows: the URL in PEER_URL, argument: yield_per (default 5000; 0: buffered). */
 #include <weir/weir.h>
 #include "peer.h"
 
@@ -15,7 +15,7 @@ int main(int argc, char **argv) {
   weir_connection *connection = weir_engine_connect(engine);
   peer_connected();
   weir_stmt *query = weir_sql(peer_sql());
-  weir_yield_per(query, batch);
+  if (batch > 0) weir_yield_per(query, batch);
   weir_result *result = weir_connection_execute(connection, query, NULL);
   for (const weir_row *row; (row = weir_result_next(result)) != NULL; rows++) {
     weir_text status = weir_row_text_at(row, 3);
