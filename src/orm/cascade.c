@@ -86,6 +86,14 @@ static int add_reached(weir_session *session, walk *w, weir_instance *instance, 
 
 int weir_cascade_add(weir_session *session, weir_instance *instance, weir_error *error) { return go(session, instance, add_reached, error); }
 
+int weir_cascade_add_item(weir_session *session, weir_instance *item, weir_error *error)
+{
+    if (weir_instance_state(item) != WEIR_TRANSIENT && weir_instance_state(item) != WEIR_DETACHED)
+        return WEIR_OK;
+    int status = weir_unit_add(session, item, error);
+    return status == WEIR_OK ? weir_cascade_add(session, item, error) : status;
+}
+
 /* ---- deleting ---------------------------------------------------------------------------------------------------------------------- */
 
 static int delete_item(weir_session *session, walk *w, weir_instance *item, weir_error *error)

@@ -59,16 +59,33 @@ int weir_instance_copy_columns(const weir_mapper *mapper, weir_arena *arena, con
     return WEIR_OK;
 }
 
-static int copy_collections(weir_instance *instance, const weir_mapper *mapper, weir_arena *arena, void *to)
+/* Collections in a block of the instance's own have room for so many, which the word in front of their items says. */
+static size_t room_for(size_t count, bool growing) { return growing ? 2 * count + 8 : count ? count : 1; }
+
+static size_t room_extent(weir_instance *instance, const weir_mapped_relationship *growing)
+{
+    const weir_mapper *mapper = weir_mapper_of(instance);
+    size_t extent = 0;
+    for (size_t i = 0; i < mapper->relationship_count; i++)
+        if (has_collection(instance, &mapper->relationships[i]))
+            extent += (2 + room_for(collection_of(instance, &mapper->relationships[i])->count, growing == &mapper->relationships[i])) *
+                      sizeof(void *) - collection_of(instance, &mapper->relationships[i])->count * sizeof(void *);
+    return extent;
+}
+
+static int copy_collections(weir_instance *instance, const weir_mapper *mapper, const weir_mapped_relationship *growing, weir_arena *arena,
+                            void *to)
 {
     for (size_t i = 0; i < mapper->relationship_count; i++) {
         const weir_mapped_relationship *relationship = &mapper->relationships[i];
         if (!has_collection(instance, relationship))
             continue;
         const collection *from = collection_of(instance, relationship);
-        void **items = weir_arena_take(arena, (from->count + 1) * sizeof *items);
+        size_t room = room_for(from->count, relationship == growing);
+        void **items = weir_arena_take(arena, (1 + room) * sizeof *items);
         if (!items)
             return WEIR_OUT_OF_MEMORY;
+        memcpy(items++, &room, sizeof room);
         if (from->count)
             memcpy(items, from->items, from->count * sizeof *items);
         *(collection *)(void *)((char *)to + relationship->member->offset) = (collection){ items, from->count };
@@ -84,10 +101,10 @@ static void free_own(void *own)
     weir_free(values);
 }
 
-int weir_instance_settle(weir_instance *instance)
+static int settle(weir_instance *instance, const weir_mapped_relationship *growing)
 {
     const weir_mapper *mapper = weir_mapper_of(instance);
-    size_t extent = weir_instance_extent(instance);
+    size_t extent = weir_instance_extent(instance) + room_extent(instance, growing);
     void *object = weir_instance_struct(instance);
     own_values *values = NULL;
     weir_before_note(instance);
@@ -101,7 +118,7 @@ int weir_instance_settle(weir_instance *instance)
         /* The struct is put together beside itself first, so that a failure leaves it as it was. */
         memcpy(values->room, object, mapper->entity->size);
         if (weir_instance_copy_columns(mapper, &values->arena, object, values->room) != WEIR_OK ||
-            copy_collections(instance, mapper, &values->arena, values->room) != WEIR_OK) {
+            copy_collections(instance, mapper, growing, &values->arena, values->room) != WEIR_OK) {
             free_own(values);
             return WEIR_OUT_OF_MEMORY;
         }
@@ -112,6 +129,25 @@ int weir_instance_settle(weir_instance *instance)
     weir_before_moved(instance);
     weir_holding_leave(instance);
     return WEIR_OK;
+}
+
+int weir_instance_settle(weir_instance *instance) { return settle(instance, NULL); }
+int weir_instance_settle_growing(weir_instance *instance, const weir_mapped_relationship *relationship) { return settle(instance, relationship); }
+
+bool weir_collection_append(weir_instance *instance, const weir_mapped_relationship *relationship, weir_instance *item)
+{
+    const own_values *own = instance->own;
+    collection *items = collection_of(instance, relationship);
+    size_t room;
+    if (!own || (const char *)items->items < own->room || (const char *)items->items >= own->arena.end)
+        return false;
+    memcpy(&room, items->items - 1, sizeof room);
+    if (items->count >= room)
+        return false;
+    items->items[items->count++] = weir_instance_struct(item);
+    item->flags |= WEIR_INSTANCE_TARGET;
+    weir_mapper_of(instance)->store->loosened++;
+    return true;
 }
 
 void weir_instance_drop_values(weir_instance *instance)

@@ -149,11 +149,21 @@ static collection *collection_of(weir_instance *instance, const weir_mapped_rela
     return (collection *)(void *)((char *)(instance + 1) + relationship->member->offset);
 }
 
-/* The collection without `gone` and with `added` (each may be NULL) behind, when it is loaded. */
-static int change_collection(weir_instance *instance, const weir_mapped_relationship *relationship, weir_instance *added, weir_instance *gone)
+/* A new one can be in a collection only if it was put there. */
+static bool may_be_there(const weir_instance *item, bool linked)
+{
+    weir_state state = weir_instance_state(item);
+    return linked || (state != WEIR_TRANSIENT && state != WEIR_PENDING);
+}
+
+/* The collection without `gone` and with `added` (each may be NULL) behind, when it is loaded. `linked`: it was added before. */
+static int change_collection(weir_instance *instance, const weir_mapped_relationship *relationship, weir_instance *added, weir_instance *gone,
+                             bool linked)
 {
     if (!weir_is_loaded(instance, relationship))
         return WEIR_OK;                 /* its load will bring it */
+    if (added && !gone && !may_be_there(added, linked) && weir_collection_append(instance, relationship, added))
+        return WEIR_OK;
     const collection was = *collection_of(instance, relationship);
     void **items = weir_alloc(&weir_mapper_of(instance)->store->ledger, WEIR_MEMORY_BATCH, (was.count + 1) * sizeof *items);
     if (!items)
@@ -168,7 +178,7 @@ static int change_collection(weir_instance *instance, const weir_mapped_relation
     if (added && !there)
         items[count++] = added + 1;
     weir_attach_many(instance, relationship, items, count);
-    int status = weir_instance_settle(instance);
+    int status = weir_instance_settle_growing(instance, relationship);
     if (status != WEIR_OK)
         weir_attach_many(instance, relationship, was.items, was.count);
     weir_free(items);
@@ -212,10 +222,11 @@ static weir_mapped_relationship *reverse_of(const weir_mapped_relationship *rela
 
 /* ---- linking ---------------------------------------------------------------------------------------------------------------------------- */
 
-static int set_parent_side(weir_instance *parent, const weir_mapped_relationship *relationship, weir_instance *added, weir_instance *gone)
+static int set_parent_side(weir_instance *parent, const weir_mapped_relationship *relationship, weir_instance *added, weir_instance *gone,
+                           bool linked)
 {
     if (relationship->pairs.to_many)
-        return change_collection(parent, relationship, added, gone);
+        return change_collection(parent, relationship, added, gone, linked);
     if (added || target_of(parent, relationship) == gone)
         weir_attach_one(parent, relationship, added);
     return WEIR_OK;
@@ -234,11 +245,13 @@ static int move(weir_session *session, weir_instance *child, weir_mapped_relatio
     if (old && !parent_mapper)
         parent_mapper = weir_mapper_of(old);
     weir_mapped_relationship *of_parent = !from_child ? relationship : parent_mapper ? reverse_of(relationship, parent_mapper) : NULL;
+    const weir_link_record *earlier = weir_link_find(child, (from_child ? relationship->pairs.local : relationship->pairs.remote)[0]);
+    bool linked = parent && (old == parent || (earlier && earlier->other == parent));
     if (weir_link_note(child, from_child ? WEIR_LINK_PARENT : WEIR_LINK_PARENT_OF, relationship, parent) != WEIR_OK)
         return weir_error_out_of_memory(error);
-    if (old && old != parent && of_parent && set_parent_side(old, of_parent, NULL, child) != WEIR_OK)
+    if (old && old != parent && of_parent && set_parent_side(old, of_parent, NULL, child, false) != WEIR_OK)
         return weir_error_out_of_memory(error);
-    if (parent && of_parent && set_parent_side(parent, of_parent, child, NULL) != WEIR_OK)
+    if (parent && of_parent && set_parent_side(parent, of_parent, child, NULL, linked) != WEIR_OK)
         return weir_error_out_of_memory(error);
     if (of_child)
         weir_attach_one(child, of_child, parent);
@@ -248,7 +261,7 @@ static int move(weir_session *session, weir_instance *child, weir_mapped_relatio
     if (parent && of_child && weir_unit_member(session, child + 1) && (weir_cascade_of(of_child->member) & WEIR_CASCADE_SAVE_UPDATE))
         return weir_cascade_add(session, child, error);
     if (parent && of_parent && weir_unit_member(session, parent + 1) && (weir_cascade_of(of_parent->member) & WEIR_CASCADE_SAVE_UPDATE))
-        return weir_cascade_add(session, parent, error);
+        return weir_cascade_add_item(session, child, error);
     return WEIR_OK;
 }
 
@@ -309,10 +322,10 @@ static int change_many(weir_session *session, weir_instance *owner, size_t offse
         return add ? move(session, other, relationship, false, owner, NULL, error)
                    : move(session, other, relationship, false, NULL, owner, error);
     if (weir_link_note(owner, add ? WEIR_LINK_ADD : WEIR_LINK_REMOVE, relationship, other) != WEIR_OK ||
-        change_collection(owner, relationship, add ? other : NULL, add ? NULL : other) != WEIR_OK)
+        change_collection(owner, relationship, add ? other : NULL, add ? NULL : other, true) != WEIR_OK)
         return weir_error_out_of_memory(error);
     bool cascades = weir_cascade_of(relationship->member) & WEIR_CASCADE_SAVE_UPDATE;
-    return add && cascades && weir_unit_member(session, owner + 1) ? weir_cascade_add(session, owner, error) : WEIR_OK;
+    return add && cascades && weir_unit_member(session, owner + 1) ? weir_cascade_add_item(session, other, error) : WEIR_OK;
 }
 
 /* The session of an instance, ready for changes; NULL: there is none, or *error says why not. */

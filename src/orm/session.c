@@ -160,9 +160,15 @@ int weir_session_close(weir_session **handle)
         store->session = NULL;
         weir_store_look(store, true);
     }
+    /* The session's memory is counted in a core that its engine may be the last to hold. */
+    weir_engine_core *core = session->engine ? session->engine->core : NULL;
+    if (core)
+        weir_engine_core_hold(core);
     if (session->engine)
         weir_engine_close(&session->engine);
     weir_free(session);
+    if (core)
+        weir_engine_core_release(core);
     return status;
 }
 

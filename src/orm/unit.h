@@ -115,8 +115,16 @@ int weir_link_is_idle(const weir_instance *instance, const weir_link_record *rec
 /* Copies the parents' keys into the foreign keys: of all but deferred links, or of those alone. */
 int weir_links_sync(weir_instance *instance, bool deferred, weir_error *error);
 
+/* ---- instance.c ---- */
+/* As weir_instance_settle, with room in that collection for about twice what it has. */
+int weir_instance_settle_growing(weir_instance *instance, const weir_mapped_relationship *relationship);
+/* Puts it behind a loaded collection that has room; false: it has none. */
+bool weir_collection_append(weir_instance *instance, const weir_mapped_relationship *relationship, weir_instance *item);
+
 /* ---- cascade.c ---- */
 int weir_cascade_add(weir_session *session, weir_instance *instance, weir_error *error);
+/* It was put into a relationship of a member: it comes too, with what it reaches. */
+int weir_cascade_add_item(weir_session *session, weir_instance *item, weir_error *error);
 int weir_cascade_delete(weir_session *session, weir_instance *instance, weir_error *error);
 /* It has lost the parent whose relationship says delete-orphan. */
 int weir_cascade_orphan(weir_session *session, weir_instance *child, weir_error *error);

@@ -279,6 +279,31 @@ static void test_rows_that_refer_to_rows_of_their_table(void **state)
     CLOSE_OK(session);
 }
 
+/* A collection grows by far fewer copies than it has items, and holds each once. */
+static void test_a_collection_of_many_new_children(void **state)
+{
+    test_database *db = *state;
+    make_tables(db);
+    weir_session *session = open_session(db);
+    enum { MANY = 3000 };
+    struct author *author = WEIR_NEW(author, session);
+    CALL_OK(session, weir_session_add(session, author));
+    for (int i = 0; i < MANY; i++) {
+        struct book *book = new_book(session, "b");
+        CALL_OK(session, weir_collection_add(author, books, book));
+        if (i % 100 == 0) {
+            CALL_OK(session, weir_collection_add(author, books, book));     /* again: nothing */
+            CALL_OK(session, weir_link(book, author, author));
+        }
+    }
+    assert_int_equal(author->books.count, MANY);
+    for (int i = 0; i < MANY; i++)
+        assert_ptr_equal(author->books.items[i]->author, author);
+    CALL_OK(session, weir_session_commit(session));
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM books b JOIN authors a ON a.id = b.author_id"), MANY);
+    CLOSE_OK(session);
+}
+
 static void test_cycles_are_closed_by_an_update_or_named(void **state)
 {
     test_database *db = *state;
@@ -375,7 +400,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_children_get_the_keys_of_new_parents), ON_BOTH(test_unlinking_blanks_moving_moves),
         ON_BOTH(test_what_cannot_lose_its_parent_is_told), ON_BOTH(test_cascades_of_deletions), ON_BOTH(test_rows_of_association_tables),
-        ON_BOTH(test_rows_that_refer_to_rows_of_their_table), ON_BOTH(test_cycles_are_closed_by_an_update_or_named),
+        ON_BOTH(test_rows_that_refer_to_rows_of_their_table), ON_BOTH(test_a_collection_of_many_new_children),
+        ON_BOTH(test_cycles_are_closed_by_an_update_or_named),
         ON_BOTH(test_versions_tell_two_sessions_apart), ON_BOTH(test_composite_keys_and_keys_that_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
