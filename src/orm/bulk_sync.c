@@ -225,7 +225,6 @@ static void set_values(const hits *h, const weir_stmt *stmt, weir_instance *inst
 static void apply(const hits *h, const weir_stmt *stmt)
 {
     size_t count = stmt->write->sets.count;
-    h->session->unit.wrote = true;
     if (stmt->kind == WEIR_STMT_DELETE) {
         for (size_t i = 0; i < h->count; i++)
             if (!(h->items[i]->flags & WEIR_INSTANCE_EXPIRED))
@@ -241,6 +240,16 @@ static void apply(const hits *h, const weir_stmt *stmt)
     weir_free(values);
 }
 
+/* RETURNING of the entity, with weir_populate_existing, has brought them what the database has. */
+static bool brings_them(const weir_result *result, const weir_mapper *mapper)
+{
+    const weir_reading *reading = weir_result_reading(result);
+    bool brings = false;
+    for (size_t i = 0; reading && reading->populate_existing && i < reading->entity_count; i++)
+        brings = brings || reading->entities[i]->mapper == mapper;
+    return brings;
+}
+
 weir_result *weir_bulk_execute(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options)
 {
     weir_error error = { 0 };
@@ -254,8 +263,11 @@ weir_result *weir_bulk_execute(weir_session *session, const weir_stmt *stmt, con
         return weir_result_failed(&error, &session->store->core->ledger);
     }
     weir_result *result = weir_session_read(session, stmt, options, false, false);
-    if (weir_result_error(result)->status == WEIR_OK && h.count)
-        apply(&h, stmt);
+    if (weir_result_error(result)->status == WEIR_OK && h.count) {
+        session->unit.wrote = true;
+        if (stmt->kind == WEIR_STMT_DELETE || !brings_them(result, h.mapper))
+            apply(&h, stmt);
+    }
     drop_hits(&h);
     return result;
 }
