@@ -139,6 +139,48 @@ static void test_children_get_the_keys_of_new_parents(void **state)
     CLOSE_OK(session);
 }
 
+/* Rolled back, it has no generated key any more, and can be added again. */
+static void test_generated_keys_go_with_a_rollback(void **state)
+{
+    test_database *db = *state;
+    make_tables(db);
+    weir_session *session = open_session(db);
+    struct author *author = WEIR_NEW(author, session), *given = WEIR_NEW(author, session);
+    author->name = "again";
+    given->id = 500;                            /* its own key stays */
+    CALL_OK(session, weir_session_add_all(session, (void *const[]){ author, given }, 2));
+    CALL_OK(session, weir_session_flush(session));
+    assert_true(author->id > 0);
+    CALL_OK(session, weir_session_rollback(session));
+    assert_int_equal(author->id, 0);
+    assert_int_equal(given->id, 500);
+    assert_string_equal(author->name, "again");
+    CALL_OK(session, weir_session_add(session, author));
+    CALL_OK(session, weir_session_commit(session));
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM authors WHERE name = 'again'"), 1);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM authors"), 1);
+    CLOSE_OK(session);
+}
+
+/* Under AUTOCOMMIT each flush is all or nothing. */
+static void test_a_flush_under_autocommit_is_a_transaction(void **state)
+{
+    test_database *db = *state;
+    make_tables(db);
+    weir_session *session = open_session_with(db, WEIR_SESSION_OPTIONS(.autocommit = WEIR_ON));
+    for (int64_t bad = 0; bad < 2; bad++) {
+        struct author *one = WEIR_NEW(author, session), *two = WEIR_NEW(author, session);
+        one->id = 1 + bad;
+        two->id = bad ? 1 : 10;
+        CALL_OK(session, weir_session_add(session, one));
+        CALL_OK(session, weir_session_add(session, two));
+        assert_status(weir_session_flush(session), bad ? WEIR_INTEGRITY : WEIR_OK);
+        assert_int_equal(test_side_int(db, "SELECT count(*) FROM authors"), 2);
+    }
+    CALL_OK(session, weir_session_rollback(session));
+    CLOSE_OK(session);
+}
+
 static void test_unlinking_blanks_moving_moves(void **state)
 {
     test_database *db = *state;
@@ -398,7 +440,8 @@ static void test_composite_keys_and_keys_that_change(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(test_children_get_the_keys_of_new_parents), ON_BOTH(test_unlinking_blanks_moving_moves),
+        ON_BOTH(test_children_get_the_keys_of_new_parents), ON_BOTH(test_generated_keys_go_with_a_rollback),
+        ON_BOTH(test_a_flush_under_autocommit_is_a_transaction), ON_BOTH(test_unlinking_blanks_moving_moves),
         ON_BOTH(test_what_cannot_lose_its_parent_is_told), ON_BOTH(test_cascades_of_deletions), ON_BOTH(test_rows_of_association_tables),
         ON_BOTH(test_rows_that_refer_to_rows_of_their_table), ON_BOTH(test_a_collection_of_many_new_children),
         ON_BOTH(test_cycles_are_closed_by_an_update_or_named),
