@@ -42,7 +42,7 @@ static void write_order(weir_renderer *r, const weir_entity *entity, const weir_
     }
 }
 
-/* The rows whose key is among those of the page. */
+/* The rows whose key is among those of the page; only their number travels. */
 static void write_lock(weir_renderer *r, const weir_entity *entity, const weir_page *page)
 {
     bool single = page->column_count == 1, arrays = page->rows == 0;
@@ -51,7 +51,7 @@ static void write_lock(weir_renderer *r, const weir_entity *entity, const weir_p
         return;
     }
     weir_page_number(r, page);
-    write_columns(r, entity, page, "SELECT ");
+    weir_buffer_text(r->text, "SELECT count(*) FROM (SELECT 1");
     write_from(r, entity);
     write_columns(r, entity, page, single ? " WHERE " : " WHERE (");
     weir_buffer_text(r->text, single ? "" : ")");
@@ -74,7 +74,7 @@ static void write_lock(weir_renderer *r, const weir_entity *entity, const weir_p
         weir_buffer_byte(r->text, ')');
     }
     write_order(r, entity, page);
-    weir_buffer_text(r->text, " FOR UPDATE");
+    weir_buffer_text(r->text, " FOR UPDATE) AS locked");
 }
 
 static void write_types(weir_renderer *r, const weir_entity *entity, const weir_page *page)
