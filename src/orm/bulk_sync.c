@@ -21,6 +21,7 @@ static int add_hit(hits *h, weir_instance *instance, weir_error *error)
     }
     h->items[h->count++] = instance;
     instance->holds++;
+    instance->flags |= WEIR_INSTANCE_HIT;
     return WEIR_OK;
 }
 
@@ -28,6 +29,7 @@ static void drop_hits(hits *h)
 {
     for (size_t i = 0; i < h->count; i++) {
         h->items[i]->holds--;
+        h->items[i]->flags &= ~(uint32_t)WEIR_INSTANCE_HIT;
         weir_instance_let_go(h->items[i]);
     }
     weir_free(h->items);
@@ -206,11 +208,11 @@ void weir_bulk_gone(weir_session *session, weir_instance *instance)
         side->deleting = false;
 }
 
-/* The values that SET gives this instance, computed from it as it was. */
+/* The values that SET gives this instance, computed from it as it was: not where a row of RETURNING has told them already. */
 static void set_values(const hits *h, const weir_stmt *stmt, weir_instance *instance, weir_value *values, bool *known)
 {
     const weir_assignments *sets = &stmt->write->sets;
-    if (instance->flags & WEIR_INSTANCE_EXPIRED)
+    if (instance->flags & WEIR_INSTANCE_EXPIRED || !(instance->flags & WEIR_INSTANCE_HIT))
         return;
     for (size_t i = 0; i < sets->count; i++)
         known[i] = weir_evaluate(sets->items[i].value, h->mapper, instance + 1, &values[i]);
@@ -225,6 +227,7 @@ static void set_values(const hits *h, const weir_stmt *stmt, weir_instance *inst
 static void apply(const hits *h, const weir_stmt *stmt)
 {
     size_t count = stmt->write->sets.count;
+    h->session->unit.wrote = true;
     if (stmt->kind == WEIR_STMT_DELETE) {
         for (size_t i = 0; i < h->count; i++)
             if (!(h->items[i]->flags & WEIR_INSTANCE_EXPIRED))
@@ -235,19 +238,9 @@ static void apply(const hits *h, const weir_stmt *stmt)
     for (size_t i = 0; i < h->count; i++)
         if (values)
             set_values(h, stmt, h->items[i], values, (bool *)(values + count + 1));
-        else
+        else if (h->items[i]->flags & WEIR_INSTANCE_HIT)
             reload_later(h->items[i]);
     weir_free(values);
-}
-
-/* RETURNING of the entity, with weir_populate_existing, has brought them what the database has. */
-static bool brings_them(const weir_result *result, const weir_mapper *mapper)
-{
-    const weir_reading *reading = weir_result_reading(result);
-    bool brings = false;
-    for (size_t i = 0; reading && reading->populate_existing && i < reading->entity_count; i++)
-        brings = brings || reading->entities[i]->mapper == mapper;
-    return brings;
 }
 
 weir_result *weir_bulk_execute(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options)
@@ -263,11 +256,8 @@ weir_result *weir_bulk_execute(weir_session *session, const weir_stmt *stmt, con
         return weir_result_failed(&error, &session->store->core->ledger);
     }
     weir_result *result = weir_session_read(session, stmt, options, false, false);
-    if (weir_result_error(result)->status == WEIR_OK && h.count) {
-        session->unit.wrote = true;
-        if (stmt->kind == WEIR_STMT_DELETE || !brings_them(result, h.mapper))
-            apply(&h, stmt);
-    }
+    if (weir_result_error(result)->status == WEIR_OK && h.count)
+        apply(&h, stmt);
     drop_hits(&h);
     return result;
 }

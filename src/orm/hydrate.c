@@ -116,7 +116,7 @@ static int fill_again(const weir_item_plan *plan, weir_holding *holding, weir_in
         return weir_error_out_of_memory(error);
     if (mapper->has_pointers)
         weir_holding_take(instance, holding);
-    instance->flags &= ~(uint32_t)WEIR_INSTANCE_EXPIRED;
+    instance->flags &= ~(uint32_t)(WEIR_INSTANCE_EXPIRED | WEIR_INSTANCE_HIT);
     if (!overwrite && (instance->flags & WEIR_INSTANCE_MODIFIED))
         status = fill_unchanged(plan, instance, row, number, error);
     else if ((status = fill(plan, weir_instance_struct(instance), row, number, error)) == WEIR_OK)

@@ -25,6 +25,7 @@ enum {                                      /* weir_instance.flags; the low four
     WEIR_INSTANCE_LINGERS = 0x100,          /* in the store's list of those that only relationships hold */
     WEIR_INSTANCE_COPY = 0x200,             /* part of a copy that lives and dies as a whole, which `link` points to (instance_copy.h) */
     WEIR_INSTANCE_WAITS = 0x400,            /* in the session's list of what is to be written */
+    WEIR_INSTANCE_HIT = 0x800,              /* an update or delete with criteria is on its way to its row, and no row has filled it since */
     WEIR_INSTANCE_CHANGED_IN = 16,          /* shift: the savepoint inside which it was changed last; 0: none */
 };
 struct weir_instance {
