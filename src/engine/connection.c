@@ -143,11 +143,11 @@ static void close_later(void *argument)
     weir_engine_core_release(core);
 }
 
-/* Whether something has to be waited for before it can go back to the pool. */
+/* Whether something has to be waited for before it can go back to the pool. In a forked child the slot may be gone. */
 static bool has_to_wait(const weir_connection *connection)
 {
     weir_error ignored;
-    if (!weir_connection_link(connection) || weir_engine_core_check_process(connection->core, &ignored) != WEIR_OK)
+    if (weir_connection_usable(connection, &ignored) != WEIR_OK || !weir_connection_link(connection))
         return false;
     const weir_link *link = connection->slot->link;
     return link->transaction != WEIR_LINK_IDLE || connection->begin_queued || connection->held || connection->listening ||
