@@ -149,3 +149,12 @@ void weir_instance_name(const weir_instance *instance, char *out, size_t size)
     if (many && used < size)
         snprintf(out + used, size - used, ")");
 }
+
+void weir_object_name(const void *object, char *out, size_t size)
+{
+    const weir_instance *instance = weir_instance_of(object);
+    if (instance)
+        weir_instance_name(instance, out, size);
+    else
+        snprintf(out, size, "no instance");
+}

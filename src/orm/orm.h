@@ -101,6 +101,7 @@ weir_mapper *weir_mapper_target(weir_mapped_relationship *relationship, weir_map
 int weir_member_store(const weir_member *member, void *object, const weir_value *cell, char *reason);
 /* "order 7" or "order (7, 3)": for messages. */
 void weir_instance_name(const weir_instance *instance, char *out, size_t size);
+void weir_object_name(const void *object, char *out, size_t size);     /* the same, or "no instance" */
 
 /* ---- the store: slabs, maps and who lives; outlives its session while somebody holds an instance ---------------------------------- */
 struct weir_store {

@@ -104,27 +104,17 @@ void *weir_session_get_(weir_session *session, const weir_entity *entity, const 
 
 /* ---- members ------------------------------------------------------------------------------------------------------------------------ */
 
-static weir_instance *member_of(const weir_session *session, const void *object)
+static weir_instance *persistent_of(const weir_session *session, const void *object)
 {
-    weir_instance *instance = weir_instance_of(object);
-    return instance && session->store && weir_mapper_of(instance)->store == session->store &&
-           weir_instance_state(instance) == WEIR_PERSISTENT ? instance : NULL;
-}
-
-static void name_of(const void *object, char *name)
-{
-    const weir_instance *instance = weir_instance_of(object);
-    if (instance)
-        weir_instance_name(instance, name, NAME_SIZE);
-    else
-        strcpy(name, "no instance");
+    weir_instance *instance = weir_unit_member(session, object);
+    return instance && weir_instance_state(instance) == WEIR_PERSISTENT ? instance : NULL;
 }
 
 static int not_persistent(weir_session *session, const void *object)
 {
     char name[NAME_SIZE];
     weir_error error;
-    name_of(object, name);
+    weir_object_name(object, name, sizeof name);
     if (weir_session_usable(session, &error) == WEIR_OK)
         weir_error_set(&error, WEIR_INVALID_REQUEST, "Instance '<%s>' is not persistent within this Session", name);
     return weir_session_report(session, &error);
@@ -132,7 +122,7 @@ static int not_persistent(weir_session *session, const void *object)
 
 int weir_session_refresh(weir_session *session, void *object)
 {
-    weir_instance *instance = member_of(session, object);
+    weir_instance *instance = persistent_of(session, object);
     if (!instance)
         return not_persistent(session, object);
     weir_error error;
@@ -155,7 +145,7 @@ int weir_session_refresh(weir_session *session, void *object)
 
 int weir_session_expire(weir_session *session, void *object)
 {
-    weir_instance *instance = member_of(session, object);
+    weir_instance *instance = persistent_of(session, object);
     if (!instance)
         return not_persistent(session, object);
     weir_instance_expire(instance);
@@ -188,7 +178,7 @@ int weir_session_expunge(weir_session *session, void *object)
     if (!session->store || !instance || weir_mapper_of(instance)->store != session->store || state == WEIR_DETACHED || state == WEIR_DELETED) {
         char name[NAME_SIZE];
         weir_error error;
-        name_of(object, name);
+        weir_object_name(object, name, sizeof name);
         if (weir_session_usable(session, &error) == WEIR_OK)
             weir_error_set(&error, WEIR_INVALID_REQUEST, "Instance <%s> is not present in this Session", name);
         return weir_session_report(session, &error);

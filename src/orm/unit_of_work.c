@@ -90,15 +90,6 @@ void weir_unit_written(weir_instance *instance)
 
 /* ---- who may come in ---------------------------------------------------------------------------------------------------------------- */
 
-static void name_of(const void *object, char *name)
-{
-    const weir_instance *instance = weir_instance_of(object);
-    if (instance)
-        weir_instance_name(instance, name, NAME_SIZE);
-    else
-        strcpy(name, "no instance");
-}
-
 weir_instance *weir_unit_member(const weir_session *session, const void *object)
 {
     weir_instance *instance = weir_instance_of(object);
@@ -113,7 +104,7 @@ static weir_instance *own_instance(const weir_session *session, const void *obje
 {
     weir_instance *instance = weir_instance_of(object);
     char name[NAME_SIZE];
-    name_of(object, name);
+    weir_object_name(object, name, sizeof name);
     if (!instance) {
         weir_error_set(error, WEIR_UNMAPPED, "this struct is no instance: make it with WEIR_NEW, or copy it in with WEIR_MERGE");
         return NULL;
