@@ -56,7 +56,7 @@ void weir_pg_plan_direct(weir_pg_cursor *cursor)
         step->direct.way = BY_CELL;
         for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
             if (step->direct.kind == ways[k].kind && step->decode == ways[k].decode)
-                step->direct.way = ways[k].way;
+                step->direct.way = (int)ways[k].way;
     }
 }
 
