@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    LOW_MARK = 16 * 1024, MAX_HEADERS = 8 * 1024, MAX_URL = 1024, MAX_CLIENTS = 1000,
+    SEND_BUFFER = 64 * 1024, LOW_MARK = 16 * 1024, MAX_HEADERS = 8 * 1024, MAX_URL = 1024, MAX_CLIENTS = 1000,
     PATIENCE_MS = 60 * 1000             /* with a client that neither reads nor asks */
 };
 
@@ -355,7 +355,9 @@ static void on_client(uv_stream_t *listener, int status)
     uv_timer_start(&c->patience, on_impatient, PATIENCE_MS, PATIENCE_MS);
     http_parser_init(&c->parser, HTTP_REQUEST);
     c->parser.data = c;
-    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0 || uv_read_start((uv_stream_t *)&c->tcp, give_room, on_read) != 0)
+    int room = SEND_BUFFER;             /* the kernel's memory counts, too: it would take megabytes for each slow client */
+    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0 || uv_send_buffer_size((uv_handle_t *)&c->tcp, &room) != 0 ||
+        uv_read_start((uv_stream_t *)&c->tcp, give_room, on_read) != 0)
         hang_up(c);
 }
 
