@@ -52,7 +52,7 @@ static int name_columns(weir_records *records, weir_text record, bool *only_name
     if (record.len >= 3 && !memcmp(next, "\xEF\xBB\xBF", 3))        /* a byte order mark, as some programs write it */
         next += 3;
     for (size_t number = 1; next; number++) {
-        weir_field field;
+        weir_field field = { 0 };
         if (!take_field(records, &next, end, number, &field))
             return weir_error_set(error, WEIR_DATA, "%s", records->reason);
         int length = snprintf(made_up, sizeof made_up, "%zu", number);
