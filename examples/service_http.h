@@ -4,7 +4,7 @@
 #define SERVICE_HTTP_H
 #include <stdbool.h>
 #include <stddef.h>
-#include <uv.h>
+#include <weir/adapters/uv.h>
 
 /* Bytes that grow; what does not fit into memory any more is `failed`, and seen when it is sent. */
 typedef struct text { char *data; size_t length, room; bool failed; } text;
