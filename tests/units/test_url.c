@@ -44,7 +44,7 @@ static void refuse(const char *text, const char *part)
     assert_int_equal(weir_url_parse(&arena, text, &url, &error), WEIR_ARGUMENT);
     assert_int_equal(error.status, WEIR_ARGUMENT);
     if (!strstr(error.message, part))
-        fail_msg("%s: \"%s\" is not in \"%s\"", text, part, error.message);
+        fail_msg("%s: \"%s\" is not in \"%s\"", text ? text : "NULL", part, error.message);
 }
 
 static void test_sqlite_paths(void **state)
