@@ -231,20 +231,11 @@ static void soft_close(weir_result *result)
     result->spare_count = 0;
 }
 
-static inline weir_row *hand_out(weir_result *result)
-{
-    weir_row *row = (weir_row *)(void *)result->at;
-    result->at += result->stride;
-    row->view = result->view;
-    row->number = ++result->taken;
-    return row;
-}
-
 static weir_row *take_any(weir_result *result, int64_t wanted)
 {
     for (;;) {
         if (result->at != result->end) {
-            weir_row *row = hand_out(result);
+            weir_row *row = weir_result_hand_out(result);
             result->limit = result->unique || result->one_by_one ? result->at : result->end;
             return row;
         }
@@ -371,7 +362,7 @@ static const weir_row *next_slowly(weir_result *result)
 
 const weir_row *weir_result_next(weir_result *result)
 {
-    return result->at != result->limit ? hand_out(result) : next_slowly(result);
+    return result->at != result->limit ? weir_result_hand_out(result) : next_slowly(result);
 }
 
 static int list_instances(weir_result *result)

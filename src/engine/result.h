@@ -100,6 +100,15 @@ int weir_result_check(weir_result *result);
 int weir_result_fail(weir_result *result, const weir_error *error);
 /* Makes the next read look at what happened before it hands out a row. */
 static inline void weir_result_stop(weir_result *result) { result->limit = result->at; }
+/* The next row, where at != limit. */
+static inline weir_row *weir_result_hand_out(weir_result *result)
+{
+    weir_row *row = (weir_row *)(void *)result->at;
+    result->at += result->stride;
+    row->view = result->view;
+    row->number = ++result->taken;
+    return row;
+}
 /* The instance in the instance cell of a row; NULL: none there. */
 static inline void *weir_row_delivers(const weir_row *row, const weir_result *result)
 {

@@ -119,11 +119,72 @@ static void close_loads(weir_holding *holding)
     holding->load_count = 0;
 }
 
-/* What nearly all of a stream is: nobody but this batch ever held it, and it holds nothing. */
+/* Nobody but this batch ever held it, except for relationships. */
+static inline bool is_ours(const weir_instance *instance, const weir_mapper *mapper, const weir_holding *holding)
+{
+    return (instance->flags & ~(uint32_t)WEIR_INSTANCE_TARGET) == WEIR_PERSISTENT && instance->holds == 1 && !instance->retains &&
+           !instance->own && !instance->before && (instance->home == holding || !instance->home) && weir_mapper_of(instance) == mapper;
+}
+
+/* What nearly all of a stream is: it holds nothing, either. */
 static inline bool is_ours_alone(const weir_instance *instance, const weir_mapper *mapper, const weir_holding *holding)
 {
-    return instance->flags == WEIR_PERSISTENT && instance->holds == 1 && !instance->retains && !(instance->loaded >> WEIR_REACHES) &&
-           !instance->own && !instance->before && (instance->home == holding || !instance->home) && weir_mapper_of(instance) == mapper;
+    return is_ours(instance, mapper, holding) && instance->flags == WEIR_PERSISTENT && !(instance->loaded >> WEIR_REACHES);
+}
+
+/* ---- a batch that is all there is ------------------------------------------------------------------------------------------------------
+ * Where all that lives was brought by one batch and its loaders, and nothing else holds any of it, all goes, whoever points to whom. */
+
+static weir_holding *load_of(const weir_holding *holding, size_t i)
+{
+    const weir_batch *batch = holding->loads[i]->batch;
+    return batch ? batch->attached : NULL;
+}
+
+static size_t count_with_loads(const weir_holding *holding)
+{
+    size_t count = holding->let_go ? 0 : holding->count;
+    for (size_t i = 0; i < holding->load_count; i++)
+        if (load_of(holding, i))
+            count += count_with_loads(load_of(holding, i));
+    return count;
+}
+
+static bool is_ours_with_loads(const weir_holding *holding)
+{
+    const weir_mapper *mapper = holding->count ? weir_mapper_of(holding->items[0]) : NULL;
+    for (size_t i = 0; i < holding->count; i++)
+        if (!is_ours(holding->items[i], mapper, holding))
+            return false;
+    for (size_t i = 0; i < holding->load_count; i++)
+        if (load_of(holding, i) && !is_ours_with_loads(load_of(holding, i)))
+            return false;
+    return true;
+}
+
+/* The last first, as slots are given back, so that they are taken again in order. */
+static void give_with_loads(weir_holding *holding)
+{
+    for (size_t i = holding->load_count; i-- > 0;)
+        if (load_of(holding, i))
+            give_with_loads(load_of(holding, i));
+    if (holding->count)
+        weir_slab_give_all(holding->items, holding->count);
+    holding->let_go = true;
+    holding->delivered = holding->count;
+    holding->count = holding->users = 0;
+}
+
+/* False: something else lives, or holds. Each that is ours is held once, so that as many items as live are all of them. */
+static bool drop_all_there_is(weir_holding *holding)
+{
+    weir_store *store = holding->reading->store;
+    if (!holding->load_count || store->poison || count_with_loads(holding) != store->live || !is_ours_with_loads(holding))
+        return false;
+    for (weir_mapper *mapper = store->mappers; mapper; mapper = mapper->next)
+        weir_identity_empty(mapper);
+    give_with_loads(holding);
+    return true;
 }
 
 /* False: some have to be looked at one by one. */
@@ -171,11 +232,9 @@ static void let_go_with_loads(weir_holding *holding)
     holding->delivered = holding->count;
     if (!drop_all_at_once(holding))
         let_go_of_all(holding);
-    for (size_t i = 0; i < holding->load_count; i++) {
-        const weir_batch *batch = holding->loads[i]->batch;
-        if (batch && batch->attached)
-            let_go_with_loads(batch->attached);
-    }
+    for (size_t i = 0; i < holding->load_count; i++)
+        if (load_of(holding, i))
+            let_go_with_loads(load_of(holding, i));
 }
 
 /* The rest of the batch is kept for values that are many, or that nothing can be allocated for. */
@@ -213,7 +272,8 @@ bool weir_holding_end(weir_holding *holding)
 {
     weir_store *store = holding->reading->store;
     store->busy++;
-    let_go_with_loads(holding);
+    if (!drop_all_there_is(holding))
+        let_go_with_loads(holding);
     store->busy--;
     weir_store_look_only(store);
     store->busy++;                      /* lists name dead slots until the last of these batches has ended */

@@ -89,14 +89,6 @@ weir_identity_entry *weir_identity_entry_of(weir_mapper *mapper, uint64_t key, c
     return probe(mapper, key, key_object);
 }
 
-void weir_identity_put(weir_mapper *mapper, weir_identity_entry *entry, weir_instance *instance)
-{
-    weir_identity_map *map = &mapper->map;
-    *entry = (weir_identity_entry){ instance->key, instance };
-    if (++map->count > map->peak)
-        map->peak = map->count;
-}
-
 void weir_identity_remove(weir_mapper *mapper, weir_instance *instance)
 {
     weir_identity_map *map = &mapper->map;
@@ -114,13 +106,20 @@ void weir_identity_remove(weir_mapper *mapper, weir_instance *instance)
     map->count--;
 }
 
+void weir_identity_empty(weir_mapper *mapper)
+{
+    weir_identity_map *map = &mapper->map;
+    if (map->count)
+        memset(map->entries, 0, (map->mask + 1) * sizeof *map->entries);
+    map->count = 0;
+}
+
 /* When nothing else is in the map, it is emptied as a whole, unless it is large for them. */
 void weir_identity_remove_all(weir_mapper *mapper, weir_instance *const *instances, size_t count)
 {
     weir_identity_map *map = &mapper->map;
     if (map->count == count && map->mask / EMPTIED_SHARE < count) {
-        memset(map->entries, 0, (map->mask + 1) * sizeof *map->entries);
-        map->count = 0;
+        weir_identity_empty(mapper);
         return;
     }
     while (count-- > 0)

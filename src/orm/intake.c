@@ -5,7 +5,10 @@
 #include <string.h>
 #include "base/wait.h"
 
-enum { PATIENCE = 64 };                 /* rows by cells, before it is asked whether the other way pays */
+enum {
+    PATIENCE = 64,                      /* rows by cells, before it is asked whether the other way pays */
+    KEYS_AHEAD = 16                     /* whose places are brought into the cache, as those of a stream's next rows */
+};
 
 struct weir_intake {
     weir_sink      sink;                /* first: the driver knows only this */
@@ -17,6 +20,7 @@ struct weir_intake {
     weir_row      *row;                 /* for one row of cells */
     bool           direct, filling;
     bool           plain_key;           /* one int64_t */
+    size_t         key_offset;          /* … at this place of the struct */
     size_t         by_cells, taken;
     weir_error     error;               /* of the first row that became no instance: it waits until the batch is here */
 };
@@ -69,7 +73,9 @@ static bool took(weir_sink *sink)
     uint64_t key;
     weir_identity_entry *entry;
     if (intake->plain_key) {
-        memcpy(&key, (const char *)(slot + 1) + mapper->keys[0]->offset, sizeof key);
+        memcpy(&key, (const char *)(slot + 1) + intake->key_offset, sizeof key);
+        if (key % 4 == 0)               /* streams come in the order of their keys, and four entries share a line of the cache */
+            weir_identity_expect(&mapper->map, key + KEYS_AHEAD);
         entry = weir_identity_integer_entry(mapper, key);
     } else {
         key = weir_identity_key(mapper, slot + 1);
@@ -208,6 +214,7 @@ int weir_intake_plan(weir_reading *reading, weir_result *result, weir_error *err
         return weir_error_out_of_memory(error);
     *intake = (weir_intake){ .sink = { .stride = stride, .end = (char *)row + stride, .came = came_as_cells, .took = took },
                              .reading = reading, .mapper = plan->mapper, .row = row, .direct = !reading->store->poison,
+                             .key_offset = plan->mapper->integer_key ? plan->mapper->keys[0]->offset : 0,
                              .plain_key = plan->mapper->integer_key && plan->mapper->keys[0]->type == WEIR_M_INT64 };
     for (size_t i = 0; i < cursor->column_count; i++)
         cursor->steps[i].direct = (weir_direct){ .store = store_nowhere };

@@ -124,7 +124,13 @@ struct weir_store {
 /* The entry of the key, or the free one where it belongs: to be given to weir_identity_put before anything else is. key_object: a
  * struct with the key's members, when it is not an integer. NULL: no memory. */
 weir_identity_entry *weir_identity_entry_of(weir_mapper *mapper, uint64_t key, const void *key_object);
-void weir_identity_put(weir_mapper *mapper, weir_identity_entry *entry, weir_instance *instance);
+static inline void weir_identity_put(weir_mapper *mapper, weir_identity_entry *entry, weir_instance *instance)
+{
+    weir_identity_map *map = &mapper->map;
+    *entry = (weir_identity_entry){ instance->key, instance };
+    if (++map->count > map->peak)
+        map->peak = map->count;
+}
 void weir_identity_remove(weir_mapper *mapper, weir_instance *instance);
 /* The key of a struct's key members: itself, or their hash. */
 uint64_t weir_identity_key(const weir_mapper *mapper, const void *object);

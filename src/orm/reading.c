@@ -316,8 +316,7 @@ void *weir_result_next_instance(weir_result *result, const weir_entity *expected
 {
     if (result->at == result->limit || result->instance_entity != expected)
         return next_instance_slowly(result, expected);
-    const weir_row *row = weir_result_next(result);
-    return deliver(result, row);
+    return deliver(result, weir_result_hand_out(result));
 }
 
 void *weir_row_entity(const weir_row *row, const weir_entity *entity, const char *name)

@@ -216,6 +216,27 @@ static void test_an_entity_from_text_and_a_union_are_loaded_too(void **state)
     close_session_ok(&session);
 }
 
+static void test_batches_with_their_lines_go_whole_and_leave_what_others_hold(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    weir_session *session = weir_session_open(db->engine);
+    struct order *held = WEIR_GET(order, session, 12);
+    struct order_line *line = WEIR_GET(order_line, session, 121);
+    assert_non_null(held);
+    weir_stmt *stmt = ORDERS(5);
+    weir_where(stmt, WEIR_LE(WEIR_COL(order, id), 10));
+    weir_selectinload(stmt, WEIR_COL(order, lines));
+    weir_result *result = scalars(session, &stmt);
+    assert_orders_with_lines(result, 10);
+    close_result_ok(&result);
+    assert_ptr_equal(WEIR_GET(order, session, 12), held);
+    assert_ptr_equal(WEIR_GET(order_line, session, 121), line);
+    weir_session_expunge_all(session);
+    assert_int_equal(weir_session_count(session), 0);
+    close_session_ok(&session);
+}
+
 static void test_lazy_loads_of_all_shapes(void **state)
 {
     test_database *db = *state;
@@ -602,6 +623,7 @@ int main(void)
         ON_BOTH(test_two_joined_collections_do_not_multiply),
         ON_BOTH(test_a_joined_collection_is_whole_under_stream_results),
         ON_BOTH(test_an_entity_from_text_and_a_union_are_loaded_too),
+        ON_BOTH(test_batches_with_their_lines_go_whole_and_leave_what_others_hold),
         ON_BOTH(test_lazy_loads_of_all_shapes),
         ON_BOTH(test_a_lazy_load_that_matches_several_rows_warns),
         ON_BOTH(test_an_expired_instance_is_reloaded_by_weir_load),

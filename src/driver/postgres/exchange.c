@@ -25,7 +25,7 @@ int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, wei
     link->operation_done = link->begin_sent = link->replay = link->commits = false;
     link->part_count = link->part_next = link->parse_count = link->parse_next = 0;
     link->short_reads = 0;
-    link->bulk = false;
+    link->bulk = link->low_water_stays = false;
     link->last_progress = link->last_rest = weir_now();
     link->unbroken = 0;
     return WEIR_OK;
@@ -505,6 +505,7 @@ static int wait_for_more(weir_pg_link *link, weir_want *want)
     link->unbroken = 0;
     link->last_rest = link->last_progress;
     weir_pg_want(link, want);
+    link->low_water_stays = false;
     if (want->pause && nothing_came)            /* the pause brought nothing: wait for real */
         want->pause = 0;
     else if (want->pause)
@@ -559,7 +560,7 @@ int weir_pg_advance(weir_link *base, weir_want *want)
         if (n < 0)
             return weir_pg_finish_operation(link, link->end_of_stream ? end_of_stream(link) : link->base.error.status);
         if (n == 0) {
-            if (link->low_water && !read_something) {   /* less than the low-water mark is all there is */
+            if (link->low_water && !read_something && !link->low_water_stays) {     /* less than the low-water mark is all there is */
                 weir_pg_set_low_water(link, false);
                 link->short_reads = 0;
             }

@@ -17,7 +17,10 @@
     "SELECT pg_catalog.set_config('max_parallel_workers_per_gather', pg_catalog.current_setting('weir.saved'), true)"
 #define GUARD_NAME "weir_prepare"
 
-enum { UNSENT_AHEAD = 1024 * 1024 };            /* bytes that the socket has not taken: nothing more is sent ahead */
+enum {
+    UNSENT_AHEAD = 1024 * 1024,         /* bytes that the socket has not taken: nothing more is sent ahead */
+    MANY_BYTES = 128 * 1024             /* of a batch: the next one will have many, too */
+};
 
 static weir_pg_link *pg_link(weir_link *link) { return (weir_pg_link *)link; }
 static weir_pg_cursor *pg_cursor(weir_cursor *cursor) { return (weir_pg_cursor *)cursor; }
@@ -404,6 +407,8 @@ static bool take_ahead(weir_pg_link *link, weir_pg_cursor *cursor)
     link->groups[index] = (weir_pg_group){ WEIR_PG_GROUP_OPERATION, cursor };
     weir_pg_expect(link, WEIR_PG_PART_ROWS);
     expect_batch(link, cursor, cursor->ahead_rows);
+    link->low_water_stays = cursor->base.bytes - cursor->bytes_before >= MANY_BYTES;
+    cursor->bytes_before = cursor->base.bytes;
     cursor->ahead_rows = 0;
     return true;
 }

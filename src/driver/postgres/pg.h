@@ -83,6 +83,7 @@ struct weir_pg_link {
     /* coalescing of reads (RULES L3) */
     bool       bulk;                    /* a batch is on its way: many bytes are expected */
     bool       low_water;               /* SO_RCVLOWAT is raised */
+    bool       low_water_stays;         /* … from the batch before, one of many bytes: finding nothing yet does not end it */
     int        short_reads;             /* in this operation */
     int64_t    last_progress;           /* when bytes last came: the read time-out counts from here */
     int64_t    last_rest;               /* when others last had their turn: the operation began, or waited */
@@ -141,6 +142,7 @@ struct weir_pg_cursor {
     bool        reused;                 /* the statement was prepared by an earlier execution */
     int64_t     batch_rows;             /* rows the fetch that runs asked for */
     int64_t     ahead_rows;             /* rows of the batch on its way; 0: none */
+    int64_t     bytes_before;           /* of base.bytes, when the batch was asked for that came last */
     int64_t     kept_rows;              /* rows the kept raw batch was asked for */
     weir_buffer kept;                   /* a batch taken raw, whole messages */
     bool        has_kept;
