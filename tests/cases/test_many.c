@@ -274,6 +274,52 @@ static void test_case_170_172_returned_in_input_order(void **state)
     }
 }
 
+/* 100,000 values: more than a statement may have parameters. */
+struct wide {
+    int32_t id;
+    int64_t c01, c02, c03, c04, c05, c06, c07, c08, c09, c10, c11, c12, c13, c14, c15, c16,
+        c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32,
+        c33, c34, c35, c36, c37, c38, c39, c40, c41, c42, c43, c44, c45, c46, c47, c48,
+        c49;
+};
+#define C(member) WEIR_COLUMN(wide, member)
+WEIR_ENTITY(wide, "wide",
+    WEIR_COLUMN(wide, id, .primary_key = true),
+    C(c01), C(c02), C(c03), C(c04), C(c05), C(c06), C(c07), C(c08), C(c09), C(c10), C(c11), C(c12), C(c13), C(c14),
+    C(c15), C(c16), C(c17), C(c18), C(c19), C(c20), C(c21), C(c22), C(c23), C(c24), C(c25), C(c26), C(c27), C(c28),
+    C(c29), C(c30), C(c31), C(c32), C(c33), C(c34), C(c35), C(c36), C(c37), C(c38), C(c39), C(c40), C(c41), C(c42),
+    C(c43), C(c44), C(c45), C(c46), C(c47), C(c48), C(c49));
+#undef C
+
+static void test_case_171_fifty_columns_have_no_limit_of_parameters(void **state)
+{
+    test_database *db = *state;
+    enum { COUNT = 2000 };
+    weir_error error;
+    weir_result *returned;
+    assert_status(weir_create_all(db->engine, (const weir_entity *const[]){ &wide_entity, NULL }, &error), WEIR_OK);
+    struct wide *rows = calloc(COUNT, sizeof *rows);
+    for (int i = 0; i < COUNT; i++)
+        rows[i] = (struct wide){ .id = i + 1, .c01 = i, .c49 = -i };
+    weir_stmt *insert = weir_insert(&wide_entity);
+    weir_returning(insert, WEIR_COL(wide, id), WEIR_COL(wide, c49));
+    weir_connection *connection = weir_engine_begin(db->engine);
+    test_log_clear(db->log);
+    assert_int_equal(weir_connection_execute_many_with(connection, insert, rows, COUNT, WEIR_MANY_OPTIONS(.returned = &returned)), COUNT);
+    assert_true(test_log_count(db->log, WEIR_LOG_STATEMENT) <= 4);
+    int64_t k = 0;
+    for (const weir_row *row; (row = weir_result_next(returned)) != NULL; k++) {
+        assert_int_equal(weir_row_int64_at(row, 0), k + 1);
+        assert_int_equal(weir_row_int64_at(row, 1), -k);
+    }
+    assert_int_equal(k, COUNT);
+    close_result_ok(&returned);
+    close_connection_ok(&connection);
+    weir_stmt_free(&insert);
+    free(rows);
+    assert_int_equal(test_side_int(db, "SELECT sum(c49 + c01) + count(*) FROM wide"), COUNT);
+}
+
 /* Wide rows come back while others go out (RULES W10). */
 static void test_wide_rows_returned(void **state)
 {
@@ -591,6 +637,7 @@ int main(void)
         ON_BOTH(test_case_167_additional_criteria),
         ON_BOTH(test_case_169_composite_keys),
         ON_BOTH(test_case_170_172_returned_in_input_order),
+        ON_BOTH(test_case_171_fifty_columns_have_no_limit_of_parameters),
         ON_BOTH(test_wide_rows_returned),
         ON_BOTH(test_case_173_failing_set),
         ON_BOTH(test_a_set_that_fails_by_one_before),
