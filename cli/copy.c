@@ -250,8 +250,8 @@ static int run_copy(int count, char **words)
     if (code == 0)
         code = commit(&run);
     int closed = close_all(&run);
-    if (code == 0)
-        code = closed;
+    if (code == 0 && closed != 0)
+        code = failure_say(closed, "all is copied, but closing the connections failed; check the target's table");
     if (code == 0)
         progress_end(run.rows);
     if (code == 0 && settings.stats)

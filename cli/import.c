@@ -150,8 +150,9 @@ static int run_import(int count, char **words)
     if (code == 0)
         code = import_into(connection, &settings, &figures);
     signals_watch_connection(NULL);
-    if (connection && weir_connection_close(&connection) != WEIR_OK && code == 0)
-        code = EXIT_FAILED;
+    int closed = connection ? weir_connection_close(&connection) : WEIR_OK;
+    if (closed != WEIR_OK && code == 0)
+        code = failure_say(EXIT_FAILED, "all is imported, but closing the connection failed: %s; check the table", weir_status_name(closed));
     weir_engine_close(&engine);
     return finish(code, &settings, &figures, stats_clock() - began);
 }

@@ -54,7 +54,7 @@ WEIR_API weir_session_factory *weir_session_factory_new(weir_engine *engine, con
 #define weir_session_factory_open(factory) weir_session_factory_open_at_((factory), WEIR_HERE_)
 WEIR_API weir_session *weir_session_factory_open_at_(const weir_session_factory *factory, const char *where);
 WEIR_API void weir_session_factory_free(weir_session_factory **factory);
-/* Closes open results (reading on is WEIR_RESOURCE_CLOSED), rolls back, detaches all instances (those somebody retains stay
+/* Closes streams (reading on is WEIR_RESOURCE_CLOSED; buffered results can be read on, their instances detached), rolls back, detaches all instances (those somebody retains stay
  * readable; changes are dropped), returns the connection (on a loop's thread outside a task, a task of the loop rolls back and
  * returns it). The first error that was not reported otherwise: that of an open that
  * failed, of giving the connection back, WEIR_OUT_OF_MEMORY in weir_changed. Sets *session to a constant closed one; closing

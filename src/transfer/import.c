@@ -32,6 +32,8 @@ typedef struct import {
     mark                marks[MARKS];   /* a ring */
     size_t              mark_count;
     bool                rejecting;
+    bool                own_transaction;        /* under AUTOCOMMIT */
+    int                 savepoint;      /* of all COPYs together; 0: each batch is committed */
     weir_output         rejects;
     weir_buffer         bytes;          /* of the kept records */
     kept               *kept;
@@ -188,33 +190,34 @@ static void show_line(import *run)
     run->error.row = line;
 }
 
-/* The record's fields as values. False with a reason. */
-static bool make_values(import *run, char *reason)
+/* The record's fields as values: WEIR_OK, WEIR_DATA with a reason, or WEIR_OUT_OF_MEMORY, which is no mistake of the record. */
+static int make_values(import *run, char *reason)
 {
     weir_arena_reset(&run->arena, VALUES_KEPT);
     for (size_t i = 0; i < run->records.column_count; i++) {
         char why[WEIR_REASON_SIZE];
         int status = weir_field_value(&run->records.fields[i], run->types[i], run->elements[i], &run->arena, &run->values[i], why);
-        if (status == WEIR_OK)
-            continue;
-        snprintf(reason, WEIR_REASON_SIZE, "column '%.60s': %.80s", run->records.columns[i], status == WEIR_DATA ? why : "no memory");
-        return false;
+        if (status == WEIR_DATA)
+            snprintf(reason, WEIR_REASON_SIZE, "column '%.60s': %.80s", run->records.columns[i], why);
+        if (status != WEIR_OK)
+            return status;
     }
-    return true;
+    return WEIR_OK;
 }
 
 /* Gives the record to the COPY: 1 taken, 0 refused with a reason and the COPY goes on, or a negative status: the COPY is lost. */
 static int push(import *run, int64_t line, char *reason)
 {
-    if (!make_values(run, reason))
-        return 0;
+    int status = make_values(run, reason);
+    if (status != WEIR_OK)
+        return status == WEIR_DATA ? 0 : weir_error_out_of_memory(&run->error);
     mark_line(run, run->copied + 1, line);
-    int status = weir_copy_values(run->copy, run->values, run->records.column_count);
+    status = weir_copy_values(run->copy, run->values, run->records.column_count);
     if (status == WEIR_OK) {
         run->copied++;
         return 1;
     }
-    if (run->copy->failed)
+    if (run->copy->failed || status != WEIR_DATA)
         return copy_failed(run);
     snprintf(reason, WEIR_REASON_SIZE, "%.159s", weir_copy_error(run->copy)->message);
     return 0;
@@ -224,14 +227,10 @@ static int finish_copy(import *run)
 {
     if (!run->copy)
         return WEIR_OK;
-    weir_error error;
     int64_t written = weir_copy_finish(&run->copy);
     run->copy = NULL;
-    if (written < 0) {
-        error = *weir_connection_error(run->connection);
-        run->error = error;
-        return run->error.status;
-    }
+    if (written < 0)
+        return fail_as_connection(run);
     run->figures.written += written;
     return WEIR_OK;
 }
@@ -283,7 +282,6 @@ static int keep(import *run, weir_text record, int64_t line)
 {
     run->kept[run->kept_count++] = (kept){ run->bytes.length, record.len, line };
     weir_buffer_append(&run->bytes, record.ptr, record.len);
-    weir_buffer_byte(&run->bytes, 0);
     return run->bytes.failed ? weir_error_out_of_memory(&run->error) : WEIR_OK;
 }
 
@@ -303,6 +301,8 @@ static int copy_kept(import *run, size_t first, size_t count, size_t *bad)
     for (size_t i = first; status == WEIR_OK && i < first + count; i++) {
         bool parsed = weir_records_parse(&run->records, kept_record(run, i));
         int taken = parsed ? push(run, run->kept[i].line, reason) : 0;
+        if (!parsed && run->records.scratch.failed)
+            taken = weir_error_out_of_memory(&run->error);
         if (taken == 0)
             status = weir_error_set(&run->error, WEIR_DATA, "%s", parsed ? reason : run->records.reason);
         if (taken <= 0)
@@ -486,11 +486,38 @@ static int open_all(import *run, const char *path)
     return WEIR_OK;
 }
 
+/* Several COPYs go or stay together. */
+static int begin_whole(import *run)
+{
+    if (run->options.batch > 0)
+        return WEIR_OK;
+    run->own_transaction = run->connection->options.isolation_level == WEIR_AUTOCOMMIT && !weir_connection_in_transaction(run->connection);
+    if (run->own_transaction && weir_connection_begin(run->connection) != WEIR_OK)
+        return fail_as_connection(run);
+    run->savepoint = weir_connection_savepoint(run->connection);
+    return run->savepoint < 0 ? fail_as_connection(run) : WEIR_OK;
+}
+
+static void end_whole(import *run)
+{
+    weir_connection *connection = run->connection;
+    if (run->savepoint > 0 && run->error.status == WEIR_OK && weir_connection_savepoint_release(connection, run->savepoint) != WEIR_OK)
+        fail_as_connection(run);
+    if (run->savepoint > 0 && run->error.status != WEIR_OK) {
+        (void)weir_connection_savepoint_rollback(connection, run->savepoint);   /* where the connection is lost, all is gone */
+        run->figures.written = 0;
+    }
+    if (!run->own_transaction)
+        return;
+    if (run->error.status != WEIR_OK)
+        (void)weir_connection_rollback(connection);
+    else if (weir_connection_commit(connection) != WEIR_OK)
+        fail_as_connection(run);
+}
+
 /* What was rejected is told also when the import failed. */
 static void close_all(import *run)
 {
-    if (run->copy)
-        weir_copy_abort(&run->copy);
     if (run->rejects.fd >= 0) {
         if (weir_output_finish(&run->rejects) != WEIR_OK)
             weir_error_keep(&run->error, &run->rejects.error);
@@ -526,9 +553,16 @@ int weir_import_file(weir_connection *connection, const char *path, const weir_i
     int status = check_options(&run, path, options);
     run.before = connection->unreported;
     if (status == WEIR_OK)
+        status = begin_whole(&run);
+    if (status == WEIR_OK)
         status = open_all(&run, path);
     if (status == WEIR_OK)
         status = read_records(&run);
+    if (run.copy)
+        weir_copy_abort(&run.copy);
+    run.copy = NULL;
+    end_whole(&run);
+    status = run.error.status;
     if (status == WEIR_OK) {
         connection->unreported = run.before;    /* what the database refused is in the file of rejects, and no failure */
         tell(&run, true);
@@ -539,5 +573,5 @@ int weir_import_file(weir_connection *connection, const char *path, const weir_i
         *figures = run.figures;
     if (error)
         *error = run.error;
-    return run.error.status != WEIR_OK ? run.error.status : status;
+    return run.error.status;
 }

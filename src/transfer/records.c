@@ -170,5 +170,7 @@ int weir_records_next(weir_records *records, weir_error *error)
         records->raw.ptr = NULL;
         return outcome;
     }
-    return weir_records_parse(records, records->raw) ? WEIR_RECORD : WEIR_RECORD_BAD;
+    if (weir_records_parse(records, records->raw))
+        return WEIR_RECORD;
+    return records->scratch.failed ? weir_error_out_of_memory(error) : WEIR_RECORD_BAD;
 }

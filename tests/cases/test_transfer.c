@@ -117,14 +117,44 @@ static void test_rejects_do_not_fail_a_begin_block(void **state)
     unlink(rejects);
 }
 
+/* What is no record's fault ends it, and takes back the batches before it, too. */
+static void test_a_failure_takes_back_earlier_batches(void **state)
+{
+    test_database *db = *state;
+    char path[64], rejects[64];
+    weir_import_figures figures;
+    weir_error error;
+    make_tables(db, 0);
+    test_side_run(db, "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id = 5500 THEN "
+                      "RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END IF; RETURN NEW; END $$");
+    test_side_run(db, "CREATE TRIGGER full_disk BEFORE INSERT ON again FOR EACH ROW EXECUTE FUNCTION full_disk()");
+    path_of(path, ".csv");
+    path_of(rejects, ".rejects");
+    FILE *file = fopen(path, "w");
+    fputs("id,name\n", file);
+    for (int i = 1; i <= 6000; i++)
+        fprintf(file, "%d,x\n", i);
+    assert_int_equal(fclose(file), 0);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    run_ok(connection, "INSERT INTO again (id) VALUES (-1)");
+    int status = weir_import_file(connection, path, WEIR_IMPORT_OPTIONS(.table = "again", .rejects = rejects), &figures, &error);
+    assert_status(status, WEIR_OPERATIONAL);
+    assert_string_equal(error.sqlstate, "53100");
+    assert_int_equal(figures.written, 0);
+    assert_int_equal(figures.rejected, 0);
+    assert_status(weir_connection_commit(connection), WEIR_OK);
+    close_connection_ok(&connection);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM again"), 1);       /* what the transaction did before stays */
+    unlink(path);
+    unlink(rejects);
+}
+
 static void test_a_killed_connection_ends_an_import_and_nothing_stays(void **state)
 {
     test_database *db = *state;
     char path[64], sql[128];
     weir_import_figures figures;
     weir_error error;
-    if (!db->postgresql)
-        return;
     make_tables(db, 0);
     path_of(path, ".csv");
     FILE *file = fopen(path, "w");
@@ -247,7 +277,8 @@ int main(void)
         ON_BOTH(test_a_stream_goes_through_a_file_into_another_table),
         ON_BOTH(test_a_failed_import_leaves_the_table_as_it_was),
         ON_BOTH(test_rejects_do_not_fail_a_begin_block),
-        ON_BOTH(test_a_killed_connection_ends_an_import_and_nothing_stays),
+        ON_POSTGRESQL(test_a_failure_takes_back_earlier_batches),
+        ON_POSTGRESQL(test_a_killed_connection_ends_an_import_and_nothing_stays),
         ON_BOTH(test_a_table_made_like_another),
         ON_BOTH(test_a_copy_is_aborted_on_a_loops_thread),
         ON_BOTH(test_files_are_refused_on_a_loops_thread),
