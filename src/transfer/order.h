@@ -1,0 +1,53 @@
+/* The order of a statement's rows: its key columns, whether they make a row's place unique, and the statement that goes on behind
+ * a place (RULES K1 to K3). Pages, checkpoints and ranges are built on it. */
+#ifndef WEIR_TRANSFER_ORDER_H
+#define WEIR_TRANSFER_ORDER_H
+#include <weir/engine.h>
+#include <weir/result.h>
+#include <weir/statement.h>
+#include "base/arena.h"
+#include "base/buffer.h"
+
+typedef struct weir_order weir_order;
+
+typedef struct weir_order_options {
+    const char *text;                   /* textual SQL: its order by result columns, "k desc nulls last, id"; a select has its own */
+    bool        complete;               /* a select whose order is not unique is completed by the primary key, instead of being refused */
+    bool        unchecked;              /* textual SQL: its order is taken for unique; weir_order_same finds out whether it is not */
+} weir_order_options;
+
+/* The order of a select, or of textual SQL by options->text. The statement is copied, compiled forms are not kept. NULL with *error:
+ * WEIR_INVALID_REQUEST for no order, or one that is not unique (K1); WEIR_ARGUMENT for a text that is no list of columns, or what is
+ * kept in the statement. No SQL is sent. */
+weir_order *weir_order_of(const weir_stmt *stmt, const weir_order_options *options, weir_ledger *ledger, weir_error *error);
+void weir_order_free(weir_order *order);
+size_t weir_order_count(const weir_order *order);       /* key columns */
+
+/* Where rows are wanted from. A key has weir_order_count values; NULL: no bound. */
+typedef struct weir_order_range {
+    const weir_value *after;            /* rows behind this key, in the order's direction */
+    const weir_value *through;          /* up to this key, itself included */
+    bool              backwards;        /* in the opposite direction: `after` is then what they come before */
+    int64_t           limit;            /* rows; 0: all */
+} weir_order_range;
+/* A copy of the statement for the rows of the range: its own options and parameters, the bounds as parameters in the WHERE, with a
+ * redundant bound on the leading columns that an index can use (K2). The caller's, never NULL; errors are kept in it. */
+weir_stmt *weir_order_statement(const weir_order *order, const weir_order_range *range);
+/* The key of a row that such a statement delivered: `key` has room for weir_order_count values, which point into the row. Instances:
+ * of the entity that the select delivers. A status; WEIR_INVALID_REQUEST when the row has no such columns. */
+int weir_order_key(const weir_order *order, const weir_row *row, weir_value *key, weir_error *error);
+int weir_order_key_of_instance(const weir_order *order, const void *instance, weir_value *key, weir_error *error);
+/* Whether two keys are the same place: then the order was not unique. */
+bool weir_order_same(const weir_order *order, const weir_value *a, const weir_value *b);
+
+/* What a place belongs to: the statement's text without its loads and batch sizes, its parameters, its order. 64 hexadecimal digits
+ * of SHA-256 and a NUL. */
+enum { WEIR_FINGERPRINT_SIZE = 65 };
+void weir_order_fingerprint(const weir_order *order, char fingerprint[WEIR_FINGERPRINT_SIZE]);
+
+/* Keys as bytes, typed and versioned: appended to `text` as base64url without padding; and back. Reading trusts nothing: a status with
+ * *error, WEIR_DATA for what was not made here. Values live in the arena. */
+
+int weir_key_write(const weir_value *key, size_t count, weir_buffer *text, weir_error *error);
+int weir_key_read(const char *text, size_t length, weir_arena *arena, weir_value *key, size_t count, weir_error *error);
+#endif
