@@ -3,6 +3,7 @@
 #define WEIR_WEIR_H
 #include <weir/base.h>
 #include <weir/bulk.h>
+#include <weir/checkpoint.h>
 #include <weir/engine.h>
 #include <weir/entity.h>
 #include <weir/expression.h>
