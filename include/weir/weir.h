@@ -7,6 +7,7 @@
 #include <weir/engine.h>
 #include <weir/entity.h>
 #include <weir/expression.h>
+#include <weir/keyset.h>
 #include <weir/loop.h>
 #include <weir/queue.h>
 #include <weir/result.h>

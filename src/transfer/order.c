@@ -348,7 +348,7 @@ weir_stmt *weir_order_statement(const weir_order *order, const weir_order_range 
     weir_arena arena;
     weir_stmt *stmt = weir_stmt_copy(order->stmt);
     weir_arena_init(&arena, order->ledger, WEIR_MEMORY_STATEMENTS, 1024);
-    add_condition(order, stmt, range->after, range->backwards, false, &arena);
+    add_condition(order, stmt, range->after, range->backwards, range->at, &arena);
     add_condition(order, stmt, range->through, !range->backwards, true, &arena);
     for (size_t i = 0; i < order->count; i++)
         add_order(stmt, &order->columns[i], range->backwards);
@@ -410,8 +410,9 @@ static int find_by_name(const weir_order *order, const weir_row *row, const char
     return found;
 }
 
-static int key_column(const weir_order *order, const weir_order_column *column, const weir_row *row, weir_value *out, weir_error *error)
+int weir_order_value(const weir_order *order, size_t i, const weir_row *row, weir_value *out, weir_error *error)
 {
+    const weir_order_column *column = &order->columns[i];
     const weir_result *result = row->view->result;
     bool mixed = result && result->has_instances;
     int index = order->textual ? find_by_name(order, row, column->name, error) : mixed ? column->item : column->column;
@@ -425,10 +426,17 @@ static int key_column(const weir_order *order, const weir_order_column *column, 
     return take_member(order, column, weir_row_entity(row, column->expr->entity, row->view->columns[index].name), out, error);
 }
 
+bool weir_order_has(const weir_order *order, size_t i, bool in_session)
+{
+    const weir_order_column *column = &order->columns[i];
+    bool member = in_session && column->in_entity;
+    return order->textual || ((in_session ? column->item : column->column) >= 0 && (!member || is_exact(order, column->member)));
+}
+
 int weir_order_key(const weir_order *order, const weir_row *row, weir_value *key, weir_error *error)
 {
     for (size_t i = 0; i < order->count; i++)
-        if (key_column(order, &order->columns[i], row, &key[i], error) != WEIR_OK)
+        if (weir_order_value(order, i, row, &key[i], error) != WEIR_OK)
             return error->status;
     return WEIR_OK;
 }

@@ -38,6 +38,17 @@ int weir_order_make_unique(weir_order *order, const weir_scope *scope, bool comp
 bool weir_order_is_optional(const weir_scope *scope, size_t element);
 /* order_where.c: the condition for rows behind the key; reversed: in front of it; with the key itself. NULL: no memory. */
 const weir_expr *weir_order_condition(const weir_order *order, const weir_value *key, bool reversed, bool itself, weir_arena *arena);
-/* key_text.c: one value as bytes, of any type. */
+/* order.c: the value of one key column in a row; whether rows of a connection, or of a session, have it. */
+int weir_order_value(const weir_order *order, size_t index, const weir_row *row, weir_value *out, weir_error *error);
+bool weir_order_has(const weir_order *order, size_t index, bool in_session);
+
+/* ---- key_text.c ---- */
+/* One value as bytes, of any type. */
 void weir_key_put(weir_buffer *out, const weir_value *value);
+/* A key as bytes, and back: values point into the bytes. As weir_key_write and weir_key_read. */
+int weir_key_append(const weir_value *key, size_t count, weir_buffer *bytes, weir_error *error);
+int weir_key_take(const uint8_t *bytes, size_t length, weir_value *key, size_t count, weir_error *error);
+/* Base64url without padding, appended; and its bytes, in the arena: WEIR_DATA for what is not written so. */
+void weir_base64url_append(weir_buffer *text, const void *bytes, size_t length);
+int weir_base64url_read(const char *text, size_t length, weir_arena *arena, const uint8_t **bytes, size_t *count);
 #endif
