@@ -9,6 +9,7 @@
 #include <weir/expression.h>
 #include <weir/keyset.h>
 #include <weir/loop.h>
+#include <weir/parallel.h>
 #include <weir/queue.h>
 #include <weir/result.h>
 #include <weir/schema.h>
