@@ -167,6 +167,6 @@ int weir_part_sync(weir_output *output)
 
 void weir_part_withdraw(weir_output *output)
 {
-    if (output->part_is_new && output->flushed == 0 && output->temporary_path && output->fd >= 0)
+    if (output->part_is_new && output->temporary_path && output->fd >= 0)
         unlink(output->temporary_path);
 }

@@ -200,6 +200,8 @@ static void drop(weir_writer **writer)
     *writer = constant(&closed_writer);
     if (is_constant(w))
         return;
+    if (w->checkpoint && !w->finished)
+        weir_writer_leave_part(w);
     weir_output_drop(&w->output);
     weir_free(w->checkpoint_path);
     weir_buffer_free(&w->sheet.scratch);

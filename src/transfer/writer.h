@@ -18,6 +18,7 @@ struct weir_writer {
     char              *checkpoint_path;
     bool               complete;        /* an earlier run wrote all rows */
     bool               named;           /* and gave the file its name */
+    bool               saved;           /* there is a checkpoint of this run */
     weir_error         error;
 };
 
@@ -26,6 +27,8 @@ struct weir_writer {
 int weir_writer_continue(weir_writer *writer);
 /* Gives the part its name and removes the checkpoint. */
 int weir_writer_finish_part(weir_writer *writer);
+/* Writing ends early: a part in which nothing stands is removed. */
+void weir_writer_leave_part(weir_writer *writer);
 
 /* ---- into a sink ---- */
 /* As weir_writer_open, but what is written goes to the sink; `path` only tells the format where the options do not. */
