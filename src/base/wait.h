@@ -19,7 +19,7 @@ typedef struct weir_want {
     short   events;                     /* POLLIN, POLLOUT */
     int64_t deadline;                   /* monotonic nanoseconds */
     bool    soft;                       /* passing the deadline is no error: advance is called again */
-    int64_t pause;                      /* first leave the other side alone for so many nanoseconds (a task only yields) */
+    int64_t pause;                      /* first leave the other side alone for so many nanoseconds (a task parks: the loop turns) */
     void  (*work)(void *argument);      /* if set: run this, which may block, and come back; fd is not looked at */
     void   *argument;
     const atomic_bool *cancelled;       /* looked at now and then; may be NULL */

@@ -59,6 +59,24 @@ static void run_dial(void *argument)
 
 static void stop_dial(void *argument) { atomic_store(&((dial_work *)argument)->watch.stop, true); }
 
+enum { LONGEST_LOCK_PAUSE_MS = 64 };
+
+/* Dials, and again while somebody's lock is in the way: waited for here, where a task parks. As weir_run_blocking. */
+static int dial_patiently(dial_work *work)
+{
+    for (int64_t pause = 1; ; pause = pause < LONGEST_LOCK_PAUSE_MS ? pause * 2 : pause) {
+        work->watch.locked = false;
+        int outcome = weir_run_blocking(run_dial, stop_dial, work);
+        if (outcome != WEIR_READY || work->status == WEIR_OK || !work->watch.locked || weir_now() >= work->watch.patience_ends)
+            return outcome;
+        int64_t next = weir_deadline_ms(pause), ends = work->watch.patience_ends;
+        outcome = weir_wait(&(weir_want){ .fd = -1, .deadline = next < ends ? next : ends, .soft = true });
+        if (outcome != WEIR_READY && outcome != WEIR_LATE)
+            return outcome;
+        weir_error_clear(work->error);
+    }
+}
+
 int weir_slot_dial(weir_slot *slot, int64_t deadline, weir_error *error)
 {
     weir_pool *pool = slot->pool;
@@ -66,7 +84,7 @@ int weir_slot_dial(weir_slot *slot, int64_t deadline, weir_error *error)
     /* What was being connected while a loss was noticed counts as connected before it. */
     int64_t begun_at = weir_now();
     weir_error_clear(error);
-    int outcome = weir_run_blocking(run_dial, stop_dial, &work);
+    int outcome = dial_patiently(&work);
     if (outcome == WEIR_LATE)
         return weir_error_out_of_memory(error);
     if (work.status != WEIR_OK && outcome != WEIR_READY)

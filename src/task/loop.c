@@ -17,8 +17,7 @@ bool weir_loop_is_here(weir_loop *loop)
     return atomic_load_explicit(&loop->home, memory_order_relaxed) == weir_here_now();
 }
 
-/* Outside a turn: one is wanted as soon as input and output were looked at. */
-static void ask_turn(weir_loop *loop)
+void weir_loop_ask_turn(weir_loop *loop)
 {
     if (loop->turning || loop->turn_asked)
         return;
@@ -44,14 +43,16 @@ void weir_loop_make_ready(weir_loop *loop, weir_task *task)
         return;
     weir_alarm_clear(&loop->alarms, &task->wait_alarm);
     append(loop, task);
-    ask_turn(loop);
+    weir_loop_ask_turn(loop);
 }
 
 void weir_loop_rearm(weir_loop *loop)
 {
     if (loop->turning || loop->turn_asked || !loop->alarms.first || loop->alarms.first->due >= loop->armed_at)
         return;
-    int64_t left = loop->alarms.first->due - weir_now();
+    int64_t now = weir_now(), left = loop->alarms.first->due - now;
+    if (weir_fine_timer_arm(loop, loop->alarms.first->due, now))
+        return;
     loop->armed_at = loop->alarms.first->due;
     loop->table->timer(loop->of, left > 0 ? left : 0);
 }
@@ -200,9 +201,10 @@ static void settle(weir_loop *loop)
     loop->turning = false;
     keep_alive(loop, atomic_load(&loop->tasks) > 0);
     if (loop->ready)
-        ask_turn(loop);
+        weir_loop_ask_turn(loop);
     else
         weir_loop_rearm(loop);
+    weir_fine_timer_rest(loop);
 }
 
 void weir_loop_turn(weir_loop *loop)
@@ -215,6 +217,8 @@ void weir_loop_turn(weir_loop *loop)
     loop->turning = true;
     loop->turn_asked = false;
     weir_fiber_here(&loop->scheduler);
+    if (!loop->fine.tried)
+        weir_fine_timer_open(loop);
     empty_inbox(loop);
     ring_alarms(loop);
     run_ready(loop, here);
@@ -284,6 +288,7 @@ void weir_loop_release(weir_loop *loop)
 static void dissolve(weir_loop *loop)
 {
     empty_inbox(loop);
+    weir_fine_timer_close(loop);
     loop->table->timer(loop->of, -1);
     keep_alive(loop, false);
     if (loop->spare) {

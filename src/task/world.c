@@ -53,7 +53,8 @@ static int wait_in_task(const weir_want *want)
     if (want->breathe)
         return ran_for_long(task) ? give_way(task) : WEIR_READY;
     if (want->pause > 0) {
-        int interrupt = give_way(task);
+        weir_task_pause(task, want->pause);
+        int interrupt = weir_task_take_interrupt(task);
         if (interrupt || want->fd < 0)
             return interrupt;
     }
