@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 #include "database.h"
-#include "estimate.h"
 #include "failure.h"
 #include "progress.h"
 #include "query.h"
@@ -85,15 +84,10 @@ static int failed(const char *what, const weir_error *error)
 
 static int check_settings(const export_settings *s)
 {
-    if (!s->table == !s->query)
-        return failure_say(EXIT_USAGE, "wrong usage: %s; give one of them", s->table ? "--table and --query exclude each other"
-                                                                                     : "neither --table nor --query is given");
-    const char *companion = s->columns ? "--columns" : s->where ? "--where" : s->order_by ? "--order-by" : NULL;
-    if (s->query && companion)
-        return failure_say(EXIT_USAGE, "wrong usage: %s goes with --table only; write it into the query", companion);
-    if (!s->to)
+    int code = query_check(s);
+    if (code == 0 && !s->to)
         return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
-    return 0;
+    return code;
 }
 
 static int open_engine(export_run *run)
@@ -203,7 +197,7 @@ static int export_rows(export_run *run)
     if (code == 0)
         code = connect_to(run);
     if (code == 0 && wants_progress(s))
-        progress_start(estimate_rows(run->connection, s, run->sql.data, run->sqlite));
+        progress_start(weir_connection_estimate_rows(run->connection, run->stmt));
     if (code == 0)
         code = execute(run);
     if (code == 0)

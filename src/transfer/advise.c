@@ -12,6 +12,7 @@ enum {
     SAMPLE = 2000,                              /* rows */
     SMALL_BATCH = 250, LARGE_BATCH = 1000,      /* two sizes tell what a row costs and what all else does */
     TRIAL_ROWS = 100000, LIMIT_MS = 10000, ATTEMPTS = 4,
+    BESIDES = 3,                                /* round trips: preparing it, what is asked for ahead of the end, closing it */
     HYDRATION = 4                               /* a row held for one as the planner counts it: the article says 3 to 5 */
 };
 static const double margin = 0.7;               /* of the memory: the article leaves 30 % */
@@ -269,7 +270,7 @@ static void expect(weir_advice *advice, const weir_trial *trial)
     figures->fits = (double)figures->expected_peak_bytes <= (double)advice->options.memory * margin;
     figures->batches = batches;
     int64_t each = trial->batches > 0 ? (trial->statements - 1 + trial->batches - 1) / trial->batches : 0;
-    figures->round_trips = !advice->postgresql ? 0 : batches < 0 ? -1 : batches * (1 + each);
+    figures->round_trips = !advice->postgresql ? 0 : batches < 0 ? -1 : batches * (1 + each) + BESIDES;
     double behind = trial->seconds - trial->first, rows_behind = (double)(trial->rows - figures->yield_per);
     if (trial->ended)
         figures->seconds = trial->seconds;
@@ -328,7 +329,7 @@ static void remark(weir_advice *advice)
     if (advice->compiled.facts.locks_rows)
         weir_remark_add(remarks, "not-measured", WEIR_REMARK_NOTE, 0, "ask about the same query without FOR UPDATE",
                         "the query locks rows, so it was planned and not executed: a row is taken for %d times the planner's width", HYDRATION);
-    else if (figures->sample_rows == 0)
+    else if (figures->sample_rows == 0 && !(figures->trial_whole && figures->trial_rows > 0))
         weir_remark_add(remarks, "not-measured", WEIR_REMARK_NOTE, 0, "ask again when there are rows",
                         "no rows could be measured: the batch size is what rows below 1 KB usually get, or %d times the planner's width", HYDRATION);
     if (advice->postgresql && advice->table.known && advice->table.rows < 0)

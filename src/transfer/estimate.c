@@ -110,6 +110,7 @@ int64_t weir_connection_estimate_rows(weir_connection *connection, const weir_st
         compiled.facts.kind == WEIR_SQL_SELECT)
         rows = is_lite(connection) ? estimate_lite(connection, &compiled, &error) : estimate_planned(connection, stmt, &arena, &error);
     weir_arena_free(&arena);
+    weir_error_clear(&connection->error);           /* of a question that may fail */
     weir_connection_report(connection, error.status, &error);
     return error.status == WEIR_OK ? rows : -1;
 }
