@@ -79,7 +79,11 @@ typedef struct weir_world {
     bool (*defer)(void (*close)(void *argument), void *argument);
 } weir_world;
 /* The library's one thread-local (RULES T2). world NULL: a plain thread. loop and task are src/task's. */
-typedef struct weir_here { const weir_world *world; void *loop, *task; } weir_here;
+typedef struct weir_here {
+    const weir_world *world;
+    void *loop, *task;
+    int   locks;                        /* checked builds: held by this thread */
+} weir_here;
 weir_here *weir_here_now(void);
 /* What weir_wait and weir_park do in a plain thread: also for a loop's thread that must wait itself, since a close could not be
  * handed to a task. */

@@ -1,4 +1,5 @@
 /* Loops: the line of ready tasks, turns, the inbox for other threads, deadlines over the adapter's one timer. */
+#include "base/lock.h"
 #include "task/inside.h"
 #include <string.h>
 #include "base/error.h"
@@ -71,7 +72,7 @@ int weir_loop_send(weir_loop *loop, weir_task *task, bool begins)
 {
     if (begins && weir_loop_is_here(loop))
         keep_alive(loop, true);
-    pthread_mutex_lock(&loop->lock);
+    weir_lock(&loop->lock);
     bool closed = loop->closed;
     if (!closed && !task->arrived) {
         atomic_fetch_add(&task->references, 1);
@@ -89,7 +90,7 @@ int weir_loop_send(weir_loop *loop, weir_task *task, bool begins)
         }
         loop->table->wake(loop->of);
     }
-    pthread_mutex_unlock(&loop->lock);
+    weir_unlock(&loop->lock);
     return closed ? WEIR_RESOURCE_CLOSED : WEIR_OK;
 }
 
@@ -106,7 +107,7 @@ void weir_loop_begin(weir_loop *loop, weir_task *task)
 static void empty_inbox(weir_loop *loop)
 {
     weir_task *ended = NULL;
-    pthread_mutex_lock(&loop->lock);
+    weir_lock(&loop->lock);
     for (weir_task *task = loop->inbox; task; task = task->next_arrival) {
         task->arrived = false;
         if (task->state == WEIR_TASK_ENDED) {
@@ -121,7 +122,7 @@ static void empty_inbox(weir_loop *loop)
         atomic_fetch_sub(&task->references, 1);     /* never the last: the loop has one until it ends */
     }
     loop->inbox = loop->last_inbox = NULL;
-    pthread_mutex_unlock(&loop->lock);
+    weir_unlock(&loop->lock);
     while (ended) {
         weir_task *task = ended;
         ended = task->next_ready;
@@ -134,9 +135,9 @@ static void give_back_stack(weir_loop *loop, weir_task *task)
 {
     weir_fiber_unmake(&task->fiber);
     weir_stack_rest(task->stack, task->stack_size);
-    pthread_mutex_lock(&loop->lock);
+    weir_lock(&loop->lock);
     int kept = weir_stacks_keep(&loop->stacks, task->stack, task->stack_size);
-    pthread_mutex_unlock(&loop->lock);
+    weir_unlock(&loop->lock);
     if (!kept)
         weir_stack_unmap(task->stack, task->stack_size);
     task->stack = NULL;
@@ -308,10 +309,10 @@ int weir_loop_free(weir_loop **handle)
         return WEIR_OK;
     weir_loop *loop = *handle;
     if (loop->table) {
-        pthread_mutex_lock(&loop->lock);
+        weir_lock(&loop->lock);
         bool busy = loop->turning || atomic_load(&loop->tasks) > 0;
         loop->closed = !busy;
-        pthread_mutex_unlock(&loop->lock);
+        weir_unlock(&loop->lock);
         if (busy)
             return WEIR_INVALID_REQUEST;
         dissolve(loop);

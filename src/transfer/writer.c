@@ -1,20 +1,6 @@
 /* Writers: a result's rows through a format into an output. */
-#include "base/arena.h"
-#include "engine/rows.h"
-#include "transfer/format.h"
 #include "transfer/writer.h"
-
-struct weir_writer {
-    weir_ledger        ledger;
-    weir_arena         arena;           /* the columns' names and the null text */
-    weir_output        output;
-    weir_sheet         sheet;
-    const weir_format *format;
-    const weir_value **values;          /* of the row that is being written */
-    bool               begun;           /* the columns are known */
-    bool               finished;        /* the file is whole */
-    weir_error         error;
-};
+#include "engine/rows.h"
 
 static const weir_writer closed_writer = {
     .error = { .status = WEIR_RESOURCE_CLOSED, .message = "this writer is closed" }
@@ -41,6 +27,9 @@ static int take_options(weir_writer *writer, const char *path, const weir_writer
         weir_format_names(names, sizeof names);
         return weir_error_set(&writer->error, WEIR_ARGUMENT, "unknown format '%s'; there are %s", options.format, names);
     }
+    writer->checkpoint = options.checkpoint;
+    if (writer->checkpoint && !writer->format->lines)
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a file of the format %s cannot be gone on with", writer->format->name);
     const char *null_text = options.null_text ? options.null_text : "";
     size_t length = strlen(null_text);
     char *copy = weir_arena_bytes(&writer->arena, length + 1);
@@ -77,11 +66,15 @@ static weir_writer *open_writer(const char *path, weir_output_sink sink, void *c
     init_sheet(writer);
     if (!path)
         weir_error_set(&writer->error, WEIR_ARGUMENT, "a writer needs a path; \"-\" is standard output");
-    else if (take_options(writer, path, options) == WEIR_OK && sink)
+    else if (take_options(writer, path, options) == WEIR_OK && sink && writer->checkpoint)
+        weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "only a file can be gone on with");
+    else if (writer->error.status == WEIR_OK && sink)
         weir_output_open_to(&writer->output, &writer->ledger, sink, context);
     else if (writer->error.status == WEIR_OK)
-        weir_output_open(&writer->output, &writer->ledger, path);
+        weir_output_open(&writer->output, &writer->ledger, path, writer->checkpoint != NULL);
     weir_error_keep(&writer->error, &writer->output.error);
+    if (writer->checkpoint && writer->error.status == WEIR_OK)
+        weir_writer_continue(writer);
     return writer;
 }
 
@@ -196,7 +189,7 @@ const weir_error *weir_writer_error(const weir_writer *writer) { return &writer-
 
 const char *weir_writer_temporary_path(const weir_writer *writer)
 {
-    return writer->output.temporary_path ? writer->output.temporary_path : "";
+    return writer->output.temporary_path && !writer->checkpoint ? writer->output.temporary_path : "";
 }
 
 static void drop(weir_writer **writer)
@@ -207,7 +200,10 @@ static void drop(weir_writer **writer)
     *writer = constant(&closed_writer);
     if (is_constant(w))
         return;
+    if (w->checkpoint && !w->finished)
+        weir_writer_leave_part(w);
     weir_output_drop(&w->output);
+    weir_free(w->checkpoint_path);
     weir_buffer_free(&w->sheet.scratch);
     weir_buffer_free(&w->sheet.clean);
     weir_buffer_free(&w->sheet.prefixes);
@@ -221,6 +217,8 @@ int weir_writer_finish(weir_writer *writer)
     if (writer->error.status != WEIR_OK || writer->finished)
         return writer->error.status;
     writer->finished = true;
+    if (writer->checkpoint)
+        return weir_writer_finish_part(writer);
     weir_output_finish(&writer->output);
     return weir_error_keep(&writer->error, &writer->output.error);
 }
