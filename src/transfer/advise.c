@@ -31,7 +31,7 @@ struct weir_advice {
     size_t       before;                        /* what the engine held */
     weir_compiled compiled;
     weir_query_text text;
-    weir_table_facts table;
+    weir_advice_table table;
     weir_server_settings settings;
     const weir_json *plan;
     double       planned_width;                 /* PostgreSQL's, bytes; 0: none */
@@ -165,7 +165,7 @@ static int ask(weir_advice *advice)
     if (status == WEIR_OK)
         status = advice->postgresql ? ask_postgresql(advice, connection) : ask_sqlite(advice, connection);
     if (status == WEIR_OK)
-        status = weir_table_facts_read(connection, &advice->text, &advice->arena, &advice->table, error);
+        status = weir_advice_table_read(connection, &advice->text, &advice->arena, &advice->table, error);
     if (status == WEIR_OK && advice->postgresql && !advice->compiled.facts.locks_rows)
         measure_widths(advice, connection);
     int closed = weir_connection_close(&connection);

@@ -38,26 +38,26 @@ const weir_json *weir_plan_order_sort(const weir_json *plan);
 bool weir_remark_of_lite_plan(weir_remarks *remarks, weir_text detail);
 
 /* ---- the order (advise_order.c) ---- */
-typedef struct weir_index_facts {
+typedef struct weir_advice_index {
     char   name[WEIR_NAME_SIZE];
     bool   unique;                      /* no two rows are alike in it: whole, valid, its columns NOT NULL or NULLS NOT DISTINCT */
     bool   primary;
     bool   ordered;                     /* can give rows in its order: a b-tree, not partial */
     size_t count;
-    struct weir_index_column { char name[WEIR_NAME_SIZE]; bool descending, nulls_first; } columns[WEIR_ORDER_ITEMS];
-} weir_index_facts;
-typedef struct weir_table_facts {
+    struct weir_advice_column { char name[WEIR_NAME_SIZE]; bool descending, nulls_first; } columns[WEIR_ORDER_ITEMS];
+} weir_advice_index;
+typedef struct weir_advice_table {
     bool   known;                       /* it is a table, and this is what the catalogue says of it */
     bool   can_sample;                  /* PostgreSQL: by TABLESAMPLE */
     double rows;                        /* the catalogue's; -1: never analysed */
     size_t index_count;
-    weir_index_facts *indexes;          /* in the arena */
-} weir_table_facts;
+    weir_advice_index *indexes;          /* in the arena */
+} weir_advice_table;
 /* Asks the catalogue about the table of the text. A status. */
-int weir_table_facts_read(weir_connection *connection, const weir_query_text *text, weir_arena *arena, weir_table_facts *out, weir_error *error);
+int weir_advice_table_read(weir_connection *connection, const weir_query_text *text, weir_arena *arena, weir_advice_table *out, weir_error *error);
 /* sorted: the plan sorts for the ORDER BY. aliases: the select list, where a name of the order may be another thing than the column. */
 void weir_remarks_of_order(weir_remarks *remarks, const weir_query_text *text, const weir_compiled *compiled, const weir_dialect *dialect,
-                           const weir_table_facts *table, bool sorted);
+                           const weir_advice_table *table, bool sorted);
 
 /* ---- the server (advise_server.c) ---- */
 typedef struct weir_server_settings {           /* milliseconds; 0: off, as PostgreSQL says it */

@@ -56,32 +56,32 @@ static bool is_set(const weir_row *row, int column)
 }
 
 /* A new index, or a further column of the last one. */
-static void take_index_row(weir_table_facts *out, const weir_row *row)
+static void take_index_row(weir_advice_table *out, const weir_row *row)
 {
     char name[WEIR_NAME_SIZE];
     copy_text(name, row, 0);
-    weir_index_facts *index = out->index_count ? &out->indexes[out->index_count - 1] : NULL;
+    weir_advice_index *index = out->index_count ? &out->indexes[out->index_count - 1] : NULL;
     if (!index || strcmp(index->name, name) != 0) {
         index = &out->indexes[out->index_count++];
-        *index = (weir_index_facts){ .primary = is_set(row, 1), .unique = is_set(row, 2), .ordered = is_set(row, 3) };
+        *index = (weir_advice_index){ .primary = is_set(row, 1), .unique = is_set(row, 2), .ordered = is_set(row, 3) };
         memcpy(index->name, name, sizeof name);
     }
     if (index->count == WEIR_ORDER_ITEMS) {
         index->unique = false;
         return;
     }
-    struct weir_index_column *column = &index->columns[index->count++];
+    struct weir_advice_column *column = &index->columns[index->count++];
     copy_text(column->name, row, 4);
     index->unique = index->unique && is_set(row, 5) && column->name[0];
     column->descending = is_set(row, 6);
     column->nulls_first = is_set(row, 7);
 }
 
-int weir_table_facts_read(weir_connection *connection, const weir_query_text *text, weir_arena *arena, weir_table_facts *out, weir_error *error)
+int weir_advice_table_read(weir_connection *connection, const weir_query_text *text, weir_arena *arena, weir_advice_table *out, weir_error *error)
 {
     weir_question question;
     bool postgresql = weir_connection_backend_pid(connection) != 0;
-    *out = (weir_table_facts){ .rows = -1 };
+    *out = (weir_advice_table){ .rows = -1 };
     weir_error_clear(error);
     if (!text->table.ptr || weir_question_begin(&question, connection, error) != WEIR_OK)
         return error->status;
@@ -140,13 +140,13 @@ static bool has_column(const ordering *order, const char *name)
 
 static bool is_rowid(const char *name) { return !strcasecmp(name, "rowid") || !strcasecmp(name, "_rowid_") || !strcasecmp(name, "oid"); }
 
-static bool is_unique(const ordering *order, const weir_table_facts *table, const weir_dialect *dialect)
+static bool is_unique(const ordering *order, const weir_advice_table *table, const weir_dialect *dialect)
 {
     for (size_t i = 0; dialect == &weir_dialect_sqlite && i < order->count; i++)
         if (is_rowid(order->names[i]))
             return true;
     for (size_t i = 0; i < table->index_count; i++) {
-        const weir_index_facts *index = &table->indexes[i];
+        const weir_advice_index *index = &table->indexes[i];
         bool covered = index->unique && index->count > 0;
         for (size_t j = 0; covered && j < index->count; j++)
             covered = has_column(order, index->columns[j].name);
@@ -157,13 +157,13 @@ static bool is_unique(const ordering *order, const weir_table_facts *table, cons
 }
 
 /* Whether the index gives rows in this order, forwards or backwards. */
-static bool gives_order(const weir_index_facts *index, const ordering *order, const weir_query_text *text, const weir_dialect *dialect)
+static bool gives_order(const weir_advice_index *index, const ordering *order, const weir_query_text *text, const weir_dialect *dialect)
 {
     bool forwards = true, backwards = true;
     if (!index->ordered || index->count < order->count || order->known < order->count)
         return false;
     for (size_t i = 0; i < order->count; i++) {
-        const struct weir_index_column *column = &index->columns[i];
+        const struct weir_advice_column *column = &index->columns[i];
         const weir_order_item *item = &text->order[i];
         bool lite = dialect == &weir_dialect_sqlite;
         bool first = item->nulls_said ? item->nulls_first : lite ? !item->descending : item->descending;
@@ -176,9 +176,9 @@ static bool gives_order(const weir_index_facts *index, const ordering *order, co
 }
 
 /* The key's columns that the order lacks, as "id" or "a, b"; "" when there is no key. */
-static const char *missing_key(const ordering *order, const weir_table_facts *table, char *out, size_t size)
+static const char *missing_key(const ordering *order, const weir_advice_table *table, char *out, size_t size)
 {
-    const weir_index_facts *key = NULL;
+    const weir_advice_index *key = NULL;
     size_t length = 0;
     for (size_t i = 0; i < table->index_count; i++)
         if (table->indexes[i].unique && (!key || (table->indexes[i].primary && !key->primary)))
@@ -190,7 +190,7 @@ static const char *missing_key(const ordering *order, const weir_table_facts *ta
     return out;
 }
 
-static void remark_on_uniqueness(weir_remarks *remarks, const ordering *order, const weir_query_text *text, const weir_table_facts *table,
+static void remark_on_uniqueness(weir_remarks *remarks, const ordering *order, const weir_query_text *text, const weir_advice_table *table,
                                  const weir_dialect *dialect)
 {
     static const char advice[] = "add the primary key at the end of ORDER BY";
@@ -208,7 +208,7 @@ static void remark_on_uniqueness(weir_remarks *remarks, const ordering *order, c
     (void)text;
 }
 
-static void remark_on_index(weir_remarks *remarks, const ordering *order, const weir_query_text *text, const weir_table_facts *table,
+static void remark_on_index(weir_remarks *remarks, const ordering *order, const weir_query_text *text, const weir_advice_table *table,
                             const weir_dialect *dialect)
 {
     char columns[300];
@@ -232,7 +232,7 @@ static void remark_on_index(weir_remarks *remarks, const ordering *order, const 
 }
 
 void weir_remarks_of_order(weir_remarks *remarks, const weir_query_text *text, const weir_compiled *compiled, const weir_dialect *dialect,
-                           const weir_table_facts *table, bool sorted)
+                           const weir_advice_table *table, bool sorted)
 {
     ordering columns;
     if (!compiled->facts.ordered) {

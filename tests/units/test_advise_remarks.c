@@ -339,13 +339,13 @@ static void test_the_columns_of_an_order(void **state)
 
 static void look_at_order(fixture *f, const char *sql, bool sorted, bool known)
 {
-    weir_index_facts indexes[] = {
+    weir_advice_index indexes[] = {
         { .name = "t_pkey", .unique = true, .primary = true, .ordered = true, .count = 1, .columns = { { .name = "id" } } },
         { .name = "t_a_b", .ordered = true, .count = 2, .columns = { { .name = "a" }, { .name = "b", .descending = true, .nulls_first = true } } },
         { .name = "t_partial", .count = 1, .columns = { { .name = "c" } } },
         { .name = "t_ab", .unique = true, .ordered = true, .count = 2, .columns = { { .name = "d" }, { .name = "e" } } },
     };
-    weir_table_facts table = { .known = known, .rows = 100, .index_count = known ? 4 : 0, .indexes = indexes };
+    weir_advice_table table = { .known = known, .rows = 100, .index_count = known ? 4 : 0, .indexes = indexes };
     read_text(f, sql, false);
     weir_compiled compiled = { .sql = sql, .sql_length = strlen(sql), .facts = { .ordered = f->text.order_count > 0 } };
     f->remarks.count = 0;
