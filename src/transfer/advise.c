@@ -39,7 +39,7 @@ struct weir_advice {
     bool         out_of_time;                   /* a sample took too long */
 };
 
-static weir_advice no_memory = { .error = { .status = WEIR_OUT_OF_MEMORY, .message = "no memory for advice" } };
+static const weir_advice no_memory = { .error = { .status = WEIR_OUT_OF_MEMORY, .message = "no memory for advice" } };
 
 static int fail(weir_advice *advice, const weir_error *error)
 {
@@ -367,7 +367,7 @@ weir_advice *weir_advise(weir_engine *engine, const weir_stmt *stmt, const weir_
 {
     weir_advice *advice = weir_alloc_zero(NULL, WEIR_MEMORY_HANDLES, sizeof *advice);
     if (!advice)
-        return &no_memory;
+        return (weir_advice *)(uintptr_t)&no_memory;        /* nothing writes to it */
     weir_arena_init(&advice->arena, weir_ledger_root(), WEIR_MEMORY_HANDLES, 4096);
     advice->remarks.arena = &advice->arena;
     advice->figures = (weir_advice_figures){ .rows = -1, .rows_from = "", .batches = -1, .round_trips = -1, .seconds = -1,
