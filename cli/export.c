@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "database.h"
+#include "export_file.h"
 #include "export_resume.h"
 #include "failure.h"
 #include "progress.h"
@@ -35,8 +36,18 @@ static const option_row rows[] = {
         "seconds (5s); default: 5s or 64M, what comes first"),
     ROW("--to", "FILE|-", OPTION_TEXT, to, NULL,
         "where to; - is standard output. A file gets its name when it is whole"),
-    ROW("--format", "csv|jsonl", OPTION_TEXT, format, NULL,
-        "default: by the file's suffix (.csv; .jsonl, .ndjson, .json), else csv"),
+    ROW("--format", "csv|jsonl|parquet", OPTION_TEXT, format, NULL,
+        "default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet), else csv"),
+    ROW("--partition-rows", "N", OPTION_COUNT, partition_rows, NULL,
+        "FILE is a directory of files with N rows each: part-00000.parquet and so on"),
+    ROW("--compression", "zstd|snappy|none", OPTION_TEXT, compression, NULL, "parquet: default zstd"),
+    ROW("--row-group-bytes", "N", OPTION_COUNT, row_group_bytes, NULL,
+        "parquet: memory of a row group that is being built, default 25165824 (24 MiB)"),
+    ROW("--no-dictionary", NULL, OPTION_ON, no_dictionary, NULL, "parquet: no dictionaries"),
+    ROW("--decimal", "P,S", OPTION_TEXT, decimal, NULL,
+        "parquet: numerics without precision become decimals of P digits, S of them behind\n"
+        "the point; default: text, which holds them all"),
+    ROW("--metadata", "KEY=VALUE", OPTION_LIST, metadata, NULL, "parquet: key/value metadata of the file; may be repeated"),
     ROW("--yield-per", "N", OPTION_COUNT, yield_per, NULL,
         "rows held at a time, default 5000; 0 reads the whole result into memory"),
     ROW("--null", "TEXT", OPTION_TEXT, null_text, NULL,
@@ -76,6 +87,9 @@ const command_spec export_command = {
         "whole, FILE is FILE.weir-part and FILE.weir-checkpoint. A changed query, table, file or option is refused: remove both to begin\n"
         "anew. What goes on sees the data of its own moment: rows before the place are not looked at again.\n"
         "\n"
+        "Parquet's types are those of the columns; a value that its column cannot hold ends the export, naming row and column. With\n"
+        "--partition-rows parts that are finished keep their names after a failure; a directory that holds parts is refused.\n"
+        "\n"
         "Exit codes: 0 all is written; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM. After a failure no file is left, but with\n"
         "--resume what the same command goes on with.\n",
     .run = run_export,
@@ -93,25 +107,14 @@ static int check_settings(const export_settings *s)
     int code = query_check(s);
     if (code == 0 && !s->to)
         return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
+    if (code == 0)
+        code = export_check_file(s);
     return code != 0 ? code : resume_check_settings(s);
 }
 
 static int open_engine(export_run *run)
 {
     return database_open(&run->engine, run->settings->url, false, &run->sqlite);
-}
-
-static int open_writer(export_run *run)
-{
-    const export_settings *s = run->settings;
-    run->writer = weir_writer_open(s->to, WEIR_WRITER_OPTIONS(.format = s->format, .null_text = s->null_text,
-                                                              .header = s->header ? WEIR_ON : WEIR_OFF,
-                                                              .checkpoint = s->resume ? run->checkpoint : NULL,
-                                                              .replace_invalid_text = s->replace_invalid ? WEIR_ON : WEIR_UNSET));
-    signals_watch_file(weir_writer_temporary_path(run->writer));
-    if (weir_writer_error(run->writer)->status != WEIR_OK)
-        return database_failed("cannot write the file", weir_writer_error(run->writer));
-    return 0;
 }
 
 /* One snapshot for the whole export, and no way to change anything. SQLite's transactions are that by themselves. */
@@ -146,8 +149,8 @@ static int write_rows(export_run *run)
 {
     int status = weir_writer_columns(run->writer, run->result);
     for (const weir_partition *p; status == WEIR_OK && (p = weir_result_fetchmany(run->result, 0)) != NULL; ) {
-        for (size_t i = 0; status == WEIR_OK && i < p->count; i++)
-            status = weir_writer_row(run->writer, p->rows[i]);
+        status = weir_writer_many(run->writer, p->rows, p->count);
+        export_watch_file(run);
         progress_rows(weir_writer_rows(run->writer));
         if (signals_caught())
             return EXIT_FAILED;         /* reported by the caller */
@@ -199,7 +202,7 @@ static void show_progress(export_run *run)
 /* Rows of one execution, which end with it. The file is opened before the connection, so that a wrong path is told first. */
 static int export_once(export_run *run)
 {
-    int code = open_writer(run);
+    int code = export_open_file(run);
     if (code == 0)
         code = connect_to(run);
     if (code == 0)
@@ -216,7 +219,7 @@ static int export_surviving(export_run *run)
     if (code == 0)
         code = resume_find_place(run);
     if (code == 0)
-        code = open_writer(run);
+        code = export_open_file(run);
     if (code != 0 || weir_writer_complete(run->writer))
         return code;
     show_progress(run);
@@ -262,11 +265,13 @@ static int run_export(int count, char **words)
         code = check_settings(&settings);
     if (code != 0) {
         text_list_free(&settings.parameters);
+        text_list_free(&settings.metadata);
         return code == OPTIONS_HELP_SHOWN ? 0 : code;
     }
     failure_command("export", "name the columns you need with --columns, or convert the value in --query");
     signals_start("export", settings.resume ? "what is written stays beside the file, run the same command again to go on"
-                                            : "no file was left behind, run it again when you like");
+                            : settings.partition_rows ? "parts that were finished are there, remove them to run it again"
+                            : "no file was left behind, run it again when you like");
     code = export_rows(&export);
     signals_finishing();
     close_connection(&export);
@@ -281,5 +286,6 @@ static int run_export(int count, char **words)
         stats_print_json(&export.stats);
     free_run(&export);
     text_list_free(&settings.parameters);
+    text_list_free(&settings.metadata);
     return code;
 }

@@ -14,6 +14,10 @@ typedef struct export_settings {
     bool        header, replace_invalid, quiet;
     const char *stats;
     int64_t     yield_per;
+    int64_t     partition_rows, row_group_bytes;
+    const char *compression, *decimal;
+    bool        no_dictionary;
+    text_list   metadata;               /* key=value */
     bool        resume;
     const char *key, *checkpoint_every;
     int64_t     retry;
