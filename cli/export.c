@@ -36,8 +36,9 @@ static const option_row rows[] = {
         "seconds (5s); default: 5s or 64M, what comes first"),
     ROW("--to", "FILE|-", OPTION_TEXT, to, NULL,
         "where to; - is standard output. A file gets its name when it is whole"),
-    ROW("--format", "csv|jsonl|parquet", OPTION_TEXT, format, NULL,
-        "default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet), else csv"),
+    ROW("--format", "csv|jsonl|parquet|arrow", OPTION_TEXT, format, NULL,
+        "default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet;\n"
+        ".arrows, .arrow, .ipc), else csv"),
     ROW("--partition-rows", "N", OPTION_COUNT, partition_rows, NULL,
         "FILE is a directory of files with N rows each: part-00000.parquet and so on"),
     ROW("--compression", "zstd|snappy|none", OPTION_TEXT, compression, NULL, "parquet: default zstd"),

@@ -13,7 +13,8 @@ typedef struct weir_writer weir_writer;
 
 typedef struct weir_writer_options {
     size_t      struct_size;
-    const char *format;         /* "csv", "jsonl" or "parquet"; default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet), else csv */
+    const char *format;         /* "csv", "jsonl", "parquet" or "arrow"; default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet;
+                                   .arrows, .arrow, .ipc), else csv */
     const char *null_text;      /* CSV: what NULL is; default: empty, and the empty string is "" */
     weir_switch header;         /* CSV: a first line with the columns' names; default on */
     weir_checkpoint *checkpoint;    /* a file that can be gone on with: see weir_writer_save; must outlive the writer */

@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 
 const [readers, weirCommand, database] = process.argv.slice(2);
 const require = createRequire(path.join(readers, 'node_modules', 'x'));
-const load = async (name) => import(pathToFileURL(require.resolve(name)));
+export const load = async (name) => import(pathToFileURL(require.resolve(name)));
 
 export { database };
 export const postgresql = database === 'postgresql';
