@@ -30,7 +30,8 @@ typedef struct weir_many {
     weir_many_options options;
     size_t            count;            /* of the call's sets */
     bool              sorted;           /* by key: an update, a delete, an upsert */
-    bool              locks;            /* the rows of a page are locked first */
+    bool              locks;            /* the rows of a page are locked first, unless its statement meets them in their order */
+    bool              alone;            /* a statement without criteria or sources besides the sets */
     bool              checked;          /* each set must match a row */
     weir_stmt        *bound;            /* textual: with the values of the first dictionary */
     const void      **rows;             /* of dictionaries: where each one's values lie */
