@@ -43,7 +43,7 @@ typedef struct weir_many_options {
     weir_switch keep_order;             /* do not sort updates and upserts by key, and lock no rows first: the caller knows that nobody else
                                            writes them; saves the server a fifth of the work or more; default off */
     weir_result **returned;             /* a statement with RETURNING: a buffered result of the rows in the order of the sets, the caller's
-                                           also when the call fails. Upserts are then written as they lie, not sorted by key */
+                                           also when the call fails */
     void      (*progress)(int64_t done, void *context);     /* after each page: sets written, committed or not */
     void       *context;
 } weir_many_options;

@@ -172,6 +172,7 @@ typedef struct weir_page_run {
     bool             guarded;           /* inside of WEIR_PAGE_SAVEPOINT: when the page fails it is there, for ROLLBACK TO */
     bool             release_before, release;   /* that of the page before is released first; this page's at the end */
     /* filled */
+    size_t          *ends;              /* NULL, or for each set: how many rows were in the sink when it was done. Not by arrays */
     size_t           done;              /* sets executed; when one fails: its place in the feed. Not by arrays */
     size_t           missed;            /* the first that matched no row; SIZE_MAX: none. Not by arrays */
     int64_t          matched;           /* rows */

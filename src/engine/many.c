@@ -45,7 +45,7 @@ static int check_statement(weir_many *many)
     const weir_conflict *conflict = stmt->write ? stmt->write->conflict : NULL;
     bool keyed = has_key_update(stmt), ordered = many->options.keep_order != WEIR_ON;
     bool criteria = stmt->tree && (stmt->tree->where.count || stmt->tree->from_count || stmt->tree->from_source_count);
-    many->sorted = (keyed || conflict) && !many->options.returned;
+    many->sorted = keyed || conflict;
     many->locks = many->sorted && ordered && keyed;     /* an upsert meets its rows in the order in which it is given them */
     many->alone = !criteria;
     many->checked = keyed && !criteria && many->options.count_missing != WEIR_ON;

@@ -17,6 +17,7 @@ typedef struct writing {
     const char   **types;               /* of the run's columns; NULL: not by arrays */
     bool           arrays, again;
     size_t         layer;
+    size_t        *ends;                /* of sorted sets whose rows are returned: rows in the batch behind each */
 } writing;
 
 static weir_link *link_of(const weir_many *many) { return weir_connection_link(many->connection); }
@@ -194,7 +195,7 @@ static int run_page(writing *w, size_t first, size_t count, bool guarded, weir_p
     keys.lanes = w->run->keys;
     keys.lane_count = w->run->key_count;
     *page = (weir_page_run){ .lock = w->lock, .lock_feed = &keys, .write = w->write, .feed = &feed, .arrays = w->arrays, .guarded = guarded,
-                             .release_before = many->page_open };
+                             .release_before = many->page_open, .ends = w->ends ? w->ends + first : NULL };
     weir_link *link = link_of(many);
     int status = weir_connection_drive(many->connection, link->driver->run_page(link, page), NULL, &many->error);
     many->page_open = status == WEIR_OK ? guarded : many->page_open;
@@ -398,6 +399,24 @@ static int write_pages(writing *w, bool alone)
     return status;
 }
 
+/* What was written in the order of the keys is returned in that of the sets. */
+static int write_and_return(writing *w, bool alone)
+{
+    weir_many *many = w->many;
+    const weir_feed *feed = &w->run->feed;
+    size_t before = many->batch->sink.count;
+    if (!feed->order)
+        return write_pages(w, alone);
+    w->ends = weir_alloc(&many->ledger, WEIR_MEMORY_STATEMENTS, feed->count * sizeof *w->ends);
+    if (!w->ends)
+        return weir_error_out_of_memory(&many->error);
+    int status = write_pages(w, alone);
+    if (status == WEIR_OK && weir_batch_rearrange(many->batch, before, w->ends, feed->order, feed->count) != WEIR_OK)
+        status = weir_error_out_of_memory(&many->error);
+    weir_free(w->ends);
+    return status;
+}
+
 int weir_many_write(weir_many *many, weir_many_run *run, bool alone)
 {
     writing w = { .many = many, .run = run };
@@ -405,7 +424,7 @@ int weir_many_write(weir_many *many, weir_many_run *run, bool alone)
     if (status == WEIR_OK)
         status = prepare_statements(&w);
     if (status == WEIR_OK)
-        status = write_pages(&w, alone);
+        status = many->returned ? write_and_return(&w, alone) : write_pages(&w, alone);
     weir_connection_forget_cursor(many->connection, w.lock);
     weir_connection_forget_cursor(many->connection, w.write);
     weir_many_order_free(run);

@@ -231,5 +231,7 @@ bool weir_pg_page_goes_on(weir_pg_link *link, int64_t matched)
     run->matched += matched;
     if (matched == 0 && run->missed == SIZE_MAX)
         run->missed = run->done;
+    if (run->ends)
+        run->ends[run->done] = run->write->sink->count;
     return ++run->done < run->feed->count;
 }
