@@ -38,7 +38,7 @@ static weir_stmt *upsert_totals(void)
 
 /* ---- two writers ------------------------------------------------------------------------------------------------------------------------- */
 enum { KEYS = 120, ROUNDS = 1000 };
-typedef enum way { UPDATES, LOCKED_UPDATES, FEW_UPDATES, DICTIONARIES, DELETES, UPSERTS, RETURNING } way;
+typedef enum way { UPDATES, LOCKED_UPDATES, FEW_UPDATES, DICTIONARIES, DELETES, UPSERTS, RETURNING, COPIES } way;
 typedef struct writer { weir_engine *engine; unsigned seed; way way; int rounds, failures; weir_error error; } writer;
 
 static void shuffle(struct invoice *invoices, size_t count, unsigned *seed)
@@ -163,6 +163,15 @@ WEIR_ENTITY(label, "labels", WEIR_COLUMN(label, name, .primary_key = true), WEIR
 static const char *const names[] = { "a", "B", "c", "D", "\xC3\xA4", "e", "F", "\xC3\xA9", "g", "H", "_i", "j k", "J", "k", "L" };
 enum { NAMES = sizeof names / sizeof *names };
 
+/* All of them by COPY. */
+static int64_t copy_labels(weir_connection *connection, const struct label *labels, size_t count)
+{
+    static const char *const key[] = { "name", NULL };
+    weir_copy *copy = weir_copy_open(connection, WEIR_COPY_OPTIONS(.entity = &label_entity, .upsert = key));
+    (void)!weir_copy_structs(copy, labels, count);
+    return weir_copy_finish(&copy);
+}
+
 static void *write_labels(void *argument)
 {
     writer *w = argument;
@@ -175,7 +184,8 @@ static void *write_labels(void *argument)
         for (int i = 0; i < NAMES; i++)
             if (rand_r(&w->seed) % 3)
                 labels[count++] = (struct label){ names[(i * 7 + round) % NAMES], round };
-        int64_t rows = weir_connection_execute_many_with(connection, stmt, labels, (size_t)count, WEIR_MANY_OPTIONS(.page_size = 4));
+        int64_t rows = w->way == COPIES ? copy_labels(connection, labels, (size_t)count)
+                                        : weir_connection_execute_many_with(connection, stmt, labels, (size_t)count, WEIR_MANY_OPTIONS(.page_size = 4));
         if (rows != count || weir_connection_commit(connection) != WEIR_OK) {
             w->failures++;
             w->error = *weir_connection_error(connection);
@@ -193,6 +203,7 @@ static void test_two_writers_of_texts(void **state)
     test_side_run(db, "CREATE COLLATION words (provider = icu, locale = 'de'); CREATE TABLE labels (name text COLLATE words PRIMARY KEY, n bigint);"
                       "INSERT INTO labels SELECT unnest(ARRAY[" NAMES_SQL "])");
     run_two((writer[]){ { .engine = db->engine, .seed = 1 }, { .engine = db->engine, .seed = 2 } }, write_labels);
+    run_two((writer[]){ { .engine = db->engine, .seed = 1 }, { .engine = db->engine, .seed = 2, .way = COPIES } }, write_labels);
 }
 
 static void test_two_writers_of_enums(void **state)
@@ -201,6 +212,7 @@ static void test_two_writers_of_enums(void **state)
     test_side_run(db, "CREATE TYPE word AS ENUM (" NAMES_SQL "); CREATE TABLE labels (name word PRIMARY KEY, n bigint);"
                       "INSERT INTO labels SELECT unnest(ARRAY[" NAMES_SQL "])::word");
     run_two((writer[]){ { .engine = db->engine, .seed = 1 }, { .engine = db->engine, .seed = 2 } }, write_labels);
+    run_two((writer[]){ { .engine = db->engine, .seed = 1 }, { .engine = db->engine, .seed = 2, .way = COPIES } }, write_labels);
 }
 
 int main(void)
