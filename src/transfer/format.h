@@ -31,6 +31,7 @@ typedef struct weir_format {
     int (*begin)(weir_sheet *sheet);
     /* One row of sheet->column_count values. A status; errors of the output may wait in it. */
     int (*row)(weir_sheet *sheet, const weir_value *const *values);
+    bool lines;                         /* rows stand one behind the other: two files are one, but for the header */
 } weir_format;
 
 /* By name, or NULL. */

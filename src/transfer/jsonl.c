@@ -270,4 +270,4 @@ static int jsonl_begin(weir_sheet *sheet)
     return WEIR_OK;
 }
 
-const weir_format weir_format_jsonl = { "jsonl", { ".jsonl", ".ndjson", ".json" }, NULL, jsonl_begin, jsonl_row };
+const weir_format weir_format_jsonl = { "jsonl", { ".jsonl", ".ndjson", ".json" }, NULL, jsonl_begin, jsonl_row, .lines = true };

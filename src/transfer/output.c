@@ -70,7 +70,12 @@ static void write_all(void *argument)
 
 static void write_whole(weir_output *output, const char *bytes, size_t length)
 {
-    if (length)
+    weir_error error = { 0 };
+    if (length && output->sink && output->error.status == WEIR_OK) {
+        if (output->sink(output->sink_context, bytes, length, &error) != WEIR_OK)
+            weir_error_keep(&output->error, &error);
+        output->flushed += (int64_t)length;
+    } else if (length && !output->sink)
         on_disk(output, write_all, &(writing){ output, bytes, length });
 }
 
@@ -204,6 +209,17 @@ int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path)
         return fcntl(STDOUT_FILENO, F_GETFL) < 0 ? fail(output, "write", errno) : WEIR_OK;
     }
     return on_disk(output, open_on_disk, output);
+}
+
+int weir_output_open_to(weir_output *output, weir_ledger *ledger, weir_output_sink sink, void *context)
+{
+    *output = (weir_output){ .ledger = ledger, .fd = -1, .sink = sink, .sink_context = context };
+    output->block = weir_alloc(ledger, WEIR_MEMORY_OUTPUT, WEIR_OUTPUT_SIZE);
+    if (!output->block)
+        return weir_error_out_of_memory(&output->error);
+    output->next = output->block;
+    output->end = output->block + WEIR_OUTPUT_SIZE;
+    return WEIR_OK;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------- */

@@ -7,6 +7,9 @@
 
 enum { WEIR_OUTPUT_SIZE = 128 * 1024 };     /* bytes gathered for one write(2) */
 
+/* Takes what would be written, instead of a file. A status. */
+typedef int (*weir_output_sink)(void *context, const char *bytes, size_t length, weir_error *error);
+
 /* The first error is kept; from then on bytes are dropped, so that a format need not look after each value. */
 typedef struct weir_output {
     weir_ledger *ledger;
@@ -19,11 +22,15 @@ typedef struct weir_output {
     char        *temporary_path;            /* NULL: written straight */
     bool         keep_mode;                 /* the file is to get `mode`, that of the one it replaces */
     unsigned     mode;
+    weir_output_sink sink;                  /* NULL: a file */
+    void        *sink_context;
     weir_error   error;
 } weir_output;
 
 /* "-" is standard output. On an error (WEIR_IO, WEIR_OUT_OF_MEMORY) nothing is left behind but what weir_output_drop frees. */
 int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path);
+/* The same into a sink. */
+int weir_output_open_to(weir_output *output, weir_ledger *ledger, weir_output_sink sink, void *context);
 /* Gives what is gathered to the system. */
 void weir_output_flush(weir_output *output);
 /* Slow path of weir_output_bytes: what does not fit the block. */

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "engine/rows.h"
 #include "transfer/format.h"
+#include "transfer/writer.h"
 
 struct weir_writer {
     weir_ledger        ledger;
@@ -64,7 +65,8 @@ static void init_sheet(weir_writer *writer)
     weir_buffer_init(&sheet->prefixes, &writer->ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
 }
 
-weir_writer *weir_writer_open(const char *path, const weir_writer_options *options)
+/* Into the sink, or else into the file of that path. */
+static weir_writer *open_writer(const char *path, weir_output_sink sink, void *context, const weir_writer_options *options)
 {
     weir_writer *writer = weir_alloc_zero(weir_ledger_root(), WEIR_MEMORY_OUTPUT, sizeof *writer);
     if (!writer)
@@ -75,10 +77,19 @@ weir_writer *weir_writer_open(const char *path, const weir_writer_options *optio
     init_sheet(writer);
     if (!path)
         weir_error_set(&writer->error, WEIR_ARGUMENT, "a writer needs a path; \"-\" is standard output");
-    else if (take_options(writer, path, options) == WEIR_OK)
+    else if (take_options(writer, path, options) == WEIR_OK && sink)
+        weir_output_open_to(&writer->output, &writer->ledger, sink, context);
+    else if (writer->error.status == WEIR_OK)
         weir_output_open(&writer->output, &writer->ledger, path);
     weir_error_keep(&writer->error, &writer->output.error);
     return writer;
+}
+
+weir_writer *weir_writer_open(const char *path, const weir_writer_options *options) { return open_writer(path, NULL, NULL, options); }
+
+weir_writer *weir_writer_open_to(weir_output_sink sink, void *context, const char *path, const weir_writer_options *options)
+{
+    return open_writer(path, sink, context, options);
 }
 
 /* ---- columns ------------------------------------------------------------------------------------------------------- */
@@ -180,6 +191,7 @@ int64_t weir_writer_bytes(const weir_writer *writer)
 }
 
 int64_t weir_writer_rows(const weir_writer *writer) { return writer->sheet.rows; }
+bool weir_writer_makes_lines(const weir_writer *writer) { return writer->format && writer->format->lines; }
 const weir_error *weir_writer_error(const weir_writer *writer) { return &writer->error; }
 
 const char *weir_writer_temporary_path(const weir_writer *writer)
