@@ -48,6 +48,10 @@ typedef struct weir_many {
     weir_error        error;
 } weir_many;
 
+/* As weir_connection_execute_many_with, of structs that lie anywhere. */
+int64_t weir_connection_execute_scattered(weir_connection *connection, const weir_stmt *stmt, const void *const *structs, size_t count,
+                                          const weir_many_options *options);
+
 /* In many_order.c: WEIR_OK, or no memory. Nothing is taken when the sets are in order already. */
 int weir_many_order(weir_many *many, weir_many_run *run);
 void weir_many_order_free(weir_many_run *run);
