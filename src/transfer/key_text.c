@@ -64,11 +64,10 @@ void weir_key_put(weir_buffer *out, const weir_value *value)
     }
 }
 
-/* Base64url without padding, appended. */
-static void append_base64url(weir_buffer *text, const weir_buffer *bytes)
+void weir_base64url_append(weir_buffer *text, const void *bytes, size_t length)
 {
     size_t start = text->length;
-    weir_base64_append(text, bytes->data, bytes->length);
+    weir_base64_append(text, bytes, length);
     if (text->failed)
         return;
     while (text->length > start && text->data[text->length - 1] == '=')
@@ -77,23 +76,31 @@ static void append_base64url(weir_buffer *text, const weir_buffer *bytes)
         *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
 }
 
-int weir_key_write(const weir_value *key, size_t count, weir_buffer *text, weir_error *error)
+int weir_key_append(const weir_value *key, size_t count, weir_buffer *bytes, weir_error *error)
 {
-    weir_buffer bytes;
     if (!count || count > MOST_VALUES)
         return weir_error_set(error, WEIR_ARGUMENT, "a key has from 1 to %d values, not %zu", MOST_VALUES, count);
     for (size_t i = 0; i < count; i++)
         if (key[i].type == WEIR_T_ARRAY && key[i].as.array)
             return weir_error_set(error, WEIR_NOT_SUPPORTED, "an array cannot be part of a key");
-    weir_buffer_init(&bytes, text->ledger, text->purpose, SIZE_MAX / 4);
-    weir_buffer_byte(&bytes, VERSION);
-    weir_buffer_byte(&bytes, (char)count);
+    weir_buffer_byte(bytes, VERSION);
+    weir_buffer_byte(bytes, (char)count);
     for (size_t i = 0; i < count; i++)
-        weir_key_put(&bytes, &key[i]);
-    text->failed |= bytes.failed;
-    append_base64url(text, &bytes);
+        weir_key_put(bytes, &key[i]);
+    return bytes->failed ? weir_error_out_of_memory(error) : WEIR_OK;
+}
+
+int weir_key_write(const weir_value *key, size_t count, weir_buffer *text, weir_error *error)
+{
+    weir_buffer bytes;
+    weir_buffer_init(&bytes, text->ledger, text->purpose, SIZE_MAX / 4);
+    int status = weir_key_append(key, count, &bytes, error);
+    if (status == WEIR_OK) {
+        weir_base64url_append(text, bytes.data, bytes.length);
+        status = text->failed ? weir_error_out_of_memory(error) : WEIR_OK;
+    }
     weir_buffer_free(&bytes);
-    return text->failed ? weir_error_out_of_memory(error) : WEIR_OK;
+    return status;
 }
 
 /* ---- reading ---- */
@@ -205,32 +212,26 @@ static void take_value(reader *r, weir_value *out)
     }
 }
 
-/* The text's bytes, in the arena; false: it is not what append_base64url writes. */
-static bool read_base64url(const char *text, size_t length, weir_arena *arena, reader *out, bool *no_memory)
+int weir_base64url_read(const char *text, size_t length, weir_arena *arena, const uint8_t **bytes, size_t *count)
 {
     char *letters = weir_arena_bytes(arena, length + 1);
-    uint8_t *bytes = letters ? weir_arena_bytes(arena, length + 1) : NULL;
-    size_t count = 0;
-    *no_memory = !bytes;
-    if (!bytes)
-        return false;
+    uint8_t *out = letters ? weir_arena_bytes(arena, length + 1) : NULL;
+    if (!out)
+        return WEIR_OUT_OF_MEMORY;
     for (size_t i = 0; i < length; i++) {
         if (text[i] == '+' || text[i] == '/' || text[i] == '=')
-            return false;
-        letters[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
+            return WEIR_DATA;
+        letters[i] = text[i];
+        if (text[i] == '-' || text[i] == '_')
+            letters[i] = text[i] == '-' ? '+' : '/';
     }
-    bool good = weir_base64_read((weir_text){ letters, length }, bytes, &count);
-    *out = (reader){ .at = bytes, .end = bytes + count };
-    return good;
+    *bytes = out;
+    return weir_base64_read((weir_text){ letters, length }, out, count) ? WEIR_OK : WEIR_DATA;
 }
 
-int weir_key_read(const char *text, size_t length, weir_arena *arena, weir_value *key, size_t count, weir_error *error)
+int weir_key_take(const uint8_t *bytes, size_t length, weir_value *key, size_t count, weir_error *error)
 {
-    reader r = { .broken = false };
-    bool no_memory = false;
-    if (!text || !read_base64url(text, length, arena, &r, &no_memory))
-        return no_memory ? weir_error_out_of_memory(error)
-                         : weir_error_set(error, WEIR_DATA, "the key is damaged: it is no base64url text");
+    reader r = { .at = bytes, .end = bytes + length };
     uint64_t version = take(&r, 1), values = take(&r, 1);
     if (!r.broken && version != VERSION)
         return weir_error_set(error, WEIR_DATA, "the key is of version %d, this weir reads version %d", (int)version, VERSION);
@@ -241,4 +242,15 @@ int weir_key_read(const char *text, size_t length, weir_arena *arena, weir_value
     if (r.broken || r.at != r.end)
         return weir_error_set(error, WEIR_DATA, "the key is damaged: its values are cut or changed");
     return WEIR_OK;
+}
+
+int weir_key_read(const char *text, size_t length, weir_arena *arena, weir_value *key, size_t count, weir_error *error)
+{
+    const uint8_t *bytes;
+    size_t size;
+    int status = text ? weir_base64url_read(text, length, arena, &bytes, &size) : WEIR_DATA;
+    if (status == WEIR_OK)
+        return weir_key_take(bytes, size, key, count, error);
+    return status == WEIR_DATA ? weir_error_set(error, WEIR_DATA, "the key is damaged: it is no base64url text")
+                               : weir_error_out_of_memory(error);
 }

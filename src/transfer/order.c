@@ -174,15 +174,20 @@ static void find_nulls(const weir_order *order, const weir_scope *scope, weir_or
 }
 
 /* Where rows have the column; -1: nowhere. */
-static void find_in_rows(const weir_scope *scope, weir_order_column *column)
+static int find_in_rows(weir_order *order, const weir_scope *scope, weir_order_column *column)
 {
     size_t label = weir_label_of(scope, column->expr);
     for (size_t i = 0; i < label && label != SIZE_MAX; i++)
         if (!scope->labels[i].name)
-            return;                     /* a piece of SQL text: it may be any number of columns */
+            return WEIR_OK;             /* a piece of SQL text: it may be any number of columns */
     if (label == SIZE_MAX)
-        return;
+        return WEIR_OK;
     column->column = (int)label;
+    const char *name = scope->labels[label].name;
+    char *copy = name ? weir_arena_bytes(&order->arena, strlen(name) + 1) : NULL;
+    if (name && !copy)
+        return WEIR_OUT_OF_MEMORY;
+    column->label = copy ? strcpy(copy, name) : NULL;
     for (size_t i = 0; i < scope->visible_count; i++) {
         const weir_select_item *item = &scope->items[i];
         if (label < item->first_column || label >= item->first_column + item->column_count)
@@ -191,6 +196,7 @@ static void find_in_rows(const weir_scope *scope, weir_order_column *column)
         column->in_entity = item->kind == WEIR_ITEM_ENTITY;
         column->member = scope->labels[label].member;
     }
+    return WEIR_OK;
 }
 
 static int study(weir_order *order, const weir_scope *scope, const weir_order_options *options, weir_error *error)
@@ -200,7 +206,8 @@ static int study(weir_order *order, const weir_scope *scope, const weir_order_op
         return error->status;
     for (size_t i = 0; i < order->count; i++) {
         find_nulls(order, scope, &order->columns[i]);
-        find_in_rows(scope, &order->columns[i]);
+        if (find_in_rows(order, scope, &order->columns[i]) != WEIR_OK)
+            return weir_error_out_of_memory(error);
     }
     if (scope->visible_count && scope->items[0].kind == WEIR_ITEM_ENTITY)
         order->delivered = scope->items[0].entity;
@@ -324,19 +331,20 @@ void weir_order_fingerprint(const weir_order *order, char fingerprint[WEIR_FINGE
 
 /* ---- the statement of a range ---- */
 
-static void add_condition(const weir_order *order, weir_stmt *stmt, const weir_value *key, bool reversed, bool itself, weir_arena *arena)
+static void add_condition(const weir_order *order, weir_stmt *stmt, const weir_value *key, const weir_value *other_end, bool reversed,
+                          bool itself, weir_arena *arena)
 {
-    const weir_expr *condition = key ? weir_order_condition(order, key, reversed, itself, arena) : NULL;
+    const weir_expr *condition = key ? weir_order_condition(order, key, other_end, reversed, itself, arena) : NULL;
     if (condition)
         weir_where(stmt, condition);
     else if (key && weir_stmt_can_build(stmt))
         weir_error_out_of_memory(&stmt->error);
 }
 
-static void add_order(weir_stmt *stmt, const weir_order_column *column, bool backwards)
+void weir_order_add_direction(weir_stmt *stmt, const weir_order_column *column, const weir_expr *expr, bool backwards)
 {
     bool descending = column->descending != backwards, nulls_first = column->nulls_first != backwards;
-    const weir_expr *const bare[] = { column->expr, NULL };
+    const weir_expr *const bare[] = { expr, NULL };
     const weir_expr directed = { .op = descending ? WEIR_OP_DESC : WEIR_OP_ASC, .args = bare };
     const weir_expr *const inner[] = { &directed, NULL };
     const weir_expr placed = { .op = nulls_first ? WEIR_OP_NULLS_FIRST : WEIR_OP_NULLS_LAST, .args = inner };
@@ -348,10 +356,10 @@ weir_stmt *weir_order_statement(const weir_order *order, const weir_order_range 
     weir_arena arena;
     weir_stmt *stmt = weir_stmt_copy(order->stmt);
     weir_arena_init(&arena, order->ledger, WEIR_MEMORY_STATEMENTS, 1024);
-    add_condition(order, stmt, range->after, range->backwards, false, &arena);
-    add_condition(order, stmt, range->through, !range->backwards, true, &arena);
+    add_condition(order, stmt, range->after, range->through, range->backwards, range->at, &arena);
+    add_condition(order, stmt, range->through, range->after, !range->backwards, true, &arena);
     for (size_t i = 0; i < order->count; i++)
-        add_order(stmt, &order->columns[i], range->backwards);
+        weir_order_add_direction(stmt, &order->columns[i], order->columns[i].expr, range->backwards);
     if (range->limit)
         weir_limit(stmt, range->limit);
     weir_arena_free(&arena);
@@ -410,8 +418,9 @@ static int find_by_name(const weir_order *order, const weir_row *row, const char
     return found;
 }
 
-static int key_column(const weir_order *order, const weir_order_column *column, const weir_row *row, weir_value *out, weir_error *error)
+int weir_order_value(const weir_order *order, size_t i, const weir_row *row, weir_value *out, weir_error *error)
 {
+    const weir_order_column *column = &order->columns[i];
     const weir_result *result = row->view->result;
     bool mixed = result && result->has_instances;
     int index = order->textual ? find_by_name(order, row, column->name, error) : mixed ? column->item : column->column;
@@ -425,10 +434,17 @@ static int key_column(const weir_order *order, const weir_order_column *column, 
     return take_member(order, column, weir_row_entity(row, column->expr->entity, row->view->columns[index].name), out, error);
 }
 
+bool weir_order_has(const weir_order *order, size_t i, bool in_session)
+{
+    const weir_order_column *column = &order->columns[i];
+    bool member = in_session && column->in_entity;
+    return order->textual || ((in_session ? column->item : column->column) >= 0 && (!member || is_exact(order, column->member)));
+}
+
 int weir_order_key(const weir_order *order, const weir_row *row, weir_value *key, weir_error *error)
 {
     for (size_t i = 0; i < order->count; i++)
-        if (key_column(order, &order->columns[i], row, &key[i], error) != WEIR_OK)
+        if (weir_order_value(order, i, row, &key[i], error) != WEIR_OK)
             return error->status;
     return WEIR_OK;
 }

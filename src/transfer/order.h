@@ -30,6 +30,7 @@ size_t weir_order_count(const weir_order *order);       /* key columns */
 typedef struct weir_order_range {
     const weir_value *after;            /* rows behind this key, in the order's direction */
     const weir_value *through;          /* up to this key, itself included */
+    bool              at;               /* with the row of `after` itself */
     bool              backwards;        /* in the opposite direction: `after` is then what they come before */
     int64_t           limit;            /* rows; 0: all */
 } weir_order_range;

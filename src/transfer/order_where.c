@@ -10,6 +10,7 @@ typedef struct maker {
     const weir_order *order;
     const weir_value *key;
     bool              reversed, itself;
+    bool              first_is_bound;   /* the other end of the range keeps NULLs out of the first column */
     weir_arena       *arena;
     bool              failed;
 } maker;
@@ -53,7 +54,7 @@ static const weir_expr *compare(maker *m, size_t i, bool or_equal)
     static const weir_op ops[2][2] = { { WEIR_OP_GT, WEIR_OP_GE }, { WEIR_OP_LT, WEIR_OP_LE } };
     const weir_order_column *column = &m->order->columns[i];
     const weir_expr *beyond = make(m, ops[is_descending(m, i)][or_equal], column->expr, value_of(m, i));
-    if (!column->nullable || !nulls_behind(m, i))
+    if (!column->nullable || !nulls_behind(m, i) || (i == 0 && m->first_is_bound))
         return beyond;
     return make(m, WEIR_OP_OR, beyond, make(m, WEIR_OP_IS_NULL, column->expr, NULL));
 }
@@ -116,10 +117,12 @@ static const weir_expr *rows_from(maker *m, size_t i)
     return join(m, WEIR_OP_AND, bound, join(m, WEIR_OP_OR, first, rest));
 }
 
-const weir_expr *weir_order_condition(const weir_order *order, const weir_value *key, bool reversed, bool itself, weir_arena *arena)
+const weir_expr *weir_order_condition(const weir_order *order, const weir_value *key, const weir_value *other_end, bool reversed,
+                                      bool itself, weir_arena *arena)
 {
     static const weir_value truths[2] = { { .type = WEIR_T_INT64, .as.i = 0 }, { .type = WEIR_T_INT64, .as.i = 1 } };
     maker m = { .order = order, .key = key, .reversed = reversed, .itself = itself, .arena = arena };
+    m.first_is_bound = other_end && !weir_value_is_null(&other_end[0]) && !weir_value_is_null(&key[0]);
     const weir_expr *condition = rows_from(&m, 0);
     if (!condition && !m.failed) {      /* all rows, or none: 1 = 1 is right on any database */
         weir_expr *sides = weir_arena_take(arena, 2 * sizeof *sides);
@@ -130,4 +133,49 @@ const weir_expr *weir_order_condition(const weir_order *order, const weir_value 
         condition = make(&m, WEIR_OP_EQ, &sides[0], &sides[1]);
     }
     return m.failed ? NULL : condition;
+}
+
+/* ---- as ranges of an index ---- */
+
+typedef struct splitter { maker m; const weir_expr **parts; size_t count; } splitter;
+
+static void add_part(splitter *s, const weir_expr *prefix, const weir_expr *last)
+{
+    s->parts[s->count++] = join(&s->m, WEIR_OP_AND, prefix, last);
+}
+
+static const weir_expr *at_value(maker *m, size_t i)
+{
+    const weir_expr *column = m->order->columns[i].expr;
+    return is_null(m, i) ? make(m, WEIR_OP_IS_NULL, column, NULL) : make(m, WEIR_OP_EQ, column, value_of(m, i));
+}
+
+/* The ranges behind the place among the rows that have its values in the columns before i: nearest first. */
+static void split_from(splitter *s, size_t i, const weir_expr *prefix)
+{
+    static const weir_op ops[2][2] = { { WEIR_OP_GT, WEIR_OP_GE }, { WEIR_OP_LT, WEIR_OP_LE } };
+    maker *m = &s->m;
+    const weir_order_column *column = &m->order->columns[i];
+    if (is_plain(m, i)) {
+        add_part(s, prefix, rows_from(m, i));
+        return;
+    }
+    bool last = i + 1 == m->order->count, itself = last && m->itself;
+    if (!last)
+        split_from(s, i + 1, join(m, WEIR_OP_AND, prefix, at_value(m, i)));
+    if (!is_null(m, i))
+        add_part(s, prefix, make(m, ops[is_descending(m, i)][itself], column->expr, value_of(m, i)));
+    else if (itself)
+        add_part(s, prefix, at_value(m, i));
+    if (is_null(m, i) && !nulls_behind(m, i))
+        add_part(s, prefix, make(m, WEIR_OP_IS_NOT_NULL, column->expr, NULL));
+    if (!is_null(m, i) && column->nullable && nulls_behind(m, i))
+        add_part(s, prefix, make(m, WEIR_OP_IS_NULL, column->expr, NULL));
+}
+
+size_t weir_order_ranges(const weir_order *order, const weir_value *key, bool reversed, bool itself, weir_arena *arena, const weir_expr **parts)
+{
+    splitter s = { .m = { .order = order, .key = key, .reversed = reversed, .itself = itself, .arena = arena }, .parts = parts };
+    split_from(&s, 0, NULL);
+    return s.m.failed ? 0 : s.count;
 }
