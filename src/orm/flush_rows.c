@@ -8,7 +8,7 @@
 
 enum {
     UNDER_WAY = 64, NAME_SIZE = 24, TEXT_MAXIMUM = 1 << 20,
-    PAGED_FROM = 200                    /* updates or deletes: with fewer, single statements are there sooner than a page, which takes some round trips */
+    PAGED_FROM = 100                    /* updates or deletes: with fewer, single statements are there sooner than a page, which takes some round trips */
 };
 
 typedef struct sent { weir_result *result; const weir_job *job; int64_t version; } sent;
