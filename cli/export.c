@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 #include "database.h"
-#include "estimate.h"
 #include "export_file.h"
 #include "export_resume.h"
 #include "failure.h"
@@ -105,16 +104,12 @@ void export_take_figures(export_run *run, const weir_result *result)
 
 static int check_settings(const export_settings *s)
 {
-    if (!s->table == !s->query)
-        return failure_say(EXIT_USAGE, "wrong usage: %s; give one of them", s->table ? "--table and --query exclude each other"
-                                                                                     : "neither --table nor --query is given");
-    const char *companion = s->columns ? "--columns" : s->where ? "--where" : s->order_by ? "--order-by" : NULL;
-    if (s->query && companion)
-        return failure_say(EXIT_USAGE, "wrong usage: %s goes with --table only; write it into the query", companion);
-    if (!s->to)
+    int code = query_check(s);
+    if (code == 0 && !s->to)
         return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
-    int code = export_check_file(s);
-    return code ? code : resume_check_settings(s);
+    if (code == 0)
+        code = export_check_file(s);
+    return code != 0 ? code : resume_check_settings(s);
 }
 
 static int open_engine(export_run *run)
@@ -201,7 +196,7 @@ static bool wants_progress(const export_settings *s)
 static void show_progress(export_run *run)
 {
     if (wants_progress(run->settings))
-        progress_start(estimate_rows(run->connection, run->settings, run->sql.data, run->sqlite));
+        progress_start(weir_connection_estimate_rows(run->connection, run->stmt));
 }
 
 /* Rows of one execution, which end with it. The file is opened before the connection, so that a wrong path is told first. */

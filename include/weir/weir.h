@@ -1,6 +1,7 @@
 /* weir/weir.h: everything. */
 #ifndef WEIR_WEIR_H
 #define WEIR_WEIR_H
+#include <weir/advise.h>
 #include <weir/base.h>
 #include <weir/bulk.h>
 #include <weir/checkpoint.h>
