@@ -38,7 +38,7 @@ WEIR_API weir_writer *weir_writer_open(const char *path, const weir_writer_optio
  * strings, JSON columns embedded, times ISO 8601 strings, blobs base64 strings, arrays arrays. A row without columns, or with
  * another number of them than the first, is WEIR_INVALID_REQUEST; a full disk or a closed pipe WEIR_IO. The row stays the caller's.
  * Parquet: docs/how-to/parquet.md has the types. What a column cannot hold (an infinite timestamp, a number that is too large) is WEIR_DATA
- * naming row and column. One file that comes to 32,767 row groups or 64 MiB of metadata is finished, and the next rows go into another one
+ * naming row and column. One file that comes near 32,767 row groups or to 64 MiB of metadata is finished, and the next rows go into another one
  * beside it, NAME-00001.parquet and so on (in a directory of parts, into the next part); standard output has no other one. */
 WEIR_API int weir_writer_row(weir_writer *writer, const weir_row *row);
 /* Writes many rows: as weir_writer_row on each, and quicker for Parquet. weir_partition has such an array. */

@@ -5,6 +5,8 @@
 #include "base/buffer.h"
 #include "transfer/output.h"
 
+enum { WEIR_SHEET_BLOCK = 2048 };           /* values, and rows, that a format is given at once, at most (but always a row) */
+
 /* One file being written, as its format sees it. */
 typedef struct weir_sheet {
     weir_ledger   *ledger;
