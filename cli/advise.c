@@ -45,7 +45,7 @@ const command_spec advise_command = {
     .argument_offset = offsetof(advise_settings, query.url),
     .arguments = { "URL" },
     .notes =
-        "What is done: the plan is read, some 2000 rows are sampled (PostgreSQL: TABLESAMPLE of a plain table, pg_column_size), two\n"
+        "What is done: the plan is read, some 2000 rows are sampled (PostgreSQL: TABLESAMPLE of a plain table, pg_column_size),\n"
         "small streams tell what a row costs in weir's ledger, and the query itself is streamed at the recommended batch size. All\n"
         "of it in READ ONLY transactions that are rolled back; a query with FOR UPDATE is planned only.\n"
         "The recommended --yield-per holds at most 70 % of the memory, is rounded down to one digit and zeros, and lies within 100\n"

@@ -58,7 +58,8 @@ typedef struct weir_advice_figures {
     double  stored_bytes, widest_bytes; /* PostgreSQL: pg_column_size of the sampled rows, average and most; -1: unknown */
     int64_t sample_rows;                /* 0: none could be read, row_bytes is four times the planner's width */
     bool    random_sample;              /* of the whole table (TABLESAMPLE); else the first rows that came */
-    /* the trial: the statement itself, streamed at that yield_per, until trial_rows or limit_ms were over */
+    /* the trial: the statement itself, streamed at that yield_per, until trial_rows or limit_ms were over; zeros where a batch would hold
+       more than the memory, and for what locks rows */
     int64_t trial_rows, trial_peak_bytes;
     bool    trial_whole;                /* it came to the end of the rows */
     double  trial_seconds, first_batch_seconds, longest_batch_seconds;

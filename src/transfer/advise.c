@@ -10,7 +10,8 @@ enum {
     LEAST = 100, MOST = 50000,                  /* rows: the article's bounds */
     USUAL = 5000,                               /* where nothing can be measured */
     SAMPLE = 2000,                              /* rows */
-    SMALL_BATCH = 250, LARGE_BATCH = 1000,      /* two sizes tell what a row costs and what all else does */
+    LARGEST_BATCH = 1000,                       /* of a sample */
+    SLOW_SECONDS = 1,                           /* a sample that takes longer is not made larger */
     TRIAL_ROWS = 100000, LIMIT_MS = 10000, ATTEMPTS = 4,
     BESIDES = 3,                                /* round trips: preparing it, what is asked for ahead of the end, closing it */
     HYDRATION = 4                               /* a row held for one as the planner counts it: the article says 3 to 5 */
@@ -37,6 +38,8 @@ struct weir_advice {
     double       planned_width;                 /* PostgreSQL's, bytes; 0: none */
     bool         sorted;                        /* by the plan, for ORDER BY */
     bool         out_of_time;                   /* a sample took too long */
+    double       idle;                          /* what the connection alone holds */
+    double       row_guess;                     /* of what a row holds: no more than it does */
 };
 
 static const weir_advice no_memory = { .error = { .status = WEIR_OUT_OF_MEMORY, .message = "no memory for advice" } };
@@ -192,26 +195,54 @@ static int try_at(weir_advice *advice, int64_t yield_per, int64_t rows, const we
     return WEIR_OK;
 }
 
-/* Two batch sizes: the difference is the rows'. Of few rows a batch is at most what there is. */
+/* What one more row may take, before it is known. The ledger says too much of a few rows, since memory comes in blocks, and of the
+ * first ones everything that the statement itself needs. */
+static double guess_row(const weir_trial *trial, double row, bool first)
+{
+    double by_bytes = trial->rows ? 2.5 * (double)trial->bytes / (double)trial->rows : 0;
+    return first || by_bytes > row / 2 ? by_bytes : row / 2;
+}
+
+/* Growing batches, as long as the next one should stay within the memory: what a row takes is the difference that the last step's
+ * rows made. Wide rows end it early, and so does a statement that is slow to begin. */
 static int measure_rows(weir_advice *advice)
 {
+    static const int64_t sizes[] = { 2, 10, 50, 250, LARGEST_BATCH };
+    enum { STEPS = sizeof sizes / sizeof *sizes };
     char middle[64];
     weir_advice_figures *figures = &advice->figures;
     weir_rewrite rewrite = sample_of(advice, middle, sizeof middle);
     const weir_rewrite *used = advice->stmt->tree ? NULL : &rewrite;
-    weir_trial small, large;
-    if (try_at(advice, LARGE_BATCH, SAMPLE, used, &large) != WEIR_OK)
-        return advice->error.status;
-    int64_t of_large = large.rows < LARGE_BATCH ? large.rows : LARGE_BATCH, of_small = of_large < LARGE_BATCH ? of_large / 4 : SMALL_BATCH;
-    figures->sample_rows = large.rows;
-    figures->random_sample = used && rewrite.middle;
-    if (of_small < 1)
-        return WEIR_OK;
-    if (try_at(advice, of_small, SAMPLE, used, &small) != WEIR_OK)
-        return advice->error.status;
-    figures->row_bytes = large.peak > small.peak ? (double)(large.peak - small.peak) / (double)(of_large - of_small) : 0;
-    figures->fixed_bytes = (double)large.peak - figures->row_bytes * (double)of_large;
+    weir_memory_figures held;
+    weir_engine_memory(advice->engine, &held);
+    double before = held.bytes > advice->before ? (double)(held.bytes - advice->before) : 0, row = 0, guess = 0;
+    int64_t rows_before = 0;
+    advice->idle = before;
+    for (int i = 0; i < STEPS; i++) {
+        weir_trial trial;
+        if (before + guess * (double)(sizes[i] - rows_before) > (double)advice->options.memory)
+            break;
+        if (try_at(advice, sizes[i], 2 * sizes[i], used, &trial) != WEIR_OK)
+            return advice->error.status;
+        int64_t rows = trial.rows < sizes[i] ? trial.rows : sizes[i];
+        if (rows > rows_before && (double)trial.peak > before)
+            row = ((double)trial.peak - before) / (double)(rows - rows_before);
+        figures->sample_rows = trial.rows;
+        figures->fixed_bytes = (double)trial.peak - row * (double)rows;
+        before = (double)trial.peak;
+        rows_before = rows;
+        guess = guess_row(&trial, row, i == 0);
+        if (trial.ended && !(used && rewrite.middle)) {
+            figures->rows = trial.rows;         /* that was all of them */
+            figures->rows_from = "counted";
+        }
+        if (trial.rows < sizes[i] || trial.seconds > SLOW_SECONDS || ran_out(&trial) || before > (double)advice->options.memory * margin)
+            break;
+    }
+    advice->row_guess = guess;
+    figures->row_bytes = figures->sample_rows ? row : 0;
     figures->fixed_bytes = figures->fixed_bytes > 0 ? figures->fixed_bytes : 0;
+    figures->random_sample = used && rewrite.middle;
     return WEIR_OK;
 }
 
@@ -264,8 +295,9 @@ static void expect(weir_advice *advice, const weir_trial *trial)
 {
     weir_advice_figures *figures = &advice->figures;
     int64_t batches = figures->rows < 0 ? -1 : figures->rows / figures->yield_per + 1;
+    bool full = trial->ended || trial->rows >= 2 * figures->yield_per;      /* the trial has held all that a stream of that size holds */
     figures->expected_peak_bytes = (int64_t)(figures->fixed_bytes + figures->row_bytes * batch_rows(figures));
-    if (trial->peak > figures->expected_peak_bytes)
+    if (full || trial->peak > figures->expected_peak_bytes)
         figures->expected_peak_bytes = trial->peak;
     figures->fits = (double)figures->expected_peak_bytes <= (double)advice->options.memory * margin;
     figures->batches = batches;
@@ -282,27 +314,49 @@ static void expect(weir_advice *advice, const weir_trial *trial)
         figures->seconds = trial->seconds;
 }
 
-/* Streams the statement itself; where that holds more than the margin allows, again with smaller batches. */
+/* Another size to try, from what the last one held: smaller where that is more than the margin allows, larger where much is left.
+ * `largest`: below what was too much. */
+static int64_t next_size(const weir_advice *advice, const weir_trial *trial, int64_t largest)
+{
+    double allowed = (double)advice->options.memory * margin, peak = (double)trial->peak, idle = advice->idle < peak ? advice->idle : 0;
+    int64_t size = trial->yield_per;
+    if (peak > allowed) {
+        double smaller = (double)size * allowed / peak * 0.95;
+        return bounded(smaller < (double)size ? smaller : (double)size / 2);
+    }
+    int64_t larger = bounded((allowed - idle) / (peak - idle) * (double)size);
+    bool more_rows = !trial->ended || trial->rows > size;
+    return more_rows && larger > size * 3 / 2 && larger < largest ? larger : size;
+}
+
+/* Streams the statement itself, at a few sizes, until one holds what the margin allows and not much less. */
 static int try_it(weir_advice *advice)
 {
     weir_advice_figures *figures = &advice->figures;
     double allowed = (double)advice->options.memory * margin;
-    weir_trial trial = { .rows = 0 };
-    for (int i = 0; i < ATTEMPTS && !advice->compiled.facts.locks_rows; i++) {
-        int64_t rows = advice->options.trial_rows > 2 * figures->yield_per ? advice->options.trial_rows : 2 * figures->yield_per;
-        if (try_at(advice, figures->yield_per, rows, NULL, &trial) != WEIR_OK)
+    weir_trial trial = { .rows = 0 }, best = { .rows = 0 };
+    int64_t largest = INT64_MAX;
+    bool too_much = figures->fixed_bytes + advice->row_guess * batch_rows(figures) > (double)advice->options.memory;
+    for (int i = 0; i < ATTEMPTS && !advice->compiled.facts.locks_rows && !too_much; i++) {
+        int64_t size = figures->yield_per, rows = advice->options.trial_rows > 2 * size ? advice->options.trial_rows : 2 * size;
+        if (try_at(advice, size, rows, NULL, &trial) != WEIR_OK)
             return advice->error.status;
-        if ((double)trial.peak <= allowed || figures->yield_per == LEAST)
+        bool fits = (double)trial.peak <= allowed;
+        if (!fits && size < largest)
+            largest = size;
+        if (best.yield_per == 0 || (fits && (size > best.yield_per || (double)best.peak > allowed)) || (!fits && trial.peak < best.peak))
+            best = trial;
+        figures->yield_per = next_size(advice, &trial, largest);
+        if (figures->yield_per == size || ran_out(&trial))
             break;
-        double smaller = (double)figures->yield_per * allowed / (double)trial.peak * 0.95;
-        figures->yield_per = bounded(smaller < (double)figures->yield_per ? smaller : (double)figures->yield_per / 2);
     }
-    take_trial(figures, &trial);
-    if (trial.ended) {
-        figures->rows = trial.rows;
+    figures->yield_per = best.yield_per ? best.yield_per : figures->yield_per;
+    take_trial(figures, &best);
+    if (best.ended) {
+        figures->rows = best.rows;
         figures->rows_from = "counted";
     }
-    expect(advice, &trial);
+    expect(advice, &best);
     return WEIR_OK;
 }
 

@@ -73,7 +73,7 @@ void weir_remarks_of_settings(weir_remarks *remarks, const weir_server_settings 
 typedef struct weir_trial {
     int64_t yield_per, max_rows, limit_ms;      /* asked for */
     const weir_rewrite *rewrite;                /* NULL: the statement as it is */
-    int64_t rows, batches, round_trips, statements;
+    int64_t rows, batches, round_trips, statements, bytes;
     int64_t peak;                               /* of the engine's ledger above `before` */
     bool    ended;                              /* the rows did */
     double  first, longest, seconds;            /* to the first batch; the slowest batch; all */

@@ -36,6 +36,7 @@ static void read_rows(weir_result *result, weir_trial *trial, int64_t start)
     weir_result_info(result, &info);
     trial->batches = info.batches;
     trial->round_trips = info.round_trips;
+    trial->bytes = info.bytes;
 }
 
 /* Reads and closes it. */

@@ -41,9 +41,11 @@ static int rewrite_compiled(void *context, weir_result *result, weir_error *erro
     *to = 0;
     compiled->sql = text;
     compiled->sql_length = (size_t)(to - text);
-    compiled->shape = NULL;
-    compiled->declared = NULL;
-    compiled->declared_count = 0;
+    if (rewrite->before) {                      /* other rows than the statement's */
+        compiled->shape = NULL;
+        compiled->declared = NULL;
+        compiled->declared_count = 0;
+    }
     compiled->facts.ordered = true;             /* no warning: it is no stream of the program's */
     if (rewrite->buffered) {
         result->mode = WEIR_MODE_BUFFERED;

@@ -1,5 +1,5 @@
 /* In which order a page of updates or deletes takes its locks: that of the sorted sets, whether the rows are locked first or the plan of the
- * statement itself keeps to it (RULES U1, decision 0024). A row in the middle is locked by somebody else: which ones are locked by then? */
+ * statement itself keeps to it (RULES U1, decision 0025). A row in the middle is locked by somebody else: which ones are locked by then? */
 #include "support.h"
 #include <pthread.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Whether a page's write meets its rows in the order of the sets, so that nothing has to be locked first. Its keys are compared by
  * "= ANY (ARRAY[…])", which no hash or merge join can do: a nested loop is left. Without sequential and bitmap scans the sets are outside, in
  * their order, and an index of the key inside, whatever the statistics say. That it is so is seen once per call, by EXPLAIN of the plan that is
- * kept; the table cannot lose its index before the transaction ends (decision 0024). */
+ * kept; the table cannot lose its index before the transaction ends (decision 0025). */
 #include <stdio.h>
 #include <string.h>
 #include "driver/postgres/pg.h"
