@@ -113,6 +113,10 @@ const postgresqlOnly = postgresql ? {
     if ((await metadata(name)).row_groups.length < 3) holds('one row group', 'several');
     same(await duck(`SELECT count(*), sum(list_sum(l)) FROM '${name}' WHERE i > 30000 AND l IS NOT NULL`),
       await duck(`SELECT count(*), sum(list_sum(l)) FROM (FROM '${name}') WHERE i + 0 > 30000 AND l IS NOT NULL`));
+    const h = (i) => (i * 7919 + Math.floor(i / 13) * 104729) % 1000003 % 40;
+    const uneven = exported(`SELECT i, CASE WHEN h < 8 THEN NULL WHEN h < 16 THEN '{}' ELSE ARRAY(SELECT CASE WHEN (i / 40) % 3 = 0 THEN NULL ELSE j END FROM generate_series(1, h) j) END AS l
+      FROM (SELECT i, ((i * 7919 + i / 13 * 104729) % 1000003 % 40)::int AS h FROM ${series(8000)}) AS x ORDER BY i`, 'uneven.parquet');
+    await both(uneven, Array.from({ length: 8000 }, (_, k) => k + 1).map((i) => [String(i), h(i) < 8 ? null : h(i) < 16 ? [] : Array.from({ length: h(i) }, (_, j) => Math.floor(i / 40) % 3 === 0 ? null : j + 1)]));
     const deep = exported(`SELECT i, CASE WHEN i % 4 = 0 THEN NULL WHEN i % 4 = 1 THEN '{}' ELSE ARRAY[[i, NULL], [i + 1, i + 2]] END AS l FROM generate_series(1, 5000) i ORDER BY i`, 'deep.parquet', '--row-group-bytes', '20000');
     const deepRows = Array.from({ length: 5000 }, (_, k) => [k + 1, (k + 1) % 4 === 0 ? null : (k + 1) % 4 === 1 ? [] : [[k + 1, null], [k + 2, k + 3]]]);
     await both(deep, deepRows);
@@ -185,6 +189,18 @@ const general = {
       for (const i of [1, 2, 3, 131071, 131072, 131073, 299999, 300000])
         same(rows[i - 1].map(String), [i, i * 7919 % 1000003, i % 1000, i % 3 === 0 ? null : i % 50, `value ${i % 5}`, `unique ${i * 7919 % 1000003}`].map(String), `row ${i}`);
     }
+  },
+
+  // NULLs and values in runs of all lengths, so that packed groups and runs follow each other in every way.
+  async nulls_anywhere() {
+    const hash = '(i * 7919 + i / 13 * 104729) % 1000003';
+    const column = (share) => `CASE WHEN ${hash} % 100 < ${share} THEN NULL ELSE i END`, shares = [1, 5, 20, 50, 80, 95, 99];
+    const label = `CASE WHEN ${hash} % 10 < 3 THEN NULL WHEN ${hash} % 100 < 60 THEN 'a' ELSE 'b' || (i % 300) END`;
+    const name = exported(`SELECT i, ${shares.map((s) => `${column(s)} AS n${s}`).join(', ')}, ${label} AS label FROM ${series(60000)} ORDER BY i`, 'holes.parquet');
+    const h = (i) => (i * 7919 + Math.floor(i / 13) * 104729) % 1000003;
+    const expected = Array.from({ length: 60000 }, (_, k) => k + 1).map((i) => [String(i), ...shares.map((s) => h(i) % 100 < s ? null : String(i)),
+      h(i) % 10 < 3 ? null : h(i) % 100 < 60 ? 'a' : `b${i % 300}`]);
+    await both(name, expected);
   },
 
   // A dictionary that grows too large in the middle of a chunk: pages by its numbers, then plain ones.

@@ -69,6 +69,50 @@ static void test_runs_are_counted(void **state)
     assert_bytes(&out, expected, 13 + 48);
 }
 
+/* Reads runs and groups back. */
+static size_t read_hybrid(const weir_buffer *in, unsigned bits, uint8_t *out, size_t most)
+{
+    size_t at = 0, count = 0;
+    while (at < in->length) {
+        uint64_t head = 0;
+        for (unsigned shift = 0, more = 1; more; shift += 7, at++) {
+            head |= (uint64_t)(in->data[at] & 127) << shift;
+            more = in->data[at] & 128;
+        }
+        for (size_t i = 0; i < (head & 1 ? head / 2 * 8 : head / 2) && count < most; i++, count++) {
+            out[count] = 0;
+            for (unsigned b = 0; b < bits; b++) {
+                size_t bit = head & 1 ? i * bits + b : b;
+                out[count] = (uint8_t)(out[count] | (in->data[at + bit / 8] >> bit % 8 & 1) << b);
+            }
+        }
+        at += head & 1 ? head / 2 * bits : (bits + 7) / 8;
+    }
+    return count;
+}
+
+static void test_levels_of_any_pattern_come_back(void **state)
+{
+    (void)state;
+    enum { MOST = 20000 };
+    static uint8_t levels[MOST], back[MOST];
+    uint32_t random = 1;
+    for (unsigned bits = 1; bits <= 3; bits++)
+        for (uint32_t longest = 1; longest < 300; longest = longest * 3 + 1) {
+            for (size_t i = 0; i < MOST; ) {
+                random = random * 1103515245 + 12345;
+                uint8_t level = (uint8_t)(random >> 16 & ((1u << bits) - 1));
+                for (uint32_t run = (random >> 20) % longest + 1; run > 0 && i < MOST; run--)
+                    levels[i++] = level;
+            }
+            weir_buffer out = new_buffer();
+            weir_put_levels(&out, levels, MOST, bits);
+            assert_int_equal(read_hybrid(&out, bits, back, MOST), MOST);
+            assert_memory_equal(back, levels, MOST);
+            weir_buffer_free(&out);
+        }
+}
+
 static void test_deltas_wrap_round(void **state)
 {
     (void)state;
@@ -270,6 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bits_are_packed_as_the_specification_shows),
         cmocka_unit_test(test_runs_are_counted),
+        cmocka_unit_test(test_levels_of_any_pattern_come_back),
         cmocka_unit_test(test_deltas_wrap_round),
         cmocka_unit_test(test_checksums_are_those_of_gzip),
         cmocka_unit_test(test_structs_are_compact_thrift),
