@@ -23,23 +23,23 @@ static inline size_t weir_identity_place(const weir_identity_map *map, uint64_t 
 {
     return (size_t)((key >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> map->shift) << 3 | (key & 7);
 }
-/* As weir_identity_entry_of for a key that is an integer, where that needs no call. */
+/* Has the key's place in a table come into the cache: it is wanted soon. always_inline: gcc drops a call that only prefetches. */
+__attribute__((always_inline)) static inline void weir_identity_expect(const weir_identity_map *map, uint64_t key)
+{
+    if (map->mask)
+        __builtin_prefetch(&map->entries[weir_identity_place(map, key)], 1);
+}
+enum { WEIR_KEYS_AHEAD = 16 };
+/* As weir_identity_entry_of for a key that is an integer, without a call where it is the next of a list. */
 static inline weir_identity_entry *weir_identity_integer_entry(weir_mapper *mapper, uint64_t key)
 {
     const weir_identity_map *map = &mapper->map;
-    if (map->count >= (map->mask + 1) / 2)
+    if (map->listed >= map->room || (int64_t)key <= map->last) {
+        weir_identity_expect(map, key + WEIR_KEYS_AHEAD);      /* tables see keys that follow each other, too */
         return weir_identity_entry_of(mapper, key, NULL);
-    for (size_t i = weir_identity_place(map, key);; i = (i + 1) & map->mask) {
-        weir_identity_entry *entry = &map->entries[i];
-        if (!entry->instance || entry->key == key)
-            return entry;
     }
-}
-/* Has the key's place come into the cache: it is wanted soon. always_inline: gcc drops a call that only prefetches. */
-__attribute__((always_inline)) static inline void weir_identity_expect(const weir_identity_map *map, uint64_t key)
-{
-    if (map->entries)
-        __builtin_prefetch(&map->entries[weir_identity_place(map, key)], 1);
+    map->entries[map->listed].instance = NULL;
+    return &map->entries[map->listed];
 }
 /* ---- intake.c, and how it fills a slot before it takes it ---- */
 /* Whether rows of this result go through an intake: sets reading->intake, the steps' direct targets and the rows' stride. */

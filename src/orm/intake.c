@@ -6,8 +6,7 @@
 #include "base/wait.h"
 
 enum {
-    PATIENCE = 64,                      /* rows by cells, before it is asked whether the other way pays */
-    KEYS_AHEAD = 16                     /* whose places are brought into the cache, as those of a stream's next rows */
+    PATIENCE = 64                       /* rows by cells, before it is asked whether the other way pays */
 };
 
 struct weir_intake {
@@ -74,8 +73,6 @@ static bool took(weir_sink *sink)
     weir_identity_entry *entry;
     if (intake->plain_key) {
         memcpy(&key, (const char *)(slot + 1) + intake->key_offset, sizeof key);
-        if (key % 4 == 0)               /* streams come in the order of their keys, and four entries share a line of the cache */
-            weir_identity_expect(&mapper->map, key + KEYS_AHEAD);
         entry = weir_identity_integer_entry(mapper, key);
     } else {
         key = weir_identity_key(mapper, slot + 1);

@@ -65,7 +65,17 @@ typedef struct weir_mapped_relationship {
     const weir_entity *association;         /* of the table between, made by the first load through it */
 } weir_mapped_relationship;
 typedef struct weir_identity_entry { uint64_t key; weir_instance *instance; } weir_identity_entry;
-typedef struct weir_identity_map { weir_identity_entry *entries; size_t mask, count, peak, peak_before; int shift; } weir_identity_map;
+/* A list in the order of the keys while each key that comes is larger than all before, as streams bring them; else a hash table. */
+typedef struct weir_identity_map {
+    weir_identity_entry *entries;           /* without an instance: free; in a list: left, the key still tells the order */
+    size_t  count, peak, peak_before;       /* instances in it */
+    bool    is_list;
+    size_t  listed, room;                   /* a list: entries that it has, and there is room for; a table: 0 */
+    size_t  near;                           /* … where something was found last: what is looked for next is mostly beside it */
+    int64_t last;                           /* … the largest key; INT64_MIN: none */
+    size_t  mask;                           /* a table: its entries - 1; a list: 0 */
+    int     shift;
+} weir_identity_map;
 struct weir_slab_chunk {
     weir_mapper     *mapper;
     weir_slab_chunk *next, *previous;       /* of all chunks of the slab */
@@ -128,9 +138,17 @@ static inline void weir_identity_put(weir_mapper *mapper, weir_identity_entry *e
 {
     weir_identity_map *map = &mapper->map;
     *entry = (weir_identity_entry){ instance->key, instance };
+    if (map->is_list && entry == map->entries + map->listed) {
+        map->listed++;
+        map->last = (int64_t)instance->key;
+    }
     if (++map->count > map->peak)
         map->peak = map->count;
 }
+/* So many entries have to be looked at to see all that have an instance. */
+static inline size_t weir_identity_extent(const weir_identity_map *map) { return map->is_list ? map->listed : map->entries ? map->mask + 1 : 0; }
+/* Before a stream: an empty map is a list again. */
+void weir_identity_begin(weir_mapper *mapper);
 void weir_identity_remove(weir_mapper *mapper, weir_instance *instance);
 /* The key of a struct's key members: itself, or their hash. */
 uint64_t weir_identity_key(const weir_mapper *mapper, const void *object);

@@ -79,6 +79,8 @@ static int plan_entity(weir_reading *reading, weir_result *result, weir_item_pla
     plan->mapper = weir_store_mapper(reading->store, item->entity, error);
     if (!plan->mapper)
         return error->status;
+    if (!reading->is_load)
+        weir_identity_begin(plan->mapper);
     size_t columns = plan->mapper->column_count, keys = 0;
     int *cells = weir_arena_take(&result->arena, (columns + plan->mapper->key_count + 1) * sizeof *cells);
     weir_place *places = weir_arena_take(&result->arena, (columns + 1) * sizeof *places);
