@@ -60,8 +60,14 @@ static void set_raising(const weir_load_step *step, weir_instances instances)
 {
     uint64_t bit = UINT64_C(1) << step->relationship->bit;
     bool turned = (step->how == WEIR_LAZY_RAISE) != (step->relationship->member->lazy == WEIR_LAZY_RAISE);
-    for (size_t i = 0; i < instances.count; i++)
-        instances.items[i]->overrides = turned ? instances.items[i]->overrides | bit : instances.items[i]->overrides & ~bit;
+    for (size_t i = 0; i < instances.count; i++) {
+        weir_instance *instance = instances.items[i];
+        uint64_t before = weir_overrides_of(instance), after = turned ? before | bit : before & ~bit;
+        if (after == before)
+            continue;
+        weir_rest_of(instance)->overrides = after;
+        instance->flags |= WEIR_INSTANCE_TURNED;
+    }
 }
 
 static int do_step(weir_load_work *work, const weir_load_node *node, const weir_load_step *step, weir_instances instances)

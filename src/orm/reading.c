@@ -211,8 +211,8 @@ static void end_shown(weir_reading *reading)
 {
     weir_instance *instance = reading->shown;
     reading->shown = NULL;
-    if (!instance || instance->holds != 1 || instance->retains || !reading->store->session ||
-        (instance->flags & (WEIR_INSTANCE_SESSION_HOLDS | WEIR_INSTANCE_MODIFIED | WEIR_INSTANCE_TARGET)))
+    if (!instance || instance->holds != 1 || !reading->store->session ||
+        (instance->flags & (WEIR_INSTANCE_RETAINED | WEIR_INSTANCE_SESSION_HOLDS | WEIR_INSTANCE_MODIFIED | WEIR_INSTANCE_TARGET)))
         return;
     weir_instance_detach(instance);
     if (instance->loaded >> WEIR_REACHES)
