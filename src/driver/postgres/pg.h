@@ -144,6 +144,7 @@ struct weir_pg_cursor {
     int64_t     ahead_rows;             /* rows of the batch on its way; 0: none */
     int64_t     bytes_before;           /* of base.bytes, when the batch was asked for that came last */
     int64_t     kept_rows;              /* rows the kept raw batch was asked for */
+    int64_t     least;                  /* bytes of a row's fields that go straight into the sink's object, as far as known beforehand */
     weir_buffer kept;                   /* a batch taken raw, whole messages */
     bool        has_kept;
     unsigned    settings_epoch;
