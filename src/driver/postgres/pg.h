@@ -82,7 +82,7 @@ struct weir_pg_link {
     int        send_errno;              /* the server hung up: what it said before is still to be read */
     /* coalescing of reads (RULES L3) */
     bool       bulk;                    /* a batch is on its way: many bytes are expected */
-    bool       low_water;               /* SO_RCVLOWAT is raised */
+    int        low_water;               /* bytes that SO_RCVLOWAT is raised to; 0: not raised */
     bool       low_water_stays;         /* … from the batch before, one of many bytes: finding nothing yet does not end it */
     int        short_reads;             /* in this operation */
     int64_t    last_progress;           /* when bytes last came: the read time-out counts from here */
@@ -162,7 +162,7 @@ bool weir_pg_grow_input(weir_pg_link *link, size_t capacity);
 void weir_pg_shrink_input(weir_pg_link *link);
 /* Fills `want` for the next wait, coalescing reads of a bulk stream. */
 void weir_pg_want(weir_pg_link *link, weir_want *want);
-void weir_pg_set_low_water(weir_pg_link *link, bool raise);
+void weir_pg_drop_low_water(weir_pg_link *link);
 int weir_pg_lost(weir_pg_link *link, int status, const char *format, ...) WEIR_PRINTF_(3, 4);
 int weir_pg_lost_by_errno(weir_pg_link *link, int number, const char *doing);
 
