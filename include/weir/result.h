@@ -83,6 +83,9 @@ typedef struct weir_column_info {
     weir_type   type;               /* what values of this column are; SQLite: what the declaration says, WEIR_T_NULL if nothing */
     uint32_t    database_oid;       /* PostgreSQL; else 0 */
     int32_t     modifier;           /* PostgreSQL's typmod; -1: none */
+    weir_type   element_type;       /* of an array's items; WEIR_T_NULL: no array, or not known */
+    uint32_t    table_oid;          /* PostgreSQL: the table (or view) whose column this is, as it is; 0: an expression */
+    int         table_column;       /* its number there, from 1 */
 } weir_column_info;
 /* Columns, as weir_result_columns left them; 0 for a statement without rows. */
 WEIR_API size_t weir_result_column_count(const weir_result *result);

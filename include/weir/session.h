@@ -63,6 +63,8 @@ WEIR_API WEIR_MUST_CHECK int weir_session_close(weir_session **session);
 /* As weir_connection_deadline, for all calls on the session and what its loads need, waiting for a connection included. -1 takes it
  * back. */
 WEIR_API int weir_session_deadline(weir_session *session, int64_t milliseconds);
+/* "postgresql" or "sqlite", a constant; "" for a session that is closed or could not be opened. */
+WEIR_API const char *weir_session_dialect(const weir_session *session);
 /* The last error of a call on the session or of making one of its results; status WEIR_OK if there was none. Never NULL; valid as
  * long as the session. Errors of reading a result are the result's (weir_result_error). */
 WEIR_API const weir_error *weir_session_error(const weir_session *session);

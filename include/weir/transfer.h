@@ -1,6 +1,7 @@
 /* weir/transfer.h: results into files, and files into tables. */
 #ifndef WEIR_TRANSFER_H
 #define WEIR_TRANSFER_H
+#include <weir/checkpoint.h>
 #include <weir/engine.h>
 #include <weir/result.h>
 
@@ -15,6 +16,7 @@ typedef struct weir_writer_options {
     const char *format;         /* "csv" or "jsonl"; default: by the file's suffix (.csv; .jsonl, .ndjson, .json), else csv */
     const char *null_text;      /* CSV: what NULL is; default: empty, and the empty string is "" */
     weir_switch header;         /* CSV: a first line with the columns' names; default on */
+    weir_checkpoint *checkpoint;    /* a file that can be gone on with: see weir_writer_save; must outlive the writer */
     weir_switch replace_invalid_text;   /* write U+FFFD for what is not UTF-8; default off: WEIR_DATA naming row and column */
 } weir_writer_options;
 #define WEIR_WRITER_OPTIONS(...) \
@@ -39,7 +41,7 @@ WEIR_API int64_t weir_writer_bytes(const weir_writer *writer);      /* written o
 WEIR_API int64_t weir_writer_rows(const weir_writer *writer);
 /* The writer's first error, or one with status WEIR_OK. Valid until weir_writer_close or abort. */
 WEIR_API const weir_error *weir_writer_error(const weir_writer *writer);
-/* The name under which the file is being written, "" when there is none (devices, pipes, after the end). It stays the same until
+/* The name under which the file is being written, "" when there is none (devices, pipes, after the end) or it is to stay (parts). It stays the same until
  * the end: a program that must leave at once can remove it. Valid until weir_writer_finish, close or abort. */
 WEIR_API const char *weir_writer_temporary_path(const weir_writer *writer);
 /* Finishes the file, on disk and under its name, but leaves the writer open, so that weir_writer_error can tell what failed.
@@ -48,9 +50,23 @@ WEIR_API int weir_writer_finish(weir_writer *writer);
 /* weir_writer_finish unless it was called, and frees the writer: gives the file its name; after an error the temporary file is
  * removed instead. Returns the first error; of a closed or aborted writer WEIR_RESOURCE_CLOSED. Sets *writer to a constant closed one. */
 WEIR_API WEIR_MUST_CHECK int weir_writer_close(weir_writer **writer);
-/* Gives up: removes the temporary file and frees the writer. A file of that name from before stays as it was. What went straight
+/* Gives up: removes the temporary file (a part stays) and frees the writer. A file of that name from before stays as it was. What went straight
  * into a device or pipe is there. Sets *writer to a constant closed one. */
 WEIR_API void weir_writer_abort(weir_writer **writer);
+
+/* ---- files that can be gone on with -----------------------------------------------------------------------------------------
+ * With a checkpoint (weir/checkpoint.h) PATH is written as PATH.weir-part, and the place that belongs to it as PATH.weir-checkpoint: both
+ * stay when writing ends early, and opening the same path with a checkpoint of the same statement goes on there. The part is cut to what
+ * the checkpoint vouches for, so that each row is in the file once, in order; bytes that are not those that were written are refused
+ * (length and checksum). A part without a checkpoint was never saved and begins anew; so does a path without either, whatever file has
+ * the final name. Errors of opening, besides those above: WEIR_INVALID_REQUEST with the reason (the statement's, see weir_checkpoint_restore;
+ * options of the writer that changed; a part that is missing, shorter or changed; what is no regular file; a format that cannot); WEIR_IO
+ * when another process writes that part (it is locked). Only the file's owner can go on with it; symbolic links are not followed. */
+/* Puts on disk what was written, then the place that the stream's rows were acknowledged up to (weir_resume_ack): they must be as many as were
+ * written (WEIR_INVALID_REQUEST). After WEIR_OK no crash takes it back. Each save waits for the disk: make one every few seconds. */
+WEIR_API int weir_writer_save(weir_writer *writer);
+/* Whether an earlier run had written all rows and only the end was missing: finish it, there is nothing to read. */
+WEIR_API bool weir_writer_complete(const weir_writer *writer);
 
 /* ---- import: a file's records into a table --------------------------------------------------------------------------------
  * CSV (RFC 4180; LF or CRLF; nothing between two delimiters is NULL, "" the empty text; in a file of one column "" is NULL, since that is

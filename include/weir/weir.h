@@ -3,10 +3,13 @@
 #define WEIR_WEIR_H
 #include <weir/base.h>
 #include <weir/bulk.h>
+#include <weir/checkpoint.h>
 #include <weir/engine.h>
 #include <weir/entity.h>
 #include <weir/expression.h>
+#include <weir/keyset.h>
 #include <weir/loop.h>
+#include <weir/parallel.h>
 #include <weir/queue.h>
 #include <weir/result.h>
 #include <weir/schema.h>

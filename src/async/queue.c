@@ -6,6 +6,7 @@
 #include <string.h>
 #include "async/queue_items.h"
 #include "base/error.h"
+#include "base/lock.h"
 #include "base/wait.h"
 
 enum { DEFAULT_ITEMS = 1000 };
@@ -58,12 +59,12 @@ const weir_error *weir_queue_error(const weir_queue *queue)
 
 static int keep(weir_queue *queue, const weir_error *error)
 {
-    pthread_mutex_lock(&queue->mutex);
+    weir_lock(&queue->mutex);
     if (!atomic_load(&queue->shown)) {
         queue->error = *error;
         atomic_store(&queue->shown, &queue->error);
     }
-    pthread_mutex_unlock(&queue->mutex);
+    weir_unlock(&queue->mutex);
     return error->status;
 }
 
@@ -178,7 +179,7 @@ static void tell_first(weir_queue *queue)
 static void unlock(weir_queue *queue)
 {
     tell_first(queue);
-    pthread_mutex_unlock(&queue->mutex);
+    weir_unlock(&queue->mutex);
 }
 
 static void enter(line *l, waiter *w)
@@ -207,7 +208,7 @@ static int stand(weir_queue *queue, line *l, waiter *w, int64_t deadline, bool (
     while (outcome == WEIR_READY && !(l->first == w && may(queue, w))) {
         unlock(queue);
         outcome = weir_park(&w->parker, deadline);
-        pthread_mutex_lock(&queue->mutex);
+        weir_lock(&queue->mutex);
         w->told = false;
     }
     bool given = l->first == w && may(queue, w);
@@ -256,7 +257,7 @@ static int enqueue(weir_queue *queue, item *new, int64_t timeout_ms, weir_error 
     waiter w = { .bytes = new->bytes };
     if (new->bytes > queue->max_bytes)
         return weir_error_set(error, WEIR_BUDGET_EXCEEDED, "an item of %zu bytes does not fit a queue of max_bytes %zu", new->bytes, queue->max_bytes);
-    pthread_mutex_lock(&queue->mutex);
+    weir_lock(&queue->mutex);
     int status = WEIR_OK;
     if (!queue->figures.closed && (queue->putters.first || !has_room(queue, new->bytes)))
         status = wait_in(queue, &queue->putters, &w, timeout_ms, may_put, error);
@@ -272,7 +273,7 @@ static int enqueue(weir_queue *queue, item *new, int64_t timeout_ms, weir_error 
 static int look_before(weir_queue *queue, int64_t timeout_ms, weir_error *error)
 {
     int status = WEIR_OK;
-    pthread_mutex_lock(&queue->mutex);
+    weir_lock(&queue->mutex);
     if (queue->figures.closed)
         status = weir_error_set(error, WEIR_RESOURCE_CLOSED, CLOSED_TEXT);
     else if (queue->putters.first || !has_room(queue, 0))
@@ -337,7 +338,7 @@ void weir_queue_done(weir_queue *queue)
     if (!queue->kind || !queue->kind->lends)
         return;
     const void *me = who();
-    pthread_mutex_lock(&queue->mutex);
+    weir_lock(&queue->mutex);
     item **at = &queue->lent, *mine;
     while (*at && (*at)->getter != me)
         at = &(*at)->next;
@@ -386,7 +387,7 @@ static int get(weir_queue *queue, void **out, int64_t timeout_ms)
     waiter w = { 0 };
     item *empty = NULL;
     weir_queue_done(queue);
-    pthread_mutex_lock(&queue->mutex);
+    weir_lock(&queue->mutex);
     const weir_queue_figures *now = &queue->figures;
     int status = WEIR_OK;
     /* Those in line have an item each before a newcomer has one. */
@@ -435,7 +436,7 @@ void weir_queue_close(weir_queue *queue)
 {
     if (!queue->kind)
         return;
-    pthread_mutex_lock(&queue->mutex);
+    weir_lock(&queue->mutex);
     queue->figures.closed = true;
     unlock(queue);
 }
@@ -444,7 +445,7 @@ void weir_queue_fail(weir_queue *queue, int status, const weir_error *error)
 {
     if (!queue->kind)
         return;
-    pthread_mutex_lock(&queue->mutex);
+    weir_lock(&queue->mutex);
     queue->figures.closed = true;
     if (status < 0 && queue->failure.status == WEIR_OK) {
         if (error)
@@ -461,7 +462,7 @@ void weir_queue_cancel(weir_queue *queue)
 {
     if (!queue->kind)
         return;
-    pthread_mutex_lock(&queue->mutex);
+    weir_lock(&queue->mutex);
     item *all = queue->first;
     queue->figures.closed = true;
     queue->first = NULL;
@@ -479,7 +480,7 @@ int weir_queue_drain(weir_queue *queue, int64_t timeout_ms)
     weir_error error = { 0 };
     waiter w = { 0 };
     weir_queue_done(queue);
-    pthread_mutex_lock(&queue->mutex);
+    weir_lock(&queue->mutex);
     if (!is_done(queue, &w))
         status = wait_in(queue, &queue->drainers, &w, timeout_ms, is_done, &error);
     unlock(queue);
@@ -490,10 +491,10 @@ void weir_queue_info(const weir_queue *queue, weir_queue_figures *out)
 {
     weir_queue *shared = as_handle(queue);
     if (queue->kind)
-        pthread_mutex_lock(&shared->mutex);
+        weir_lock(&shared->mutex);
     *out = queue->figures;
     if (queue->kind)
-        pthread_mutex_unlock(&shared->mutex);
+        weir_unlock(&shared->mutex);
 }
 
 void weir_queue_free(weir_queue **handle)

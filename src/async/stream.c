@@ -2,6 +2,7 @@
 #include <weir/stream.h>
 #include <pthread.h>
 #include "base/error.h"
+#include "base/lock.h"
 #include "base/wait.h"
 #include "engine/result.h"
 #include "orm/orm.h"
@@ -58,9 +59,9 @@ static int read_options(weir_stream *stream, const weir_stmt *stmt, const weir_e
 
 static bool is_cancelled(weir_stream *stream)
 {
-    pthread_mutex_lock(&stream->mutex);
+    weir_lock(&stream->mutex);
     bool cancelled = stream->cancelled;
-    pthread_mutex_unlock(&stream->mutex);
+    weir_unlock(&stream->mutex);
     return cancelled;
 }
 
@@ -78,16 +79,16 @@ static weir_result *execute(weir_stream *stream)
 static int wait_for_resume(weir_stream *stream)
 {
     int outcome = WEIR_READY;
-    pthread_mutex_lock(&stream->mutex);
+    weir_lock(&stream->mutex);
     while (!stream->resumed && !stream->cancelled && outcome == WEIR_READY) {
         stream->paused = true;
-        pthread_mutex_unlock(&stream->mutex);
+        weir_unlock(&stream->mutex);
         outcome = weir_park(&stream->parker, WEIR_NO_DEADLINE);
-        pthread_mutex_lock(&stream->mutex);
+        weir_lock(&stream->mutex);
         stream->paused = false;
     }
     stream->resumed = false;
-    pthread_mutex_unlock(&stream->mutex);
+    weir_unlock(&stream->mutex);
     return outcome == WEIR_READY ? WEIR_OK : weir_interrupted(outcome, &stream->error);
 }
 
@@ -118,10 +119,10 @@ static void push(weir_stream *stream)
 /* From here on it cannot be cancelled. A cancel that no wait has met yet must not meet one of on_end's. */
 static void settle(weir_stream *stream)
 {
-    pthread_mutex_lock(&stream->mutex);
+    weir_lock(&stream->mutex);
     stream->ended = true;
     bool cancelled = stream->cancelled;
-    pthread_mutex_unlock(&stream->mutex);
+    weir_unlock(&stream->mutex);
     if (!cancelled)
         return;
     (void)weir_task_yield();
@@ -178,10 +179,10 @@ static weir_stream *begin(const source *from, const weir_stmt *stmt, weir_loop *
     weir_stream *stream = make(from, stmt, options, handlers);
     if (!stream)
         return NULL;
-    pthread_mutex_lock(&stream->mutex);             /* the task takes it before it goes on */
+    weir_lock(&stream->mutex);             /* the task takes it before it goes on */
     stream->task = weir_task_spawn_with(loop, run, stream, WEIR_TASK_OPTIONS(.name = "stream"));
     bool failed = weir_task_ended(stream->task);
-    pthread_mutex_unlock(&stream->mutex);
+    weir_unlock(&stream->mutex);
     if (!failed)
         return stream;
     weir_task_detach(&stream->task);
@@ -211,29 +212,29 @@ weir_stream *weir_connection_stream(weir_connection *connection, const weir_stmt
 
 void weir_stream_resume(weir_stream *stream)
 {
-    pthread_mutex_lock(&stream->mutex);
+    weir_lock(&stream->mutex);
     stream->resumed = true;
     if (stream->paused)
         weir_unpark(&stream->parker);   /* under the lock, which the task takes before it goes on: the stream outlives this */
-    pthread_mutex_unlock(&stream->mutex);
+    weir_unlock(&stream->mutex);
 }
 
 void weir_stream_cancel(weir_stream *stream)
 {
-    pthread_mutex_lock(&stream->mutex);
+    weir_lock(&stream->mutex);
     if (!stream->ended && !stream->cancelled) {
         stream->cancelled = true;
         weir_task_cancel(stream->task);
     }
-    pthread_mutex_unlock(&stream->mutex);
+    weir_unlock(&stream->mutex);
 }
 
 bool weir_stream_paused(const weir_stream *stream)
 {
     weir_stream *shared = (weir_stream *)(uintptr_t)stream;
-    pthread_mutex_lock(&shared->mutex);
+    weir_lock(&shared->mutex);
     bool paused = shared->paused;
-    pthread_mutex_unlock(&shared->mutex);
+    weir_unlock(&shared->mutex);
     return paused;
 }
 

@@ -1,4 +1,5 @@
 /* Waiting: in a plain thread here; in a task by the table that its loop installed. */
+#include "base/lock.h"
 #include "base/wait.h"
 #include <errno.h>
 #include <poll.h>
@@ -64,6 +65,7 @@ int weir_wait_in_thread(const weir_want *want)
 
 int weir_wait(const weir_want *want)
 {
+    WEIR_NO_LOCK_IS_HELD();
     const weir_world *world = weir_here_now()->world;
     return world ? world->wait(want) : weir_wait_in_thread(want);
 }
@@ -121,7 +123,7 @@ void weir_parker_destroy(weir_parker *parker)
 
 int weir_park_in_thread(weir_parker *parker, int64_t deadline)
 {
-    pthread_mutex_lock(&parker->mutex);
+    weir_lock(&parker->mutex);
     while (!parker->ready) {
         if (deadline == WEIR_NO_DEADLINE) {
             pthread_cond_wait(&parker->signal, &parker->mutex);
@@ -133,28 +135,30 @@ int weir_park_in_thread(weir_parker *parker, int64_t deadline)
     }
     bool ready = parker->ready;
     parker->ready = false;
-    pthread_mutex_unlock(&parker->mutex);
+    weir_unlock(&parker->mutex);
     return ready ? WEIR_READY : WEIR_LATE;
 }
 
 int weir_park(weir_parker *parker, int64_t deadline)
 {
+    WEIR_NO_LOCK_IS_HELD();
     const weir_world *world = weir_here_now()->world;
     return world ? world->park(parker, deadline) : weir_park_in_thread(parker, deadline);
 }
 
 void weir_unpark(weir_parker *parker)
 {
-    pthread_mutex_lock(&parker->mutex);
+    weir_lock(&parker->mutex);
     parker->ready = true;
     if (parker->wake)
         parker->wake(parker->task);
     pthread_cond_signal(&parker->signal);
-    pthread_mutex_unlock(&parker->mutex);
+    weir_unlock(&parker->mutex);
 }
 
 int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument)
 {
+    WEIR_NO_LOCK_IS_HELD();
     const weir_world *world = weir_here_now()->world;
     if (world)
         return world->run_blocking(work, interrupt, argument);

@@ -19,7 +19,7 @@ typedef struct weir_want {
     short   events;                     /* POLLIN, POLLOUT */
     int64_t deadline;                   /* monotonic nanoseconds */
     bool    soft;                       /* passing the deadline is no error: advance is called again */
-    int64_t pause;                      /* first leave the other side alone for so many nanoseconds (a task only yields) */
+    int64_t pause;                      /* first leave the other side alone for so many nanoseconds (a task parks: the loop turns) */
     void  (*work)(void *argument);      /* if set: run this, which may block, and come back; fd is not looked at */
     void   *argument;
     const atomic_bool *cancelled;       /* looked at now and then; may be NULL */
@@ -79,7 +79,11 @@ typedef struct weir_world {
     bool (*defer)(void (*close)(void *argument), void *argument);
 } weir_world;
 /* The library's one thread-local (RULES T2). world NULL: a plain thread. loop and task are src/task's. */
-typedef struct weir_here { const weir_world *world; void *loop, *task; } weir_here;
+typedef struct weir_here {
+    const weir_world *world;
+    void *loop, *task;
+    int   locks;                        /* checked builds: held by this thread */
+} weir_here;
 weir_here *weir_here_now(void);
 /* What weir_wait and weir_park do in a plain thread: also for a loop's thread that must wait itself, since a close could not be
  * handed to a task. */

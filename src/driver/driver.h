@@ -117,6 +117,8 @@ typedef struct weir_dial_plan {
 typedef struct weir_dial_watch {
     int64_t     deadline;                       /* WEIR_NO_DEADLINE: none but the plan's */
     atomic_bool stop;
+    bool        locked;                         /* set when it failed because of somebody's lock: dial again in a while, until */
+    int64_t     patience_ends;                  /* this; set with the first such failure */
 } weir_dial_watch;
 
 /* ---- cursors ----------------------------------------------------------------------------------------------------------- */

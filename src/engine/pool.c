@@ -1,4 +1,5 @@
 /* The pool: who gets which connection, and what becomes of it afterwards. */
+#include "base/lock.h"
 #include "engine/pool_inside.h"
 #include <stdio.h>
 #include <string.h>
@@ -45,23 +46,23 @@ static void close_list(weir_slot_list list)
 
 void weir_pool_dispose(weir_pool *pool)
 {
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     weir_slot_list idle = take_idle(pool);
     pool->generation++;
     pool->places = 0;
     weir_pool_offer_places(pool);
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     close_list(idle);
 }
 
 void weir_pool_close(weir_pool *pool)
 {
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     pool->closed = true;
     weir_slot_list idle = take_idle(pool);
     pool->places -= idle.count;
     weir_pool_turn_away(pool);
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     close_list(idle);
 }
 
@@ -86,13 +87,13 @@ static void abandon_list(weir_slot_list *list)
 void weir_pool_abandon(weir_pool *pool)
 {
     /* A thread of the parent may have held the lock when it forked, and the lists may be half changed: then all is leaked. */
-    if (pthread_mutex_trylock(&pool->lock) != 0)
+    if (!weir_try_lock(&pool->lock))
         return;
     pool->closed = true;
     abandon_list(&pool->idle);
     abandon_list(&pool->out);
     pool->places = 0;
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
 }
 
 /* ---- holders ------------------------------------------------------------------------------------------------------------------ */
@@ -103,14 +104,14 @@ static bool find_overdue(weir_pool *pool, holder *out)
 {
     int64_t now = weir_now(), limit = (int64_t)pool->options.checkout_limit_ms * 1000000;
     bool found = false;
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     for (weir_slot *slot = pool->out.first; slot && !found; slot = slot->next) {
         if (slot->limit_reported || now - slot->checked_out_at <= limit)
             continue;
         slot->limit_reported = found = true;
         *out = (holder){ .where = slot->where, .number = slot->number, .since = slot->checked_out_at };
     }
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     return found;
 }
 
@@ -167,9 +168,9 @@ static int leave(weir_pool *pool, const weir_waiter *waiter, int outcome, weir_e
     if (waiter->slot) {
         weir_pool_give_back(waiter->slot, true);
     } else if (waiter->place) {
-        pthread_mutex_lock(&pool->lock);
+        weir_lock(&pool->lock);
         weir_pool_release_place(pool, &none);
-        pthread_mutex_unlock(&pool->lock);
+        weir_unlock(&pool->lock);
     }
     return weir_interrupted(outcome, error);
 }
@@ -184,7 +185,7 @@ static int wait_in_line(weir_pool *pool, weir_waiter *waiter, int64_t deadline, 
                : WEIR_OK;
     if (late)
         list_holders(pool, error->detail, sizeof error->detail);
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     if (late)
         return status;
     if (outcome != WEIR_READY)
@@ -196,7 +197,7 @@ static int wait_in_line(weir_pool *pool, weir_waiter *waiter, int64_t deadline, 
 static int claim(weir_pool *pool, const char *where, int64_t deadline, weir_slot **slot, int64_t *generation, weir_error *error)
 {
     weir_waiter waiter = { .where = where };
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     weir_slot *idle = pool->options.lifo ? pool->idle.last : pool->idle.first;
     if (!pool->closed && idle) {
         weir_slot_list_remove(&pool->idle, idle);
@@ -212,7 +213,7 @@ static int claim(weir_pool *pool, const char *where, int64_t deadline, weir_slot
         return status;
     }
     bool closed = pool->closed;
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     return closed ? turned_away(error) : WEIR_OK;
 }
 
@@ -221,7 +222,7 @@ static weir_slot *new_slot(weir_pool *pool, const char *where, int64_t generatio
 {
     weir_slot none = { .generation = generation };
     weir_slot *slot = weir_alloc_zero(pool->ledger, WEIR_MEMORY_HANDLES, sizeof *slot);
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     if (slot) {
         slot->pool = pool;
         slot->generation = generation;
@@ -229,7 +230,7 @@ static weir_slot *new_slot(weir_pool *pool, const char *where, int64_t generatio
     } else {
         weir_pool_release_place(pool, &none);
     }
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     return slot;
 }
 
@@ -242,10 +243,10 @@ static void take_back_unready(weir_slot *slot, bool new_place)
         weir_pool_give_back(slot, slot->link != NULL);
         return;
     }
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     weir_slot_list_remove(&pool->out, slot);
     weir_pool_release_place(pool, slot);
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     weir_free(slot);
 }
 
@@ -281,13 +282,13 @@ int weir_pool_take_by(weir_pool *pool, const char *where, int64_t deadline, weir
 /* Ends the check-out's book-keeping; false: it had ended before. */
 static bool end_checkout(weir_pool *pool, weir_slot *slot)
 {
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     bool was_out = slot->checked_out;
     int64_t held = weir_now() - slot->checked_out_at;
     slot->checked_out = false;
     if (was_out && held > pool->longest_checkout)
         pool->longest_checkout = held;
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     return was_out;
 }
 
@@ -311,7 +312,7 @@ void weir_pool_give_back(weir_slot *slot, bool keep)
     /* What has to be closed is closed before its place is free, so that there are never more connections than allowed. That
      * happens without the lock; the world may have changed afterwards, so the question is asked again. */
     for (bool ended = false; !ended;) {
-        pthread_mutex_lock(&pool->lock);
+        weir_lock(&pool->lock);
         bool stay = stays(pool, slot), hang_up = slot->link && (!stay || !keep || slot->link->lost);
         ended = !hang_up;
         if (ended) {
@@ -321,7 +322,7 @@ void weir_pool_give_back(weir_slot *slot, bool keep)
             else
                 weir_pool_release_place(pool, slot);
         }
-        pthread_mutex_unlock(&pool->lock);
+        weir_unlock(&pool->lock);
         if (hang_up)
             weir_slot_hang_up(slot);
         else if (!stay)
@@ -332,21 +333,21 @@ void weir_pool_give_back(weir_slot *slot, bool keep)
 void weir_pool_detach(weir_slot *slot)
 {
     weir_pool *pool = slot->pool;
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     if (!slot->detached) {
         weir_pool_release_place(pool, slot);
         slot->detached = true;
     }
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
 }
 
 /* ---- figures ------------------------------------------------------------------------------------------------------------------------ */
 void weir_pool_note_idle(weir_pool *pool, int64_t nanoseconds)
 {
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     if (nanoseconds > pool->longest_idle)
         pool->longest_idle = nanoseconds;
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
 }
 
 static int64_t longest_checkout(const weir_pool *pool)
@@ -361,7 +362,7 @@ static int64_t longest_checkout(const weir_pool *pool)
 void weir_pool_get_status(weir_pool *pool, weir_pool_status *out)
 {
     memset(out, 0, sizeof *out);
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     out->size = pool->options.size;
     out->checked_in = pool->idle.count;
     out->overflow = overflow_of(pool);
@@ -371,7 +372,7 @@ void weir_pool_get_status(weir_pool *pool, weir_pool_status *out)
     out->waiters = pool->waiting;
     out->longest_checkout_ms = longest_checkout(pool) / 1000000;
     out->longest_idle_in_transaction_ms = pool->longest_idle / 1000000;
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     snprintf(out->text, sizeof out->text, "Pool size: %d  Connections in pool: %d Current Overflow: %d Current Checked out connections: %d",
              out->size, out->checked_in, out->overflow, out->checked_out);
 }

@@ -1,4 +1,5 @@
 /* What is done with one slot outside of the pool's lock: connecting, hanging up, testing, interrupting. */
+#include "base/lock.h"
 #include "engine/pool_inside.h"
 
 /* ---- cancel requests on their way -------------------------------------------------------------------------------------------- */
@@ -23,9 +24,9 @@ static void await_cancels(weir_slot *slot)
     while (link && link->cancels.on_way > 0 && !link->cancels.astray) {
         weir_parker_init(&parker);
         link->cancels.ended = &parker;
-        pthread_mutex_unlock(&pool->lock);
+        weir_unlock(&pool->lock);
         bool late = weir_park(&parker, deadline) == WEIR_LATE;      /* a task that is cancelled here still waits for it */
-        pthread_mutex_lock(&pool->lock);
+        weir_lock(&pool->lock);
         link->cancels.ended = NULL;
         link->cancels.astray = late && link->cancels.on_way > 0;
         weir_parker_destroy(&parker);
@@ -34,11 +35,11 @@ static void await_cancels(weir_slot *slot)
 
 void weir_pool_settle_cancels(weir_slot *slot)
 {
-    pthread_mutex_lock(&slot->pool->lock);
+    weir_lock(&slot->pool->lock);
     await_cancels(slot);
     if (slot->link)
         atomic_store(&slot->link->cancelled, false);
-    pthread_mutex_unlock(&slot->pool->lock);
+    weir_unlock(&slot->pool->lock);
 }
 
 /* ---- connecting and hanging up ---------------------------------------------------------------------------------------------- */
@@ -59,6 +60,24 @@ static void run_dial(void *argument)
 
 static void stop_dial(void *argument) { atomic_store(&((dial_work *)argument)->watch.stop, true); }
 
+enum { LONGEST_LOCK_PAUSE_MS = 64 };
+
+/* Dials, and again while somebody's lock is in the way: waited for here, where a task parks. As weir_run_blocking. */
+static int dial_patiently(dial_work *work)
+{
+    for (int64_t pause = 1; ; pause = pause < LONGEST_LOCK_PAUSE_MS ? pause * 2 : pause) {
+        work->watch.locked = false;
+        int outcome = weir_run_blocking(run_dial, stop_dial, work);
+        if (outcome != WEIR_READY || work->status == WEIR_OK || !work->watch.locked || weir_now() >= work->watch.patience_ends)
+            return outcome;
+        int64_t next = weir_deadline_ms(pause), ends = work->watch.patience_ends;
+        outcome = weir_wait(&(weir_want){ .fd = -1, .deadline = next < ends ? next : ends, .soft = true });
+        if (outcome != WEIR_READY && outcome != WEIR_LATE)
+            return outcome;
+        weir_error_clear(work->error);
+    }
+}
+
 int weir_slot_dial(weir_slot *slot, int64_t deadline, weir_error *error)
 {
     weir_pool *pool = slot->pool;
@@ -66,7 +85,7 @@ int weir_slot_dial(weir_slot *slot, int64_t deadline, weir_error *error)
     /* What was being connected while a loss was noticed counts as connected before it. */
     int64_t begun_at = weir_now();
     weir_error_clear(error);
-    int outcome = weir_run_blocking(run_dial, stop_dial, &work);
+    int outcome = dial_patiently(&work);
     if (outcome == WEIR_LATE)
         return weir_error_out_of_memory(error);
     if (work.status != WEIR_OK && outcome != WEIR_READY)
@@ -76,13 +95,13 @@ int weir_slot_dial(weir_slot *slot, int64_t deadline, weir_error *error)
             weir_error_set(error, work.status, "cannot connect");
         return work.status;
     }
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     slot->link = work.link;
     slot->connected_at = begun_at;
     slot->number = ++pool->next_number;
     slot->used_before = slot->stale = false;
     pool->connects++;
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     weir_log_event_out(pool->log, WEIR_LOG_CONNECT, slot->number, "connected", "", 0);
     return outcome == WEIR_READY ? WEIR_OK : weir_interrupted(outcome, error);
 }
@@ -103,7 +122,7 @@ static void hang_up(weir_link *link)
 void weir_slot_hang_up(weir_slot *slot)
 {
     weir_pool *pool = slot->pool;
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     await_cancels(slot);
     weir_link *link = slot->link;
     slot->link = NULL;
@@ -111,7 +130,7 @@ void weir_slot_hang_up(weir_slot *slot)
     bool lost = link && link->lost, later = link && link->cancels.on_way > 0;
     if (later)
         link->cancels.hang_up = true;
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     if (!link)
         return;
     if (!later)
@@ -132,9 +151,9 @@ static bool outdated(weir_slot *slot)
     if (pool->plan->in_memory)
         return false;
     int64_t recycle = (int64_t)pool->options.recycle_ms * 1000000;
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     bool old = slot->stale || slot->connected_at < pool->stale_before;
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     return old || slot->link->lost || (recycle > 0 && weir_now() - slot->connected_at > recycle);
 }
 
@@ -176,12 +195,12 @@ void weir_pool_invalidate(weir_slot *slot, weir_invalidation how)
         weir_warn(slot->pool->log, slot->number, NULL, "Can't invalidate an already-closed connection.");
         return;
     }
-    pthread_mutex_lock(&slot->pool->lock);
+    weir_lock(&slot->pool->lock);
     if (how == WEIR_INVALIDATE_SOFT)
         slot->stale = true;
     else if (how == WEIR_INVALIDATE_ALL)
         slot->pool->stale_before = weir_now();
-    pthread_mutex_unlock(&slot->pool->lock);
+    weir_unlock(&slot->pool->lock);
     if (how != WEIR_INVALIDATE_SOFT)
         weir_slot_hang_up(slot);
 }
@@ -204,23 +223,23 @@ static void run_cancel(void *argument)
 static void begin_cancel(cancel_work *work, weir_slot *slot)
 {
     work->pool = slot->pool;
-    pthread_mutex_lock(&work->pool->lock);
+    weir_lock(&work->pool->lock);
     work->link = slot->checked_out ? slot->link : NULL;
     if (work->link) {
         work->link->cancels.on_way++;
         slot->was_cancelled = true;
         atomic_store(&work->link->cancelled, true);
     }
-    pthread_mutex_unlock(&work->pool->lock);
+    weir_unlock(&work->pool->lock);
 }
 
 static void end_cancel(cancel_work *work)
 {
-    pthread_mutex_lock(&work->pool->lock);
+    weir_lock(&work->pool->lock);
     bool last = --work->link->cancels.on_way == 0, hang_up_now = last && work->link->cancels.hang_up;
     if (last && work->link->cancels.ended)
         weir_unpark(work->link->cancels.ended);
-    pthread_mutex_unlock(&work->pool->lock);
+    weir_unlock(&work->pool->lock);
     if (hang_up_now)
         hang_up(work->link);
 }

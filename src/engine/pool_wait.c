@@ -1,4 +1,5 @@
 /* The pool's places and the line of those who wait for one: first come, first served. */
+#include "base/lock.h"
 #include "engine/pool_inside.h"
 
 void weir_slot_list_append(weir_slot_list *list, weir_slot *slot)
@@ -92,9 +93,9 @@ int weir_pool_wait(weir_pool *pool, weir_waiter *waiter, int64_t deadline)
     *(pool->last_waiter ? &pool->last_waiter->next : &pool->first_waiter) = waiter;
     pool->last_waiter = waiter;
     pool->waiting++;
-    pthread_mutex_unlock(&pool->lock);
+    weir_unlock(&pool->lock);
     int outcome = weir_park(&waiter->parker, deadline);
-    pthread_mutex_lock(&pool->lock);
+    weir_lock(&pool->lock);
     bool given = waiter->slot || waiter->place || waiter->closed;
     if (!given)
         leave_line(pool, waiter);

@@ -1,4 +1,5 @@
 /* Copies of instances for other threads: walking what an instance reaches, and laying it out in one block. */
+#include "base/lock.h"
 #include "orm/instance_copy.h"
 #include <string.h>
 #include "orm/inside.h"
@@ -70,13 +71,13 @@ static weir_slab_chunk *enter_entity(weir_copies *copies, const weir_entity *ent
 static weir_slab_chunk *chunk_of(weir_copies *copies, const weir_entity *entity, weir_error *error)
 {
     weir_slab_chunk *chunk = NULL;
-    pthread_mutex_lock(&copies->mutex);
+    weir_lock(&copies->mutex);
     for (const copied_entity *known = copies->entities; known && !chunk; known = known->next)
         if (known->entity == entity)
             chunk = known->chunk;
     if (!chunk)
         chunk = enter_entity(copies, entity, error);
-    pthread_mutex_unlock(&copies->mutex);
+    weir_unlock(&copies->mutex);
     return chunk;
 }
 

@@ -176,6 +176,8 @@ int weir_session_close(weir_session **handle)
 
 const weir_error *weir_session_error(const weir_session *session) { return &session->error; }
 
+const char *weir_session_dialect(const weir_session *session) { return session->engine ? weir_engine_dialect(session->engine) : ""; }
+
 int weir_session_report(weir_session *session, const weir_error *error)
 {
     if (!is_constant(session) && session->store && error->status != WEIR_OK)

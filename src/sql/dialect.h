@@ -28,6 +28,8 @@ typedef struct weir_dialect {
     bool        select_hides_conflict;  /* ON behind a bare INSERT … SELECT … FROM t is read as that of a join */
     bool        returns_written;        /* RETURNING has columns of the changed table alone, by their bare names */
     bool        write_ctes;             /* WITH x AS (INSERT … RETURNING …) */
+    bool        nulls_are_smallest;     /* NULL sorts in front of all values unless the order says otherwise; else behind them */
+    bool        names_fold;             /* names without quotes are those in small letters; else the case of letters does not matter */
     size_t      maximum_parameters;     /* that one statement may have */
     const char *isolation_names[6];     /* by weir_isolation; NULL: unknown here */
     const char *isolation_list;         /* the valid names, for messages */

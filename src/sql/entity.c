@@ -52,6 +52,11 @@ weir_member_family weir_family_of(const weir_member *member)
     return (unsigned)member->type < WEIR_M_COUNT_ ? types[member->type].family : WEIR_FAMILY_NONE;
 }
 
+bool weir_member_has_null(const weir_member *member)
+{
+    return (unsigned)member->type < WEIR_M_COUNT_ && types[member->type].null && !member->primary_key;
+}
+
 const weir_member *weir_entity_member(const weir_entity *entity, size_t offset)
 {
     for (size_t i = 0; i < entity->member_count; i++)

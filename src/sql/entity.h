@@ -11,6 +11,8 @@ typedef enum weir_member_family {
 } weir_member_family;
 
 weir_member_family weir_family_of(const weir_member *member);
+/* Whether its column may be NULL: the C type says, and no primary key is. */
+bool weir_member_has_null(const weir_member *member);
 
 /* A path of foreign keys between two entities, as members of the one and of the other. */
 typedef struct weir_key_path {

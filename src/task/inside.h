@@ -65,6 +65,12 @@ struct weir_loop {
     void       *of;
     bool        turning, turn_asked, kept;
     int64_t     armed_at;               /* when the adapter's timer goes off; WEIR_NO_DEADLINE: not set */
+    struct {                            /* pause.c */
+        weir_watch *watch;              /* NULL: there is none */
+        int         fd;
+        bool        tried, went_off;    /* and was not set since */
+        int64_t     armed_at;
+    } fine;
     weir_fiber  scheduler;
     weir_task  *ready, *last_ready, *alive;
     weir_alarms alarms;
@@ -106,10 +112,25 @@ void weir_loop_make_ready(weir_loop *loop, weir_task *task);
 int  weir_loop_send(weir_loop *loop, weir_task *task, bool begins);
 void weir_loop_begin(weir_loop *loop, weir_task *task);
 void weir_loop_release(weir_loop *loop);
+/* Outside a turn: one is wanted as soon as input and output were looked at. */
+void weir_loop_ask_turn(weir_loop *loop);
 /* After an alarm was set or taken back outside a turn. */
 void weir_loop_rearm(weir_loop *loop);
 
+/* ---- pause.c */
+/* Leaves the other side alone for so long, at least for one turn. May be shorter. */
+void weir_task_pause(weir_task *task, int64_t nanoseconds);
+void weir_fine_timer_open(weir_loop *loop);         /* in its first turn */
+/* Whether the fine timer does the next alarm: it is near, and there is such a timer. */
+bool weir_fine_timer_arm(weir_loop *loop, int64_t due, int64_t now);
+void weir_fine_timer_went_off(weir_loop *loop);
+void weir_fine_timer_rest(weir_loop *loop);         /* it went off and was not set anew: quiet now */
+void weir_fine_timer_close(weir_loop *loop);
+
 /* ---- watch.c */
+/* A watch for reading of the loop's own, on which no task waits; NULL: without memory, or the loop cannot watch it. */
+weir_watch *weir_watch_own(weir_loop *loop, int fd);
+void weir_watch_disown(weir_watch *watch);
 /* Has the task wait in a watch for poll(2)'s events; false: without memory, or the loop cannot watch it: poll now and then. */
 bool weir_watch_begin(weir_task *task, int fd, short events);
 void weir_watch_end(weir_task *task);               /* of the wait; the watch is kept */

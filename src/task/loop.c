@@ -1,4 +1,5 @@
 /* Loops: the line of ready tasks, turns, the inbox for other threads, deadlines over the adapter's one timer. */
+#include "base/lock.h"
 #include "task/inside.h"
 #include <string.h>
 #include "base/error.h"
@@ -17,8 +18,7 @@ bool weir_loop_is_here(weir_loop *loop)
     return atomic_load_explicit(&loop->home, memory_order_relaxed) == weir_here_now();
 }
 
-/* Outside a turn: one is wanted as soon as input and output were looked at. */
-static void ask_turn(weir_loop *loop)
+void weir_loop_ask_turn(weir_loop *loop)
 {
     if (loop->turning || loop->turn_asked)
         return;
@@ -44,14 +44,16 @@ void weir_loop_make_ready(weir_loop *loop, weir_task *task)
         return;
     weir_alarm_clear(&loop->alarms, &task->wait_alarm);
     append(loop, task);
-    ask_turn(loop);
+    weir_loop_ask_turn(loop);
 }
 
 void weir_loop_rearm(weir_loop *loop)
 {
     if (loop->turning || loop->turn_asked || !loop->alarms.first || loop->alarms.first->due >= loop->armed_at)
         return;
-    int64_t left = loop->alarms.first->due - weir_now();
+    int64_t now = weir_now(), left = loop->alarms.first->due - now;
+    if (weir_fine_timer_arm(loop, loop->alarms.first->due, now))
+        return;
     loop->armed_at = loop->alarms.first->due;
     loop->table->timer(loop->of, left > 0 ? left : 0);
 }
@@ -70,7 +72,7 @@ int weir_loop_send(weir_loop *loop, weir_task *task, bool begins)
 {
     if (begins && weir_loop_is_here(loop))
         keep_alive(loop, true);
-    pthread_mutex_lock(&loop->lock);
+    weir_lock(&loop->lock);
     bool closed = loop->closed;
     if (!closed && !task->arrived) {
         atomic_fetch_add(&task->references, 1);
@@ -88,7 +90,7 @@ int weir_loop_send(weir_loop *loop, weir_task *task, bool begins)
         }
         loop->table->wake(loop->of);
     }
-    pthread_mutex_unlock(&loop->lock);
+    weir_unlock(&loop->lock);
     return closed ? WEIR_RESOURCE_CLOSED : WEIR_OK;
 }
 
@@ -105,7 +107,7 @@ void weir_loop_begin(weir_loop *loop, weir_task *task)
 static void empty_inbox(weir_loop *loop)
 {
     weir_task *ended = NULL;
-    pthread_mutex_lock(&loop->lock);
+    weir_lock(&loop->lock);
     for (weir_task *task = loop->inbox; task; task = task->next_arrival) {
         task->arrived = false;
         if (task->state == WEIR_TASK_ENDED) {
@@ -120,7 +122,7 @@ static void empty_inbox(weir_loop *loop)
         atomic_fetch_sub(&task->references, 1);     /* never the last: the loop has one until it ends */
     }
     loop->inbox = loop->last_inbox = NULL;
-    pthread_mutex_unlock(&loop->lock);
+    weir_unlock(&loop->lock);
     while (ended) {
         weir_task *task = ended;
         ended = task->next_ready;
@@ -133,9 +135,9 @@ static void give_back_stack(weir_loop *loop, weir_task *task)
 {
     weir_fiber_unmake(&task->fiber);
     weir_stack_rest(task->stack, task->stack_size);
-    pthread_mutex_lock(&loop->lock);
+    weir_lock(&loop->lock);
     int kept = weir_stacks_keep(&loop->stacks, task->stack, task->stack_size);
-    pthread_mutex_unlock(&loop->lock);
+    weir_unlock(&loop->lock);
     if (!kept)
         weir_stack_unmap(task->stack, task->stack_size);
     task->stack = NULL;
@@ -200,9 +202,10 @@ static void settle(weir_loop *loop)
     loop->turning = false;
     keep_alive(loop, atomic_load(&loop->tasks) > 0);
     if (loop->ready)
-        ask_turn(loop);
+        weir_loop_ask_turn(loop);
     else
         weir_loop_rearm(loop);
+    weir_fine_timer_rest(loop);
 }
 
 void weir_loop_turn(weir_loop *loop)
@@ -215,6 +218,8 @@ void weir_loop_turn(weir_loop *loop)
     loop->turning = true;
     loop->turn_asked = false;
     weir_fiber_here(&loop->scheduler);
+    if (!loop->fine.tried)
+        weir_fine_timer_open(loop);
     empty_inbox(loop);
     ring_alarms(loop);
     run_ready(loop, here);
@@ -284,6 +289,7 @@ void weir_loop_release(weir_loop *loop)
 static void dissolve(weir_loop *loop)
 {
     empty_inbox(loop);
+    weir_fine_timer_close(loop);
     loop->table->timer(loop->of, -1);
     keep_alive(loop, false);
     if (loop->spare) {
@@ -303,10 +309,10 @@ int weir_loop_free(weir_loop **handle)
         return WEIR_OK;
     weir_loop *loop = *handle;
     if (loop->table) {
-        pthread_mutex_lock(&loop->lock);
+        weir_lock(&loop->lock);
         bool busy = loop->turning || atomic_load(&loop->tasks) > 0;
         loop->closed = !busy;
-        pthread_mutex_unlock(&loop->lock);
+        weir_unlock(&loop->lock);
         if (busy)
             return WEIR_INVALID_REQUEST;
         dissolve(loop);

@@ -1,4 +1,5 @@
 /* Tasks: making, waking, joining, cancelling and ending them. */
+#include "base/lock.h"
 #include "task/inside.h"
 #include <string.h>
 #include "base/error.h"
@@ -69,9 +70,9 @@ static void time_is_up(weir_alarm *alarm)
 /* ---- making and freeing */
 static void *take_stack(weir_loop *loop, size_t size)
 {
-    pthread_mutex_lock(&loop->lock);
+    weir_lock(&loop->lock);
     void *stack = weir_stacks_take(&loop->stacks, size);
-    pthread_mutex_unlock(&loop->lock);
+    weir_unlock(&loop->lock);
     return stack ? stack : weir_stack_map(size);
 }
 

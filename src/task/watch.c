@@ -80,6 +80,23 @@ static bool listen_for(weir_watch *watch, int events)
     return true;
 }
 
+void weir_watch_disown(weir_watch *watch)
+{
+    watch->loop->watches[watch->fd] = NULL;
+    watch->loop->table->unwatch(watch->handle);
+    spare(watch);
+}
+
+weir_watch *weir_watch_own(weir_loop *loop, int fd)
+{
+    weir_watch *watch = open_watch(loop, fd);
+    if (watch && !listen_for(watch, WEIR_LOOP_READ)) {
+        weir_watch_disown(watch);
+        watch = NULL;
+    }
+    return watch;
+}
+
 bool weir_watch_begin(weir_task *task, int fd, short events)
 {
     if (task->watch && task->watch->fd != fd)
@@ -116,11 +133,8 @@ void weir_watch_drop(weir_task *task)
 {
     weir_watch *watch = task->watch;
     task->watch = NULL;
-    if (!watch || --watch->keepers > 0)
-        return;
-    watch->loop->watches[watch->fd] = NULL;
-    watch->loop->table->unwatch(watch->handle);
-    spare(watch);
+    if (watch && --watch->keepers == 0)
+        weir_watch_disown(watch);
 }
 
 int weir_watch_poll(int fd, short events)
@@ -137,6 +151,10 @@ static short of_poll(int events)
 /* A waiter that is woken leaves the list only when it runs, so `fd_ready` keeps it from being woken for another's events. */
 void weir_loop_ready(weir_watch *watch)
 {
+    if (watch == watch->loop->fine.watch) {
+        weir_fine_timer_went_off(watch->loop);
+        return;
+    }
     bool alone = watch->waiters && !watch->waiters->next_waiter && watch->waiters->events == watch->listening;
     bool woken = false;
     for (weir_task *task = watch->waiters; task; task = task->next_waiter) {

@@ -2,6 +2,7 @@
  * refused beforehand (may_wait), handed to a task (defer), or, where neither could be, done as a thread does it. */
 #include <poll.h>
 #include "base/error.h"
+#include "base/lock.h"
 #include "task/inside.h"
 
 #define BREATH_NS (1 * WEIR_NS_PER_MS)          /* a task may run so long before weir lets the loop turn */
@@ -53,7 +54,8 @@ static int wait_in_task(const weir_want *want)
     if (want->breathe)
         return ran_for_long(task) ? give_way(task) : WEIR_READY;
     if (want->pause > 0) {
-        int interrupt = give_way(task);
+        weir_task_pause(task, want->pause);
+        int interrupt = weir_task_take_interrupt(task);
         if (interrupt || want->fd < 0)
             return interrupt;
     }
@@ -84,7 +86,7 @@ static int park(weir_parker *parker, int64_t deadline)
     if (!task)
         return weir_park_in_thread(parker, deadline);
     int outcome = WEIR_READY;
-    pthread_mutex_lock(&parker->mutex);
+    weir_lock(&parker->mutex);
     parker->wake = weir_task_wake;
     parker->task = task;
     while (!parker->ready) {
@@ -93,13 +95,13 @@ static int park(weir_parker *parker, int64_t deadline)
             outcome = WEIR_LATE;
         if (outcome)
             break;
-        pthread_mutex_unlock(&parker->mutex);
+        weir_unlock(&parker->mutex);
         weir_task_sleep_until(task, deadline);
-        pthread_mutex_lock(&parker->mutex);
+        weir_lock(&parker->mutex);
     }
     parker->ready = false;
     parker->wake = NULL;
-    pthread_mutex_unlock(&parker->mutex);
+    weir_unlock(&parker->mutex);
     return outcome;
 }
 

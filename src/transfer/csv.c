@@ -121,7 +121,8 @@ static int csv_check(weir_sheet *sheet)
 
 static int csv_begin(weir_sheet *sheet)
 {
-    for (size_t i = 0; sheet->header && i < sheet->column_count; i++) {
+    bool header = sheet->header && !sheet->continued;
+    for (size_t i = 0; header && i < sheet->column_count; i++) {
         weir_text name = sheet->names[i];
         if (weir_check_text(sheet, i, &name) != WEIR_OK)
             return sheet->error->status;
@@ -129,9 +130,9 @@ static int csv_begin(weir_sheet *sheet)
             weir_output_byte(sheet->output, ',');
         put_text(sheet, name);
     }
-    if (sheet->header)
+    if (header)
         weir_output_byte(sheet->output, '\n');
     return WEIR_OK;
 }
 
-const weir_format weir_format_csv = { "csv", { ".csv" }, csv_check, csv_begin, csv_row };
+const weir_format weir_format_csv = { "csv", { ".csv" }, csv_check, csv_begin, csv_row, .lines = true };

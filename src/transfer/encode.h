@@ -31,6 +31,8 @@ size_t weir_short_text(char *out, const weir_value *value);
 /* The bytes of a value whose text has no bound: its own where it is kept as text, else made in sheet->scratch (base64,
  * arrays). UTF-8 is checked: *text may come to lie in sheet->clean. WEIR_OK, WEIR_DATA, WEIR_OUT_OF_MEMORY. */
 int weir_long_text(weir_sheet *sheet, size_t column, const weir_value *value, weir_text *text);
+/* A JSON string with its quotes; the text is UTF-8. */
+void weir_json_put_string(weir_output *output, weir_text text);
 /* Checks UTF-8; invalid text is put right in sheet->clean, or is WEIR_DATA naming row and column. */
 int weir_check_text(weir_sheet *sheet, size_t column, weir_text *text);
 #endif

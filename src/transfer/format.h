@@ -16,6 +16,7 @@ typedef struct weir_sheet {
     weir_text     *names;               /* of the columns */
     size_t         column_count;
     int64_t        rows;                /* written so far */
+    bool           continued;           /* what stands in front of the rows is in the file already */
     weir_buffer    scratch;             /* of the value that is being written */
     weir_buffer    clean;               /* its text, where invalid UTF-8 was replaced */
     weir_buffer    prefixes;            /* JSON lines: what stands in front of each value, one behind the other */
@@ -31,6 +32,8 @@ typedef struct weir_format {
     int (*begin)(weir_sheet *sheet);
     /* One row of sheet->column_count values. A status; errors of the output may wait in it. */
     int (*row)(weir_sheet *sheet, const weir_value *const *values);
+    bool lines;                         /* rows stand one behind the other: two files are one, but for the header, and one that is cut behind
+                                           any row may be gone on with */
 } weir_format;
 
 /* By name, or NULL. */

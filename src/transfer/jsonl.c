@@ -44,7 +44,7 @@ static size_t escape(char out[6], unsigned char byte)
 }
 
 /* Valid UTF-8 between quotes. */
-static void put_string(weir_output *output, weir_text text)
+void weir_json_put_string(weir_output *output, weir_text text)
 {
     weir_output_byte(output, '"');
     for (;;) {
@@ -78,7 +78,7 @@ static void put_numeric(weir_output *output, weir_text text)
     bool bare_point = digits.len > 1 && digits.ptr[0] == '.';
     for (size_t i = 0, points = 0; i < digits.len; i++)
         if ((digits.ptr[i] < '0' || digits.ptr[i] > '9') && (digits.ptr[i] != '.' || ++points > 1)) {
-            put_string(output, text);
+            weir_json_put_string(output, text);
             return;
         }
     if (negative)
@@ -103,7 +103,7 @@ static int put_json(weir_sheet *sheet, size_t column, weir_text text)
     if (weir_check_text(sheet, column, &text) != WEIR_OK)
         return sheet->error->status;
     if (!weir_json_valid(text.ptr, text.len, &one_line)) {
-        put_string(sheet->output, text);
+        weir_json_put_string(sheet->output, text);
         return WEIR_OK;
     }
     if (one_line) {
@@ -133,7 +133,7 @@ static int put_other(weir_sheet *sheet, size_t column, const weir_value *value)
     }
     int status = weir_long_text(sheet, column, value, &text);
     if (status == WEIR_OK)
-        put_string(output, text);
+        weir_json_put_string(output, text);
     return status;
 }
 
@@ -180,7 +180,7 @@ static int put_value(weir_sheet *sheet, size_t column, const weir_value *value)
         return put_array(sheet, column, value->as.array);
     case WEIR_T_TEXT:
         if (weir_long_text(sheet, column, value, &text) == WEIR_OK)
-            put_string(output, text);
+            weir_json_put_string(output, text);
         return sheet->error->status;
     default:
         return put_other(sheet, column, value);
@@ -270,4 +270,4 @@ static int jsonl_begin(weir_sheet *sheet)
     return WEIR_OK;
 }
 
-const weir_format weir_format_jsonl = { "jsonl", { ".jsonl", ".ndjson", ".json" }, NULL, jsonl_begin, jsonl_row };
+const weir_format weir_format_jsonl = { "jsonl", { ".jsonl", ".ndjson", ".json" }, NULL, jsonl_begin, jsonl_row, .lines = true };

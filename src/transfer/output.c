@@ -17,6 +17,7 @@ static const struct { int number; const char *hint; } hints[] = {
     { EPIPE, "the reading side closed the pipe early" },
     { EACCES, "check the permissions of the file and its directory" },
     { EPERM, "check the permissions of the file and its directory" },
+    { ELOOP, "a symbolic link stands in the file's place: remove it" },
     { EROFS, "the file system is read-only: choose another place" },
     { ENOENT, "the directory does not exist: make it first" },
     { ENOTDIR, "a part of the path is a file: check it" },
@@ -24,22 +25,27 @@ static const struct { int number; const char *hint; } hints[] = {
     { EIO, "the device failed: look at the system's log" },
 };
 
-static int fail(weir_output *output, const char *what, int number)
+void weir_output_hint(weir_error *error, int number)
+{
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+        if (hints[i].number == number)
+            weir_error_text(error->hint, sizeof error->hint, hints[i].hint, strlen(hints[i].hint));
+}
+
+int weir_output_fail(weir_output *output, const char *what, int number)
 {
     char text[128];
     if (output->error.status != WEIR_OK)
         return output->error.status;
     weir_error_set(&output->error, WEIR_IO, "cannot %s %s: %s", what,
                    output->standard_output ? "standard output" : output->path, strerror_r(number, text, sizeof text));
-    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
-        if (hints[i].number == number)
-            weir_error_text(output->error.hint, sizeof output->error.hint, hints[i].hint, strlen(hints[i].hint));
+    weir_output_hint(&output->error, number);
     return WEIR_IO;
 }
 
 /* ---- bytes --------------------------------------------------------------------------------------------------------- */
 /* The disk may keep its user waiting: in a task all that touches it runs on a worker thread. Nothing after an error. */
-static int on_disk(weir_output *output, void (*work)(void *argument), void *argument)
+int weir_output_on_disk(weir_output *output, void (*work)(void *argument), void *argument)
 {
     weir_error error;
     if (output->error.status == WEIR_OK && weir_run_on_disk(work, argument, &error) != WEIR_OK)
@@ -56,6 +62,8 @@ static void write_all(void *argument)
     while (w->length && output->error.status == WEIR_OK) {
         ssize_t n = write(output->fd, w->bytes, w->length);
         if (n >= 0) {
+            if (output->part)
+                weir_checksum_add(&output->checksum, w->bytes, (size_t)n);
             w->bytes += n;
             w->length -= (size_t)n;
             output->flushed += n;
@@ -63,15 +71,20 @@ static void write_all(void *argument)
             /* Somebody made our standard output non-blocking; another process may do that at any time. */
             poll(&(struct pollfd){ .fd = output->fd, .events = POLLOUT }, 1, -1);
         } else if (errno != EINTR) {
-            fail(output, "write", errno);
+            weir_output_fail(output, "write", errno);
         }
     }
 }
 
 static void write_whole(weir_output *output, const char *bytes, size_t length)
 {
-    if (length)
-        on_disk(output, write_all, &(writing){ output, bytes, length });
+    weir_error error = { 0 };
+    if (length && output->sink && output->error.status == WEIR_OK) {
+        if (output->sink(output->sink_context, bytes, length, &error) != WEIR_OK)
+            weir_error_keep(&output->error, &error);
+        output->flushed += (int64_t)length;
+    } else if (length && !output->sink)
+        weir_output_on_disk(output, write_all, &(writing){ output, bytes, length });
 }
 
 void weir_output_flush(weir_output *output)
@@ -112,10 +125,10 @@ static int follow_links(weir_output *output, char path[PATH_MAX], bool *open_fil
         target[n] = 0;
         size_t directory = target[0] == '/' ? 0 : directory_length(path);
         if (directory + (size_t)n >= PATH_MAX)
-            return fail(output, "open", ENAMETOOLONG);
+            return weir_output_fail(output, "open", ENAMETOOLONG);
         memcpy(path + directory, target, (size_t)n + 1);
     }
-    return fail(output, "open", ELOOP);
+    return weir_output_fail(output, "open", ELOOP);
 }
 
 /* ".name.weir-XXXXXX" beside the file, with six random letters. */
@@ -149,15 +162,18 @@ static int create_temporary(weir_output *output)
             return weir_error_out_of_memory(&output->error);
         }
         if (errno != EEXIST)
-            return fail(output, "create a file beside", errno);
+            return weir_output_fail(output, "create a file beside", errno);
     }
-    return fail(output, "create a file beside", EEXIST);
+    return weir_output_fail(output, "create a file beside", EEXIST);
 }
 
 static int open_straight(weir_output *output)
 {
+    if (output->part)
+        return weir_error_set(&output->error, WEIR_INVALID_REQUEST, "%s is no regular file: what went there cannot be gone on with",
+                              output->path);
     output->fd = open(output->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-    return output->fd < 0 ? fail(output, "open", errno) : WEIR_OK;
+    return output->fd < 0 ? weir_output_fail(output, "open", errno) : WEIR_OK;
 }
 
 static int open_path(weir_output *output)
@@ -168,11 +184,11 @@ static int open_path(weir_output *output)
     size_t length = strlen(output->path);
     bool exists = stat(output->path, &existing) == 0;
     if (length >= sizeof path || (!exists && errno != ENOENT))
-        return fail(output, "open", length >= sizeof path ? ENAMETOOLONG : errno);
+        return weir_output_fail(output, "open", length >= sizeof path ? ENAMETOOLONG : errno);
     if (length == 0)
-        return fail(output, "open", ENOENT);
+        return weir_output_fail(output, "open", ENOENT);
     if (exists ? S_ISDIR(existing.st_mode) : output->path[length - 1] == '/')
-        return fail(output, "write", EISDIR);
+        return weir_output_fail(output, "write", EISDIR);
     if (exists && !S_ISREG(existing.st_mode))
         return open_straight(output);
     memcpy(path, output->path, length + 1);
@@ -181,55 +197,71 @@ static int open_path(weir_output *output)
     if (open_file)
         return open_straight(output);
     if (exists && access(path, W_OK) != 0)
-        return fail(output, "replace", errno);
+        return weir_output_fail(output, "replace", errno);
     output->keep_mode = exists;
     output->mode = exists ? existing.st_mode & 07777 : 0;
     output->final_path = weir_copy_text(output->ledger, WEIR_MEMORY_OUTPUT, path, strlen(path));
-    return output->final_path ? create_temporary(output) : weir_error_out_of_memory(&output->error);
+    if (!output->final_path)
+        return weir_error_out_of_memory(&output->error);
+    return output->part ? weir_part_open(output) : create_temporary(output);
 }
 
 static void open_on_disk(void *output) { open_path(output); }
 
-int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path)
+int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path, bool part)
 {
-    *output = (weir_output){ .ledger = ledger, .fd = -1, .standard_output = !strcmp(path, "-") };
+    *output = (weir_output){ .ledger = ledger, .fd = -1, .standard_output = !strcmp(path, "-"), .part = part };
+    weir_checksum_init(&output->checksum);
     output->path = weir_copy_text(ledger, WEIR_MEMORY_OUTPUT, path, strlen(path));
     output->block = weir_alloc(ledger, WEIR_MEMORY_OUTPUT, WEIR_OUTPUT_SIZE);
     if (!output->path || !output->block)
         return weir_error_out_of_memory(&output->error);
     output->next = output->block;
     output->end = output->block + WEIR_OUTPUT_SIZE;
+    if (output->standard_output && part)
+        return weir_error_set(&output->error, WEIR_INVALID_REQUEST, "standard output cannot be gone on with: name a file");
     if (output->standard_output) {
         output->fd = STDOUT_FILENO;
-        return fcntl(STDOUT_FILENO, F_GETFL) < 0 ? fail(output, "write", errno) : WEIR_OK;
+        return fcntl(STDOUT_FILENO, F_GETFL) < 0 ? weir_output_fail(output, "write", errno) : WEIR_OK;
     }
-    return on_disk(output, open_on_disk, output);
+    return weir_output_on_disk(output, open_on_disk, output);
+}
+
+int weir_output_open_to(weir_output *output, weir_ledger *ledger, weir_output_sink sink, void *context)
+{
+    *output = (weir_output){ .ledger = ledger, .fd = -1, .sink = sink, .sink_context = context };
+    output->block = weir_alloc(ledger, WEIR_MEMORY_OUTPUT, WEIR_OUTPUT_SIZE);
+    if (!output->block)
+        return weir_error_out_of_memory(&output->error);
+    output->next = output->block;
+    output->end = output->block + WEIR_OUTPUT_SIZE;
+    return WEIR_OK;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------- */
-/* The new name is on disk only once its directory is. Some file systems cannot bring a directory to disk: no harm done. */
-static int sync_directory(weir_output *output)
+int weir_output_sync_directory_of(const char *path)
 {
-    char path[PATH_MAX];
-    size_t length = directory_length(output->final_path);
-    snprintf(path, sizeof path, "%.*s", length ? (int)length : 1, length ? output->final_path : ".");
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char directory[PATH_MAX];
+    size_t length = directory_length(path);
+    snprintf(directory, sizeof directory, "%.*s", length ? (int)length : 1, length ? path : ".");
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return WEIR_OK;                     /* a directory may be writable and not readable */
-    int status = WEIR_OK;
-    if (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
-        status = fail(output, "bring the directory to disk of", errno);
+        return 0;                           /* a directory may be writable and not readable */
+    int status = fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP ? -1 : 0, number = errno;
     close(fd);
+    errno = number;
     return status;
 }
 
 static int close_descriptor(weir_output *output)
 {
-    /* Network file systems tell of lost data only here. Standard output stays open for the program; a copy tells the same. */
-    int fd = output->standard_output ? fcntl(output->fd, F_DUPFD_CLOEXEC, 3) : output->fd;
-    output->fd = -1;
+    /* Network file systems tell of lost data only here. Standard output stays open for the program, and a part for its lock, until it
+     * has its name; a copy tells the same. */
+    int fd = output->standard_output || output->part ? fcntl(output->fd, F_DUPFD_CLOEXEC, 3) : output->fd;
+    if (!output->part)
+        output->fd = -1;
     if (fd >= 0 && close(fd) != 0 && errno != EINTR)
-        return fail(output, "close", errno);
+        return weir_output_fail(output, "close", errno);
     return WEIR_OK;
 }
 
@@ -237,32 +269,33 @@ static void finish_on_disk(void *argument)
 {
     weir_output *output = argument;
     if (output->keep_mode && fchmod(output->fd, output->mode) != 0)
-        fail(output, "set the permissions of", errno);
+        weir_output_fail(output, "set the permissions of", errno);
     if (output->error.status == WEIR_OK && output->temporary_path && fsync(output->fd) != 0)
-        fail(output, "bring to disk", errno);
+        weir_output_fail(output, "bring to disk", errno);
     if (output->error.status == WEIR_OK)
         close_descriptor(output);
     if (output->error.status != WEIR_OK || !output->temporary_path)
         return;
     if (rename(output->temporary_path, output->final_path) != 0) {
-        fail(output, "give its name to", errno);
+        weir_output_fail(output, "give its name to", errno);
         return;
     }
     weir_free(output->temporary_path);
     output->temporary_path = NULL;
-    sync_directory(output);
+    if (weir_output_sync_directory_of(output->final_path) != 0)
+        weir_output_fail(output, "bring to disk the directory of", errno);
 }
 
 int weir_output_finish(weir_output *output)
 {
     if (output->error.status == WEIR_OK)
         weir_output_flush(output);
-    return on_disk(output, finish_on_disk, output);
+    return weir_output_on_disk(output, finish_on_disk, output);
 }
 
 void weir_output_drop(weir_output *output)
 {
-    if (output->temporary_path)
+    if (output->temporary_path && !output->part)
         unlink(output->temporary_path);
     if (output->fd >= 0 && !output->standard_output)
         close(output->fd);

@@ -1,11 +1,16 @@
-/* Where a writer's bytes go: a file that gets its name only when it is whole, or a device, pipe or socket. */
+/* Where a writer's bytes go: a file that gets its name only when it is whole, or a device, pipe or socket. A part is such a file whose
+ * temporary name is fixed, and that stays when writing ends early, to be gone on with. */
 #ifndef WEIR_TRANSFER_OUTPUT_H
 #define WEIR_TRANSFER_OUTPUT_H
 #include <string.h>
+#include "base/checksum.h"
 #include "base/error.h"
 #include "base/ledger.h"
 
 enum { WEIR_OUTPUT_SIZE = 128 * 1024 };     /* bytes gathered for one write(2) */
+
+/* Takes what would be written, instead of a file. A status. */
+typedef int (*weir_output_sink)(void *context, const char *bytes, size_t length, weir_error *error);
 
 /* The first error is kept; from then on bytes are dropped, so that a format need not look after each value. */
 typedef struct weir_output {
@@ -19,19 +24,52 @@ typedef struct weir_output {
     char        *temporary_path;            /* NULL: written straight */
     bool         keep_mode;                 /* the file is to get `mode`, that of the one it replaces */
     unsigned     mode;
+    weir_output_sink sink;                  /* NULL: a file */
+    void        *sink_context;
+    bool         part;                      /* temporary_path is final_path and WEIR_PART_SUFFIX; it is locked */
+    bool         part_is_new;               /* nobody's part was there */
+    weir_checksum checksum;                 /* of a part: of what left the block */
     weir_error   error;
 } weir_output;
 
-/* "-" is standard output. On an error (WEIR_IO, WEIR_OUT_OF_MEMORY) nothing is left behind but what weir_output_drop frees. */
-int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path);
+#define WEIR_PART_SUFFIX ".weir-part"
+
+/* "-" is standard output. On an error (WEIR_IO, WEIR_OUT_OF_MEMORY) nothing is left behind but what weir_output_drop frees. part: what
+ * is no regular file is WEIR_INVALID_REQUEST, and so is one that another process writes. */
+int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path, bool part);
+/* The same into a sink. */
+int weir_output_open_to(weir_output *output, weir_ledger *ledger, weir_output_sink sink, void *context);
 /* Gives what is gathered to the system. */
 void weir_output_flush(weir_output *output);
 /* Slow path of weir_output_bytes: what does not fit the block. */
 void weir_output_many(weir_output *output, const char *bytes, size_t length);
 /* Flushes; a file is brought to disk and gets its name. The status; nothing gets a name after an error. */
 int weir_output_finish(weir_output *output);
-/* Removes the temporary file, if there is one, and frees everything. */
+/* Removes the temporary file, if there is one and it is no part, and frees everything. */
 void weir_output_drop(weir_output *output);
+
+/* ---- parts (part.c) ---- */
+/* Opens and locks the part of output->final_path; called on the disk's thread. */
+int weir_part_open(weir_output *output);
+/* Goes on behind the first `bytes` bytes, whose checksum must be that; what lies behind them is cut off. WEIR_INVALID_REQUEST: the part
+ * is missing, shorter or another one. */
+int weir_part_continue(weir_output *output, int64_t bytes, uint64_t checksum);
+/* Whether the file under its final name is the one with so many bytes and that checksum. */
+bool weir_part_is_final(weir_output *output, int64_t bytes, uint64_t checksum);
+/* Brings to disk what was written so far. The status. */
+int weir_part_sync(weir_output *output);
+/* Removes a part that is new and empty: nothing was begun. */
+void weir_part_withdraw(weir_output *output);
+
+/* ---- for part.c and checkpoint.c ---- */
+/* What to do about the number, into error->hint, where that is known. */
+void weir_output_hint(weir_error *error, int number);
+/* The name of a file is on disk only once its directory is. 0, or -1 with errno. Where that is not possible: no harm done, 0. */
+int weir_output_sync_directory_of(const char *path);
+/* "cannot WHAT FILE: why", with a hint for the number. WEIR_IO. */
+int weir_output_fail(weir_output *output, const char *what, int number);
+/* Runs it where the disk may be waited for; nothing after an error. The status. */
+int weir_output_on_disk(weir_output *output, void (*work)(void *argument), void *argument);
 
 /* A place for up to `size` bytes (at most WEIR_OUTPUT_SIZE): write there, then set output->next behind them. */
 static inline char *weir_output_room(weir_output *output, size_t size)

@@ -1,19 +1,6 @@
 /* Writers: a result's rows through a format into an output. */
-#include "base/arena.h"
+#include "transfer/writer.h"
 #include "engine/rows.h"
-#include "transfer/format.h"
-
-struct weir_writer {
-    weir_ledger        ledger;
-    weir_arena         arena;           /* the columns' names and the null text */
-    weir_output        output;
-    weir_sheet         sheet;
-    const weir_format *format;
-    const weir_value **values;          /* of the row that is being written */
-    bool               begun;           /* the columns are known */
-    bool               finished;        /* the file is whole */
-    weir_error         error;
-};
 
 static const weir_writer closed_writer = {
     .error = { .status = WEIR_RESOURCE_CLOSED, .message = "this writer is closed" }
@@ -40,6 +27,9 @@ static int take_options(weir_writer *writer, const char *path, const weir_writer
         weir_format_names(names, sizeof names);
         return weir_error_set(&writer->error, WEIR_ARGUMENT, "unknown format '%s'; there are %s", options.format, names);
     }
+    writer->checkpoint = options.checkpoint;
+    if (writer->checkpoint && !writer->format->lines)
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a file of the format %s cannot be gone on with", writer->format->name);
     const char *null_text = options.null_text ? options.null_text : "";
     size_t length = strlen(null_text);
     char *copy = weir_arena_bytes(&writer->arena, length + 1);
@@ -64,7 +54,8 @@ static void init_sheet(weir_writer *writer)
     weir_buffer_init(&sheet->prefixes, &writer->ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
 }
 
-weir_writer *weir_writer_open(const char *path, const weir_writer_options *options)
+/* Into the sink, or else into the file of that path. */
+static weir_writer *open_writer(const char *path, weir_output_sink sink, void *context, const weir_writer_options *options)
 {
     weir_writer *writer = weir_alloc_zero(weir_ledger_root(), WEIR_MEMORY_OUTPUT, sizeof *writer);
     if (!writer)
@@ -75,10 +66,23 @@ weir_writer *weir_writer_open(const char *path, const weir_writer_options *optio
     init_sheet(writer);
     if (!path)
         weir_error_set(&writer->error, WEIR_ARGUMENT, "a writer needs a path; \"-\" is standard output");
-    else if (take_options(writer, path, options) == WEIR_OK)
-        weir_output_open(&writer->output, &writer->ledger, path);
+    else if (take_options(writer, path, options) == WEIR_OK && sink && writer->checkpoint)
+        weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "only a file can be gone on with");
+    else if (writer->error.status == WEIR_OK && sink)
+        weir_output_open_to(&writer->output, &writer->ledger, sink, context);
+    else if (writer->error.status == WEIR_OK)
+        weir_output_open(&writer->output, &writer->ledger, path, writer->checkpoint != NULL);
     weir_error_keep(&writer->error, &writer->output.error);
+    if (writer->checkpoint && writer->error.status == WEIR_OK)
+        weir_writer_continue(writer);
     return writer;
+}
+
+weir_writer *weir_writer_open(const char *path, const weir_writer_options *options) { return open_writer(path, NULL, NULL, options); }
+
+weir_writer *weir_writer_open_to(weir_output_sink sink, void *context, const char *path, const weir_writer_options *options)
+{
+    return open_writer(path, sink, context, options);
 }
 
 /* ---- columns ------------------------------------------------------------------------------------------------------- */
@@ -180,11 +184,12 @@ int64_t weir_writer_bytes(const weir_writer *writer)
 }
 
 int64_t weir_writer_rows(const weir_writer *writer) { return writer->sheet.rows; }
+bool weir_writer_makes_lines(const weir_writer *writer) { return writer->format && writer->format->lines; }
 const weir_error *weir_writer_error(const weir_writer *writer) { return &writer->error; }
 
 const char *weir_writer_temporary_path(const weir_writer *writer)
 {
-    return writer->output.temporary_path ? writer->output.temporary_path : "";
+    return writer->output.temporary_path && !writer->checkpoint ? writer->output.temporary_path : "";
 }
 
 static void drop(weir_writer **writer)
@@ -196,6 +201,7 @@ static void drop(weir_writer **writer)
     if (is_constant(w))
         return;
     weir_output_drop(&w->output);
+    weir_free(w->checkpoint_path);
     weir_buffer_free(&w->sheet.scratch);
     weir_buffer_free(&w->sheet.clean);
     weir_buffer_free(&w->sheet.prefixes);
@@ -209,6 +215,8 @@ int weir_writer_finish(weir_writer *writer)
     if (writer->error.status != WEIR_OK || writer->finished)
         return writer->error.status;
     writer->finished = true;
+    if (writer->checkpoint)
+        return weir_writer_finish_part(writer);
     weir_output_finish(&writer->output);
     return weir_error_keep(&writer->error, &writer->output.error);
 }

@@ -1,5 +1,6 @@
 /* What each database does in its own way, and that the same program does the same on both (cases.md 205 to 211). */
 #include "support.h"
+#include <sqlite3.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -143,6 +144,34 @@ static void test_case_208_the_hybrid_loop_meets_a_lock_or_works_in_wal(void **st
     }
 }
 
+/* Setting the journal mode needs the file for itself. The lock is waited for on a timer between two attempts, not in one of them, and
+ * busy_timeout bounds it. */
+static void test_connecting_to_a_locked_file_waits_for_it(void **state)
+{
+    test_database *db = *state;
+    sqlite3 *other;
+    test_fixture(db, 1);
+    weir_engine *wal = test_engine(db, WEIR_ENGINE_OPTIONS(
+        .connect_args = (const char *const[]){ "journal_mode", "wal", "busy_timeout", "300", NULL }));
+    assert_int_equal(sqlite3_open(db->path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    struct timespec begun, ended;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    weir_connection *refused = weir_engine_connect(wal);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    assert_error(weir_connection_error(refused), WEIR_OPERATIONAL);
+    assert_contains(weir_connection_error(refused)->message, "database is locked");
+    int64_t waited = (ended.tv_sec - begun.tv_sec) * 1000 + (ended.tv_nsec - begun.tv_nsec) / 1000000;
+    assert_in_range(waited, 299, 4000);
+    assert_status(weir_connection_close(&refused), WEIR_OPERATIONAL);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    weir_connection *connection = weir_engine_connect(wal);
+    run_ok(connection, "UPDATE orders SET state = 'done'");
+    assert_status(weir_connection_commit(connection), WEIR_OK);
+    close_connection_ok(&connection);
+    weir_engine_close(&wal);
+}
+
 static void test_case_210_a_database_in_memory_is_never_a_second_empty_one(void **state)
 {
     test_database *db = *state;
@@ -239,6 +268,7 @@ int main(void)
         ON_POSTGRESQL(test_case_205_an_idle_transaction_that_the_server_ends_is_a_disconnect),
         ON_POSTGRESQL(test_case_207_a_hold_cursor_lives_through_transactions_until_closed),
         ON_SQLITE(test_case_208_the_hybrid_loop_meets_a_lock_or_works_in_wal),
+        ON_SQLITE(test_connecting_to_a_locked_file_waits_for_it),
         ON_SQLITE(test_case_210_a_database_in_memory_is_never_a_second_empty_one),
         ON_BOTH(test_case_211_the_same_program_does_the_same_on_both_databases),
     };

@@ -177,6 +177,28 @@ static void test_a_lock_is_waited_for_on_a_timer_and_not_for_ever(void **state)
     DRIVER->hang_up(link);
 }
 
+/* What SQLite calls while it would wait for the lock, were it let, is done by who dials (RULES T4). */
+static void test_dialling_never_waits_for_a_lock(void **state)
+{
+    place *p = *state;
+    weir_link *link = dial(p->file), *second = NULL;
+    weir_error error = { 0 };
+    run(link, "CREATE TABLE t(a)");
+    run(link, "BEGIN EXCLUSIVE");
+    weir_dial_plan plan = plan_for(p->file, (const char *const[]){ "journal_mode", "wal", "busy_timeout", "5000", NULL }, NULL);
+    weir_dial_watch watch = { .deadline = WEIR_NO_DEADLINE };
+    int64_t begun = weir_now();
+    assert_int_equal(DRIVER->dial(&plan, &watch, &second, &error), WEIR_OPERATIONAL);
+    assert_true(milliseconds_since(begun) < 2000);
+    assert_true(watch.locked);
+    assert_in_range(watch.patience_ends - begun, 4900000000, 7000000000);
+    DRIVER->hang_up(link);
+    watch.locked = false;
+    assert_int_equal(DRIVER->dial(&plan, &watch, &second, &error), WEIR_OK);
+    assert_false(watch.locked);
+    DRIVER->hang_up(second);
+}
+
 /* Another connection that reads or writes for 150 ms. */
 typedef struct holder { const char *file, *sql; atomic_bool holds; pthread_t thread; } holder;
 
@@ -626,6 +648,7 @@ int main(void)
         HERE(test_a_path_is_never_a_uri),
         HERE(test_mode_ro_reads_only),
         HERE(test_a_lock_is_waited_for_on_a_timer_and_not_for_ever),
+        HERE(test_dialling_never_waits_for_a_lock),
         HERE(test_work_goes_on_when_the_lock_is_gone),
         HERE(test_a_returning_statement_that_cannot_commit_leaves_nothing),
         HERE(test_locks_that_waiting_cannot_open_fail_at_once),

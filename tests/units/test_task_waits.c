@@ -151,25 +151,72 @@ static void test_breathing_lets_the_loop_turn(void **state)
     }
 }
 
+enum { PAUSE_NS = 50000, PAUSES = 1000 };
+
 static int pause_often(void *argument)
 {
-    (void)argument;
-    for (int i = 0; i < 1000; i++)
-        assert_int_equal(weir_wait(&(weir_want){ .fd = -1, .pause = 50000, .deadline = WEIR_NO_DEADLINE }), WEIR_READY);
+    int *pauses = argument;
+    for (; *pauses < PAUSES; ++*pauses)
+        assert_int_equal(weir_wait(&(weir_want){ .fd = -1, .pause = PAUSE_NS, .deadline = WEIR_NO_DEADLINE }), WEIR_READY);
     return WEIR_OK;
 }
 
-/* 1,000 sleeps would give the processor away as often. */
-static void test_a_pause_in_a_task_is_no_sleep(void **state)
+static int count_turns(void *argument)
+{
+    const int *pauses = *(int **)argument;
+    int *turns = ((int **)argument)[1];
+    while (*pauses < PAUSES) {
+        ++*turns;
+        weir_task_yield();
+    }
+    return WEIR_OK;
+}
+
+/* As long as it is meant, at the least, and the thread stays free: others run meanwhile, often. */
+static void test_a_pause_leaves_the_loop_free(void **state)
 {
     loop_fixture *f = *state;
+    int pauses = 0, turns = 0, *both[2] = { &pauses, &turns };
+    int64_t began = weir_now();
+    weir_task *pausing = weir_task_spawn(f->loop, pause_often, &pauses);
+    weir_task *counting = weir_task_spawn(f->loop, count_turns, both);
+    loop_run(f);
+    assert_true(weir_now() - began >= (int64_t)PAUSES * PAUSE_NS);
+    assert_true(turns > PAUSES);
+    assert_int_equal(weir_task_join(&pausing, NULL), WEIR_OK);
+    assert_int_equal(weir_task_join(&counting, NULL), WEIR_OK);
+}
+
+/* Alone on its loop: parked in each pause, so the loop turns once for it and the processor is given away as often. */
+static void test_a_pause_is_no_spinning(void **state)
+{
+    loop_fixture *f = *state;
+    int pauses = 0;
     struct rusage before, after;
-    weir_task *task = weir_task_spawn(f->loop, pause_often, NULL);
     getrusage(RUSAGE_THREAD, &before);
+    weir_task *task = weir_task_spawn(f->loop, pause_often, &pauses);
     loop_run(f);
     getrusage(RUSAGE_THREAD, &after);
+    assert_true(after.ru_nvcsw - before.ru_nvcsw > PAUSES / 2);
     assert_int_equal(weir_task_join(&task, NULL), WEIR_OK);
-    assert_in_range(after.ru_nvcsw - before.ru_nvcsw, 0, 300);
+}
+
+/* No timer for it: the loop turns, and that is the pause. */
+static void test_pauses_without_descriptors(void **state)
+{
+    loop_fixture *f = *state;
+    struct rlimit before, none;
+    int pauses = 0;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = dup(0);                  /* the lowest that is free: there shall be no more than those below it */
+    close(next);
+    none = (struct rlimit){ .rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    weir_task *task = weir_task_spawn(f->loop, pause_often, &pauses);
+    loop_run(f);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(pauses, PAUSES);
+    assert_int_equal(weir_task_join(&task, NULL), WEIR_OK);
 }
 
 /* ---- descriptors */
@@ -700,7 +747,9 @@ int main(void)
         cmocka_unit_test(test_alarms_ring_in_order),
         ON_LOOPS(test_tasks_that_yield_take_turns),
         ON_LOOPS(test_breathing_lets_the_loop_turn),
-        ON_LOOPS(test_a_pause_in_a_task_is_no_sleep),
+        ON_LOOPS(test_a_pause_leaves_the_loop_free),
+        ON_LOOPS(test_a_pause_is_no_spinning),
+        ON_LOOPS(test_pauses_without_descriptors),
         ON_LOOPS(test_a_task_waits_for_a_descriptor),
         ON_LOOPS(test_a_descriptor_that_is_not_ready_in_time),
         ON_LOOPS(test_waiting_for_no_time),

@@ -159,7 +159,9 @@ static int describe_to_engine(weir_pg_link *link, weir_pg_cursor *cursor)
         memcpy(texts, from->name, name_size);
         memcpy(texts + name_size, from->type->name, type_size);
         columns[i] = (weir_column_info){ .name = texts, .database_type = texts + name_size, .type = from->type->type,
-                                         .database_oid = s->column_oids[i], .modifier = from->modifier };
+                                         .database_oid = s->column_oids[i], .modifier = from->modifier,
+                                         .element_type = from->type->element ? from->type->element->type : WEIR_T_NULL,
+                                         .table_oid = from->table_oid, .table_column = from->table_column };
     }
     cursor->base.columns = columns;
     cursor->base.column_count = s->column_count;

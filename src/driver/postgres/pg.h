@@ -13,7 +13,13 @@ typedef struct weir_pg_cursor weir_pg_cursor;
 typedef struct weir_pg_copy weir_pg_copy;
 
 /* ---- prepared statements: parsed and described once per link ---------------------------------------------------------- */
-typedef struct weir_pg_column { const char *name; const weir_pg_type *type; int32_t modifier; } weir_pg_column;
+typedef struct weir_pg_column {
+    const char *name;
+    const weir_pg_type *type;
+    int32_t modifier;
+    uint32_t table_oid;                 /* of the column that it is; 0: an expression */
+    int table_column;
+} weir_pg_column;
 
 typedef struct weir_pg_statement weir_pg_statement;
 struct weir_pg_statement {

@@ -161,10 +161,12 @@ int weir_pg_statement_columns(weir_pg_link *link, weir_pg_statement *s, const ui
         if (!copy)
             return weir_error_out_of_memory(&link->base.error);
         memcpy(copy, name, name_length + 1);
-        weir_pg_read_bytes(&r, 6);              /* table, attribute */
+        uint32_t table = weir_pg_read_u32(&r);
+        int attribute = (int16_t)weir_pg_read_u16(&r);
         s->column_oids[i] = weir_pg_read_u32(&r);
         weir_pg_read_u16(&r);                   /* size of the type */
-        s->columns[i] = (weir_pg_column){ .name = copy, .modifier = (int32_t)weir_pg_read_u32(&r) };
+        s->columns[i] = (weir_pg_column){ .name = copy, .modifier = (int32_t)weir_pg_read_u32(&r),
+                                            .table_oid = table, .table_column = attribute };
         weir_pg_read_u16(&r);                   /* format: not decided yet */
     }
     return r.bad ? malformed(link) : WEIR_OK;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define OLDEST_VERSION 3035000
 #define LONGEST_LOCK_PAUSE_MS 50
@@ -116,19 +115,6 @@ static int measure_values(weir_lite_link *link, weir_error *error)
     return status;
 }
 
-/* Dialling may block, so here SQLite may wait by itself. */
-typedef struct dial_patience { weir_dial_watch *watch; int64_t ends; } dial_patience;
-
-static int wait_in_dial(void *context, int calls)
-{
-    const dial_patience *patience = context;
-    int64_t pause = INT64_C(1000000) << (calls < 5 ? calls : 5);
-    if ((patience->watch && atomic_load(&patience->watch->stop)) || weir_now() + pause >= patience->ends)
-        return 0;
-    nanosleep(&(struct timespec){ .tv_nsec = (long)pause }, NULL);
-    return 1;
-}
-
 static int64_t dial_ends(const weir_dial_plan *plan, int busy_timeout_ms, const weir_dial_watch *watch)
 {
     int ms = plan->connect_timeout_ms > 0 && plan->connect_timeout_ms < busy_timeout_ms ? plan->connect_timeout_ms : busy_timeout_ms;
@@ -136,18 +122,25 @@ static int64_t dial_ends(const weir_dial_plan *plan, int busy_timeout_ms, const 
     return watch && watch->deadline < ends ? watch->deadline : ends;
 }
 
+/* Nothing here waits for a lock: a worker thread would sleep (RULES T4). Whoever dials does, and dials again. */
+static void note_lock_in_dial(const weir_lite_link *link, const weir_dial_plan *plan, int busy_timeout_ms, weir_dial_watch *watch, int status)
+{
+    if (!watch)
+        return;
+    watch->locked = status != WEIR_OK && (sqlite3_errcode(link->db) & 0xFF) == SQLITE_BUSY;
+    if (watch->locked && watch->patience_ends == 0)
+        watch->patience_ends = dial_ends(plan, busy_timeout_ms, watch);
+}
+
 static int set_up(weir_lite_link *link, const weir_dial_plan *plan, weir_dial_watch *watch, weir_error *error)
 {
     weir_lite_settings settings;
-    dial_patience patience = { .watch = watch };
     int status = weir_lite_read_settings(plan, &settings, error);
     if (status == WEIR_OK)
         status = open_file(link, plan, settings.open_flags, error);
     if (status == WEIR_OK) {
-        patience.ends = dial_ends(plan, settings.busy_timeout_ms, watch);
-        sqlite3_busy_handler(link->db, wait_in_dial, &patience);
         status = weir_lite_apply_settings(link->db, plan, error);
-        sqlite3_busy_handler(link->db, NULL, NULL);
+        note_lock_in_dial(link, plan, settings.busy_timeout_ms, watch, status);
     }
     if (status == WEIR_OK)
         status = look_inside(link, plan, settings.open_flags, error);

@@ -31,6 +31,7 @@ static bool describe_column(const weir_lite_cursor *cursor, int index, weir_colu
     out->type = weir_lite_declared_type(declared);
     out->database_oid = 0;
     out->modifier = -1;
+    out->element_type = WEIR_T_NULL;
     return out->name && out->database_type;
 }
 

@@ -1,0 +1,484 @@
+/* One statement read by several connections: the handle, the threads, and who gives up when one fails. */
+#include "transfer/parallel.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/lock.h"
+#include "sql/dialect.h"
+
+enum { MOST_JOBS = 256, DEFAULT_JOBS = 2, DEFAULT_RANGE = 16 << 20, DEFAULT_WINDOW = 32 << 20, DEFAULT_ROWS = 5000, CANCEL_EVERY_MS = 200 };
+
+static const weir_parallel closed_parallel = { .error = { .status = WEIR_RESOURCE_CLOSED, .message = "this weir_parallel is closed" } };
+static const weir_parallel no_memory_parallel = { .error = { .status = WEIR_OUT_OF_MEMORY, .message = "no memory to read in parallel" } };
+
+static weir_parallel *constant(const weir_parallel *parallel) { return (weir_parallel *)(uintptr_t)parallel; }
+static bool is_constant(const weir_parallel *p) { return !p || p == &closed_parallel || p == &no_memory_parallel; }
+
+/* ---- opening ------------------------------------------------------------------------------------------------------------------------ */
+static int take_options(weir_parallel *p, const weir_parallel_options *given)
+{
+    weir_parallel_options *o = &p->options;
+    if (given && (given->struct_size < sizeof given->struct_size || given->struct_size > sizeof *o))
+        return weir_error_set(&p->error, WEIR_ARGUMENT, "parallel options of %zu bytes: make them with WEIR_PARALLEL_OPTIONS", given->struct_size);
+    if (given)
+        memcpy(o, given, given->struct_size);
+    if (o->jobs < 0 || o->jobs > MOST_JOBS || o->range_bytes < 0 || o->yield_per < 0 || o->window_bytes < 0)
+        return weir_error_set(&p->error, WEIR_ARGUMENT, "jobs are 1 to %d; range_bytes, yield_per and window_bytes are not negative", MOST_JOBS);
+    o->jobs = o->jobs ? o->jobs : DEFAULT_JOBS;
+    o->range_bytes = o->range_bytes ? o->range_bytes : DEFAULT_RANGE;
+    o->window_bytes = o->window_bytes ? o->window_bytes : DEFAULT_WINDOW;
+    o->yield_per = o->yield_per ? o->yield_per : DEFAULT_ROWS;
+    return WEIR_OK;
+}
+
+static const struct weir_dialect *dialect_of(bool postgresql)
+{
+    return postgresql ? &weir_dialect_postgresql : &weir_dialect_sqlite;
+}
+
+static int set_up(weir_parallel *p, weir_engine *engine, const weir_stmt *stmt, const weir_parallel_options *options)
+{
+    if (take_options(p, options) != WEIR_OK)
+        return p->error.status;
+    if (!engine || !stmt)
+        return weir_error_set(&p->error, WEIR_ARGUMENT, "an engine and a statement are needed");
+    if (weir_error_keep(&p->error, weir_engine_error(engine)) != WEIR_OK)
+        return p->error.status;
+    p->engine = engine;
+    p->postgresql = !strcmp(weir_engine_dialect(engine), "postgresql");
+    weir_order_options order = { .dialect = dialect_of(p->postgresql), .text = p->options.order, .unchecked = true };
+    p->order = weir_order_of(stmt, &order, &p->ledger, &p->error);
+    p->connections = weir_alloc_zero(&p->ledger, WEIR_MEMORY_HANDLES, (size_t)p->options.jobs * sizeof *p->connections);
+    if (p->order && !p->connections)
+        return weir_error_out_of_memory(&p->error);
+    return p->error.status;
+}
+
+weir_parallel *weir_parallel_open(weir_engine *engine, const weir_stmt *stmt, const weir_parallel_options *options)
+{
+    pthread_condattr_t monotonic;
+    weir_parallel *p = weir_alloc_zero(NULL, WEIR_MEMORY_HANDLES, sizeof *p);
+    if (!p)
+        return constant(&no_memory_parallel);
+    weir_ledger_init(&p->ledger, weir_ledger_root());
+    pthread_mutex_init(&p->mutex, NULL);
+    pthread_mutex_init(&p->handles, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    p->failed = set_up(p, engine, stmt, options) != WEIR_OK;
+    return p;
+}
+
+/* ---- failing ------------------------------------------------------------------------------------------------------------------------ */
+int weir_parallel_fail(weir_parallel *p, const weir_error *error)
+{
+    weir_lock(&p->mutex);
+    if (!p->failed) {
+        p->error = *error;
+        p->failed = true;
+    }
+    int status = p->error.status;
+    weir_unlock(&p->mutex);
+    atomic_store(&p->stop, true);
+    if (p->has_blocks)
+        weir_blocks_stop(&p->blocks);
+    return status;
+}
+
+/* A connection that is between two statements does not hear it: it is said again until all have ended. */
+/* Reaching the server may block, and no handle may go meanwhile: so this one mutex is held across it. Nobody waits for it in a task:
+ * whoever finds it taken knows that they are being cancelled. */
+static void cancel_all(weir_parallel *p)
+{
+    if (pthread_mutex_trylock(&p->handles) != 0)
+        return;
+    for (int i = 0; p->connections && i < p->options.jobs; i++)
+        if (p->connections[i])
+            weir_connection_cancel(p->connections[i]);
+    pthread_mutex_unlock(&p->handles);
+}
+
+void weir_parallel_cancel(weir_parallel *p)
+{
+    weir_error error;
+    if (is_constant(p))
+        return;
+    weir_error_set(&error, WEIR_CANCELLED, "cancelled by weir_parallel_cancel");
+    weir_parallel_fail(p, &error);
+    cancel_all(p);
+}
+
+const weir_error *weir_parallel_error(const weir_parallel *p)
+{
+    static const weir_error none = { 0 };
+    return is_constant(p) ? p ? &p->error : &closed_parallel.error : p->failed ? &p->error : &none;
+}
+
+/* ---- planning ------------------------------------------------------------------------------------------------------------------------ */
+typedef struct call { weir_parallel *parallel; const weir_parallel_calls *calls; int status; } call;
+
+static void plan_here(void *argument)
+{
+    call *c = argument;
+    weir_parallel *p = c->parallel;
+    weir_error error = { 0 };
+    weir_range_wish wish = { p->options.range_bytes, p->options.jobs, p->options.remark, p->options.context };
+    int status = weir_snapshot_take(p->engine, p->connections, (size_t)p->options.jobs, &p->handles, p->snapshot, &error);
+    if (status == WEIR_OK)
+        status = weir_range_plan_make(&p->plan, p->order, p->connections[0], p->postgresql, &wish, &p->ledger, &error);
+    p->planned = true;
+    c->status = status == WEIR_OK ? WEIR_OK : weir_parallel_fail(p, &error);
+}
+
+static void interrupt(void *argument) { weir_parallel_cancel(((call *)argument)->parallel); }
+
+static int run_blocking(weir_parallel *p, void (*work)(void *), const weir_parallel_calls *calls)
+{
+    call c = { .parallel = p, .calls = calls };
+    weir_error error;
+    if (weir_may_wait(&error) != WEIR_OK)
+        return weir_parallel_fail(p, &error);
+    int outcome = weir_run_blocking(work, interrupt, &c);
+    if (outcome == WEIR_LATE)
+        weir_error_out_of_memory(&error);
+    else if (outcome != WEIR_READY)
+        weir_interrupted(outcome, &error);
+    return outcome == WEIR_READY ? c.status : weir_parallel_fail(p, &error);
+}
+
+int weir_parallel_plan(weir_parallel *p)
+{
+    if (is_constant(p) || p->failed)
+        return weir_parallel_error(p)->status;
+    return p->planned ? WEIR_OK : run_blocking(p, plan_here, NULL);
+}
+
+/* ---- the jobs -------------------------------------------------------------------------------------------------------------------------- */
+/* A range in the hands of its job. What the program sees comes first. */
+typedef struct reading {
+    weir_range_read seen;
+    weir_parallel  *parallel;
+    weir_block     *block;              /* being filled */
+    weir_error      error;              /* of handing over; of the callbacks */
+} reading;
+
+int weir_range_put(weir_range_read *read, const void *bytes, size_t length)
+{
+    reading *r = (reading *)(void *)read;
+    weir_blocks *blocks = &r->parallel->blocks;
+    if (!r->parallel->calls.bytes)
+        return weir_error_set(&r->error, WEIR_INVALID_REQUEST, "nobody takes the bytes: weir_parallel_calls.bytes is not set");
+    while (length) {
+        if (r->block && r->block->length == r->block->capacity) {
+            weir_block *full = r->block;
+            r->block = NULL;
+            if (weir_blocks_hand(blocks, read->number, full, &r->error) != WEIR_OK)
+                return r->error.status;
+        }
+        if (!r->block && !(r->block = weir_blocks_new(blocks, 0)))
+            return weir_error_out_of_memory(&r->error);
+        size_t room = r->block->capacity - r->block->length, portion = length < room ? length : room;
+        memcpy(r->block->bytes + r->block->length, bytes, portion);
+        r->block->length += portion;
+        bytes = (const char *)bytes + portion;
+        length -= portion;
+        atomic_fetch_add_explicit(&r->parallel->bytes, (int64_t)portion, memory_order_relaxed);
+    }
+    return WEIR_OK;
+}
+
+/* What a callback said; the words may be its own, or those of weir_range_put. */
+static int told(reading *r, int status)
+{
+    if (status != WEIR_OK && r->error.status == WEIR_OK)
+        weir_error_set(&r->error, status, "a callback gave up");
+    if (status != WEIR_OK && !r->error.message[0])
+        weir_error_text(r->error.message, sizeof r->error.message, "a callback gave up", 18);
+    return status;
+}
+
+static int read_rows(reading *r, weir_result *result)
+{
+    weir_parallel *p = r->parallel;
+    const weir_parallel_calls *calls = &p->calls;
+    int status = weir_result_error(result)->status;
+    if (status == WEIR_OK && calls->begin)
+        status = told(r, calls->begin(&r->seen, result, &r->error));
+    for (const weir_partition *rows; status == WEIR_OK && !atomic_load(&p->stop) && (rows = weir_result_fetchmany(result, 0)) != NULL; ) {
+        if (calls->rows)
+            status = told(r, calls->rows(&r->seen, rows, &r->error));
+        atomic_fetch_add_explicit(&p->rows, (int64_t)rows->count, memory_order_relaxed);
+        atomic_fetch_add_explicit(&p->batches, 1, memory_order_relaxed);
+    }
+    if (status == WEIR_OK && atomic_load(&p->stop))
+        return weir_error_set(&r->error, WEIR_CANCELLED, "the run was stopped");
+    return status;
+}
+
+static int end_range(reading *r)
+{
+    weir_parallel *p = r->parallel;
+    int status = p->calls.end ? told(r, p->calls.end(&r->seen, &r->error)) : WEIR_OK;
+    if (status == WEIR_OK && r->block && r->block->length) {
+        weir_block *last = r->block;
+        r->block = NULL;
+        status = weir_blocks_hand(&p->blocks, r->seen.number, last, &r->error);
+    }
+    if (status == WEIR_OK && p->has_blocks)
+        weir_blocks_end(&p->blocks, r->seen.number);
+    return status;
+}
+
+static void say_where(weir_error *error, int64_t range, size_t count)
+{
+    if (count > 1 && error->status != WEIR_CANCELLED && error->status != WEIR_IO)
+        weir_error_context(error, "range %lld of %zu", (long long)range + 1, count);
+}
+
+static int read_range(weir_parallel *p, int job, int64_t number)
+{
+    reading r = { .seen = { .number = number, .job = job, .context = p->calls.context }, .parallel = p };
+    weir_order_range range = weir_range_plan_at(&p->plan, (size_t)number);
+    weir_execution_options options = { .struct_size = sizeof options, .yield_per = p->options.yield_per };
+    weir_stmt *stmt = weir_order_statement(p->order, &range);
+    weir_result *result = weir_connection_execute(p->connections[job], stmt, &options);
+    int status = read_rows(&r, result);
+    weir_error_keep(&r.error, weir_result_error(result));
+    if (weir_result_close(&result) != WEIR_OK && r.error.status == WEIR_OK)
+        weir_error_set(&r.error, WEIR_OPERATIONAL, "closing the result failed");
+    weir_stmt_free(&stmt);
+    status = status == WEIR_OK ? r.error.status : status;
+    if (status == WEIR_OK)
+        status = end_range(&r);
+    if (status == WEIR_OK) {
+        atomic_fetch_add(&p->ranges_done, 1);
+    } else {
+        r.error.status = r.error.status == WEIR_OK ? status : r.error.status;
+        say_where(&r.error, number, p->plan.count + 1);
+        weir_parallel_fail(p, &r.error);
+        if (p->calls.drop)
+            p->calls.drop(&r.seen);
+    }
+    if (r.block)
+        weir_blocks_give_back(&p->blocks, r.block);
+    return status;
+}
+
+typedef struct job { weir_parallel *parallel; int number; pthread_t thread; bool runs; } job;
+
+static int64_t next_range(weir_parallel *p)
+{
+    weir_lock(&p->mutex);
+    int64_t range = p->next <= (int64_t)p->plan.count && !p->failed ? p->next++ : -1;
+    weir_unlock(&p->mutex);
+    return range >= 0 && (!p->has_blocks || weir_blocks_may_begin(&p->blocks, range)) ? range : -1;
+}
+
+static void *run_job(void *argument)
+{
+    job *j = argument;
+    weir_parallel *p = j->parallel;
+    for (int64_t range; (range = next_range(p)) >= 0; )
+        if (read_range(p, j->number, range) != WEIR_OK)
+            break;
+    weir_lock(&p->mutex);
+    p->running--;
+    pthread_cond_signal(&p->ended);
+    weir_unlock(&p->mutex);
+    return NULL;
+}
+
+/* Signals are the program's own threads' business. */
+static int start_jobs(weir_parallel *p, job *jobs, int count)
+{
+    sigset_t all, before;
+    int started = 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (; started < count; started++) {
+        jobs[started] = (job){ .parallel = p, .number = started };
+        weir_lock(&p->mutex);
+        p->running++;
+        weir_unlock(&p->mutex);
+        if (pthread_create(&jobs[started].thread, NULL, run_job, &jobs[started]) != 0)
+            break;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started < count) {
+        weir_lock(&p->mutex);
+        p->running--;
+        weir_unlock(&p->mutex);
+    }
+    return started;
+}
+
+static void tell_progress(const weir_parallel *p)
+{
+    if (p->options.progress)
+        p->options.progress(p->options.context);
+}
+
+/* Takes the bytes of all ranges in order. Ends early when the run is stopped. */
+static void take_bytes(weir_parallel *p)
+{
+    int64_t told_at = weir_now();
+    for (int64_t range = 0; range <= (int64_t)p->plan.count && !atomic_load(&p->stop); ) {
+        weir_error error = { 0 };
+        bool ended = false;
+        weir_block *block = weir_blocks_take(&p->blocks, &ended, &error);
+        int status = error.status;
+        if (block) {
+            status = p->calls.bytes(range, block->bytes, block->length, p->calls.context, &error);
+            if (status != WEIR_OK && error.status == WEIR_OK)
+                weir_error_set(&error, status, "a callback gave up");
+        }
+        weir_blocks_give_back(&p->blocks, block);
+        if (status != WEIR_OK)
+            weir_parallel_fail(p, &error);
+        range += ended;
+        if (weir_now() - told_at >= CANCEL_EVERY_MS * WEIR_NS_PER_MS) {
+            tell_progress(p);
+            told_at = weir_now();
+        }
+    }
+}
+
+/* Until all jobs have ended; once the run is stopped, their queries are cancelled again and again. */
+static void wait_for_jobs(weir_parallel *p)
+{
+    weir_lock(&p->mutex);
+    while (p->running > 0) {
+        int64_t until = weir_deadline_ms(CANCEL_EVERY_MS);
+        struct timespec t = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
+        if (atomic_load(&p->stop)) {
+            weir_unlock(&p->mutex);
+            cancel_all(p);
+            weir_lock(&p->mutex);
+        }
+        if (p->running > 0)
+            pthread_cond_timedwait(&p->ended, &p->mutex, &t);
+        weir_unlock(&p->mutex);
+        if (!atomic_load(&p->stop))
+            tell_progress(p);
+        weir_lock(&p->mutex);
+    }
+    weir_unlock(&p->mutex);
+}
+
+static int run_jobs(weir_parallel *p)
+{
+    job jobs[MOST_JOBS];
+    weir_error error;
+    int count = p->options.jobs;
+    if ((int64_t)p->plan.count + 1 < count)
+        count = (int)p->plan.count + 1;
+    int started = start_jobs(p, jobs, count);
+    if (started == 0) {
+        weir_error_set(&error, WEIR_OUT_OF_MEMORY, "the system starts no thread");
+        weir_parallel_fail(p, &error);
+    }
+    if (p->has_blocks)
+        take_bytes(p);
+    wait_for_jobs(p);
+    for (int i = 0; i < started; i++)
+        pthread_join(jobs[i].thread, NULL);
+    return weir_parallel_error(p)->status;
+}
+
+int weir_parallel_run_here(weir_parallel *p, const weir_parallel_calls *calls)
+{
+    weir_error error;
+    memcpy(&p->calls, calls, calls->struct_size);
+    p->ran = true;
+    if (p->calls.bytes && !p->failed) {
+        bool made = weir_blocks_init(&p->blocks, 2 * (size_t)p->options.jobs, (size_t)p->options.window_bytes,
+                                     p->options.spill != WEIR_OFF, p->options.spill_directory, &p->ledger) == WEIR_OK;
+        p->has_blocks = true;
+        if (!made) {
+            weir_error_out_of_memory(&error);
+            return weir_parallel_fail(p, &error);
+        }
+    }
+    return p->failed ? p->error.status : run_jobs(p);
+}
+
+static void run_here(void *argument)
+{
+    call *c = argument;
+    c->status = weir_parallel_run_here(c->parallel, c->calls);
+}
+
+int weir_parallel_run(weir_parallel *p, const weir_parallel_calls *calls)
+{
+    weir_error error;
+    int status = weir_parallel_plan(p);
+    if (status != WEIR_OK)
+        return status;
+    if (!calls || calls->struct_size < sizeof calls->struct_size || calls->struct_size > sizeof *calls)
+        weir_error_set(&error, WEIR_ARGUMENT, "calls are made with WEIR_PARALLEL_CALLS");
+    else if (p->ran)
+        weir_error_set(&error, WEIR_INVALID_REQUEST, "this weir_parallel has run: open another one");
+    else
+        return run_blocking(p, run_here, calls);
+    return weir_parallel_fail(p, &error);
+}
+
+/* ---- about, and the end --------------------------------------------------------------------------------------------------------------------- */
+void weir_parallel_info(const weir_parallel *parallel, weir_parallel_figures *out)
+{
+    weir_parallel *p = (weir_parallel *)(uintptr_t)parallel;
+    *out = (weir_parallel_figures){ 0 };
+    if (is_constant(p))
+        return;
+    out->jobs = p->options.jobs;
+    out->ranges = p->planned && p->plan.source ? (int64_t)p->plan.count + 1 : 0;
+    out->ranges_done = atomic_load(&p->ranges_done);
+    out->rows = atomic_load(&p->rows);
+    out->batches = atomic_load(&p->batches);
+    out->bytes = atomic_load(&p->bytes);
+    if (p->has_blocks) {
+        weir_lock(&p->blocks.mutex);
+        out->spilled = p->blocks.spilled;
+        weir_unlock(&p->blocks.mutex);
+    }
+    memcpy(out->snapshot, p->snapshot, sizeof out->snapshot);
+    weir_error_text(out->source, sizeof out->source, p->plan.source ? p->plan.source : "", p->plan.source ? strlen(p->plan.source) : 0);
+}
+
+static void close_connections(weir_parallel *p)
+{
+    for (int i = 0; p->connections && i < p->options.jobs; i++) {
+        pthread_mutex_lock(&p->handles);
+        weir_connection *connection = p->connections[i];
+        p->connections[i] = NULL;
+        pthread_mutex_unlock(&p->handles);
+        if (connection && weir_connection_close(&connection) != WEIR_OK && !p->failed) {
+            weir_error_set(&p->error, WEIR_OPERATIONAL, "giving a connection back failed");
+            p->failed = true;
+        }
+    }
+}
+
+int weir_parallel_close(weir_parallel **parallel)
+{
+    weir_parallel *p = parallel ? *parallel : NULL;
+    if (!p || p == &closed_parallel)
+        return WEIR_OK;
+    *parallel = constant(&closed_parallel);
+    if (p == &no_memory_parallel)
+        return WEIR_OUT_OF_MEMORY;
+    close_connections(p);
+    int status = weir_parallel_error(p)->status;
+    if (p->has_blocks)
+        weir_blocks_free(&p->blocks);
+    weir_range_plan_free(&p->plan);
+    weir_order_free(p->order);
+    weir_free(p->connections);
+    pthread_cond_destroy(&p->ended);
+    pthread_mutex_destroy(&p->mutex);
+    pthread_mutex_destroy(&p->handles);
+    weir_free(p);
+    return status;
+}

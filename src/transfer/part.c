@@ -1,0 +1,172 @@
+/* Parts: files under a fixed name that stay when writing ends early. One process at a time has a part (flock); it goes on only behind bytes
+ * that are the ones that were written. */
+#include "transfer/output.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int refuse(weir_output *output, const char *why)
+{
+    weir_error_set(&output->error, WEIR_INVALID_REQUEST, "%s cannot be gone on with: %s", output->temporary_path, why);
+    snprintf(output->error.hint, sizeof output->error.hint,
+             "remove the files that end in " WEIR_PART_SUFFIX " and .weir-checkpoint to begin anew");
+    return output->error.status;
+}
+
+/* ---- opening --------------------------------------------------------------------------------------------------------- */
+/* The descriptor of the part, made if it is not there; -1 with errno. */
+static int open_or_make(weir_output *output)
+{
+    const char *path = output->temporary_path;
+    /* Created with the rights of the file to come, so that a private file's data is private from the first byte. */
+    mode_t mode = output->keep_mode ? (output->mode & 0777) | 0600 : 0666;
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    output->part_is_new = fd >= 0;
+    if (fd < 0 && errno == EEXIST)
+        fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);      /* not blocked by a pipe of that name */
+    return fd;
+}
+
+/* Whether the name still is that of the open file: whoever had the lock before us may have given it its final name. */
+static bool is_there(const weir_output *output, const struct stat *open_file)
+{
+    struct stat named;
+    return fstatat(AT_FDCWD, output->temporary_path, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == open_file->st_ino &&
+           named.st_dev == open_file->st_dev;
+}
+
+/* One try; *again: the file went away meanwhile. */
+static int take(weir_output *output, bool *again)
+{
+    struct stat file;
+    int fd = open_or_make(output);
+    *again = fd < 0 && errno == ENOENT && output->final_path[0];
+    if (fd < 0)
+        return *again ? WEIR_IO : weir_output_fail(output, "open the part of", errno);
+    output->fd = fd;
+    if (fstat(fd, &file) != 0)
+        return weir_output_fail(output, "open the part of", errno);
+    if (!S_ISREG(file.st_mode) || file.st_uid != geteuid() || file.st_nlink > 1)
+        return refuse(output, "it is not a file of this user's with that name alone");
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK)
+            return weir_output_fail(output, "lock the part of", errno);
+        weir_error_set(&output->error, WEIR_IO, "another process is writing %s", output->temporary_path);
+        snprintf(output->error.hint, sizeof output->error.hint, "wait until it ends, or write to another file");
+        return WEIR_IO;
+    }
+    *again = !is_there(output, &file);
+    return *again ? WEIR_IO : WEIR_OK;
+}
+
+int weir_part_open(weir_output *output)
+{
+    size_t length = strlen(output->final_path);
+    char *name = weir_alloc(output->ledger, WEIR_MEMORY_OUTPUT, length + sizeof WEIR_PART_SUFFIX);
+    if (!name)
+        return weir_error_out_of_memory(&output->error);
+    memcpy(name, output->final_path, length);
+    memcpy(name + length, WEIR_PART_SUFFIX, sizeof WEIR_PART_SUFFIX);
+    output->temporary_path = name;
+    bool again = true;
+    int status = WEIR_OK;
+    for (int tries = 0; tries < 100 && again; tries++) {
+        if (output->fd >= 0)
+            close(output->fd);
+        output->fd = -1;
+        status = take(output, &again);
+    }
+    return again ? weir_output_fail(output, "open the part of", errno ? errno : EAGAIN) : status;
+}
+
+/* ---- going on --------------------------------------------------------------------------------------------------------- */
+typedef struct extent { weir_output *output; int64_t bytes; uint64_t checksum; bool same; } extent;
+
+/* Adds the checksum of the file's first bytes; false: there are not so many, or they cannot be read (errno, else 0). */
+static bool add_checksum(weir_output *output, int fd, int64_t bytes, weir_checksum *checksum)
+{
+    errno = 0;
+    for (int64_t at = 0; at < bytes; ) {
+        size_t wanted = bytes - at < WEIR_OUTPUT_SIZE ? (size_t)(bytes - at) : WEIR_OUTPUT_SIZE;
+        ssize_t n = pread(fd, output->block, wanted, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        weir_checksum_add(checksum, output->block, (size_t)n);
+        at += n;
+    }
+    return true;
+}
+
+static void continue_on_disk(void *argument)
+{
+    extent *e = argument;
+    weir_output *output = e->output;
+    if (output->part_is_new && e->bytes > 0) {
+        refuse(output, "it is gone, only its checkpoint is there");
+        return;
+    }
+    if (!add_checksum(output, output->fd, e->bytes, &output->checksum)) {
+        if (errno)
+            weir_output_fail(output, "read the part of", errno);
+        else
+            refuse(output, "it is shorter than its checkpoint says");
+        return;
+    }
+    if (weir_checksum_value(&output->checksum) != e->checksum && e->bytes > 0) {
+        refuse(output, "somebody changed it since its checkpoint was written");
+        return;
+    }
+    if (ftruncate(output->fd, e->bytes) != 0 || lseek(output->fd, e->bytes, SEEK_SET) != e->bytes)
+        weir_output_fail(output, "go on with the part of", errno);
+    output->flushed = e->bytes;
+}
+
+int weir_part_continue(weir_output *output, int64_t bytes, uint64_t checksum)
+{
+    return weir_output_on_disk(output, continue_on_disk, &(extent){ output, bytes, checksum, false });
+}
+
+static void compare_on_disk(void *argument)
+{
+    extent *e = argument;
+    struct stat file;
+    weir_checksum checksum;
+    weir_checksum_init(&checksum);
+    int fd = open(e->output->final_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    e->same = fd >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size == e->bytes &&
+              add_checksum(e->output, fd, e->bytes, &checksum) && weir_checksum_value(&checksum) == e->checksum;
+    if (fd >= 0)
+        close(fd);
+}
+
+bool weir_part_is_final(weir_output *output, int64_t bytes, uint64_t checksum)
+{
+    extent e = { output, bytes, checksum, false };
+    return weir_output_on_disk(output, compare_on_disk, &e) == WEIR_OK && e.same;
+}
+
+static void sync_on_disk(void *argument)
+{
+    weir_output *output = argument;
+    if (fdatasync(output->fd) != 0)
+        weir_output_fail(output, "bring to disk", errno);
+}
+
+int weir_part_sync(weir_output *output)
+{
+    weir_output_flush(output);
+    return weir_output_on_disk(output, sync_on_disk, output);
+}
+
+void weir_part_withdraw(weir_output *output)
+{
+    if (output->part_is_new && output->flushed == 0 && output->temporary_path && output->fd >= 0)
+        unlink(output->temporary_path);
+}

@@ -1,0 +1,44 @@
+/* One file of an export that is many files: rows through a writer, counted and hashed on their way to disk. */
+#ifndef WEIR_TRANSFER_PIECE_H
+#define WEIR_TRANSFER_PIECE_H
+#include <limits.h>
+#include "base/digest.h"
+#include "transfer/output.h"
+#include "transfer/writer.h"
+
+/* A file as the manifest tells of it. */
+typedef struct weir_piece_facts {
+    int64_t range, attempt, rows, bytes;
+    char    sha256[WEIR_SHA256_TEXT_SIZE];
+} weir_piece_facts;
+
+typedef struct weir_piece {
+    weir_writer    *writer;             /* into `output` */
+    weir_output     output;
+    weir_sha256_run hash;
+    weir_piece_facts facts;
+} weir_piece;
+
+/* Opens a file that gets the name `path` when it is finished. A status; weir_piece_drop in any case. */
+int weir_piece_open(weir_piece *piece, weir_ledger *ledger, const char *path, const weir_writer_options *options, weir_error *error);
+int weir_piece_columns(weir_piece *piece, const weir_result *result, weir_error *error);
+int weir_piece_rows(weir_piece *piece, const weir_partition *rows, weir_error *error);
+/* On disk and under its name: facts are filled. */
+int weir_piece_finish(weir_piece *piece, weir_error *error);
+/* Frees it; what was not finished is removed. */
+void weir_piece_drop(weir_piece *piece);
+
+/* ---- manifest.c ---- */
+typedef struct weir_manifest {
+    const char *format;                 /* csv, jsonl, … */
+    const char *job;                    /* NULL: none */
+    size_t      count;
+    const weir_piece_facts *pieces;
+    /* The file's name, and who wrote it (NULL: nobody tells), of the index-th. */
+    void (*name)(void *context, size_t index, char out[NAME_MAX + 1]);
+    const char *(*owner)(void *context, size_t index);
+    void       *context;
+} weir_manifest;
+/* Writes the manifest of all that counts, by rename. A status. */
+int weir_manifest_write(const weir_manifest *manifest, const char *path, weir_ledger *ledger, weir_error *error);
+#endif

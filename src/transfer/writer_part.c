@@ -1,0 +1,191 @@
+/* Writers of files that can be gone on with: what a checkpoint says about its part, and the order in which both come to disk. */
+#include "transfer/writer.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "base/wait.h"
+
+#define CHECKPOINT_SUFFIX ".weir-checkpoint"
+
+/* What stands in a checkpoint's data: "part 1 BYTES CHECKSUM FINISHED\n", then the options that the bytes were written with. */
+typedef struct state { int64_t bytes; uint64_t checksum; bool finished; } state;
+
+static const weir_error *refuse(weir_writer *writer, const char *format, const char *what)
+{
+    weir_error_set(&writer->error, WEIR_INVALID_REQUEST, format, writer->checkpoint_path, what);
+    weir_checkpoint_advise(&writer->error);
+    return &writer->error;
+}
+
+static void append_options(const weir_writer *writer, weir_buffer *text)
+{
+    weir_buffer_printf(text, "format %s\nheader %d\nreplacing invalid text %d\ntext for NULL ", writer->format->name, writer->sheet.header,
+                       writer->sheet.replace_invalid_text);
+    weir_buffer_append(text, writer->sheet.null_text, writer->sheet.null_length + 1);
+    text->length -= !text->failed;      /* the NUL was for an empty one */
+    weir_buffer_byte(text, '\n');
+}
+
+/* ---- going on ---------------------------------------------------------------------------------------------------------- */
+static bool read_number(const char **at, const char *end, int base, uint64_t *out)
+{
+    char digits[24], *stop;
+    size_t n = 0;
+    while (*at + n < end && n < sizeof digits - 1 && (*at)[n] != ' ' && (*at)[n] != '\n')
+        n++;
+    memcpy(digits, *at, n);
+    digits[n] = 0;
+    if (n == 0 || *at + n >= end || digits[0] == '-' || digits[0] == '+' || digits[0] == ' ')
+        return false;
+    errno = 0;
+    *out = strtoull(digits, &stop, base);
+    *at += n + 1;
+    return !errno && !*stop;
+}
+
+static bool read_state(weir_blob data, state *out, weir_text *options)
+{
+    const char *at = (const char *)data.ptr, *end = at + data.len;
+    uint64_t bytes, finished;
+    if (data.len < 7 || memcmp(at, "part 1 ", 7) != 0)
+        return false;
+    at += 7;
+    if (!read_number(&at, end, 10, &bytes) || bytes > INT64_MAX || !read_number(&at, end, 16, &out->checksum) ||
+        !read_number(&at, end, 10, &finished) || finished > 1)
+        return false;
+    out->bytes = (int64_t)bytes;
+    out->finished = finished == 1;
+    *options = (weir_text){ at, (size_t)(end - at) };
+    return true;
+}
+
+/* The line of the options that is another one now, without its end. */
+static weir_text changed_option(weir_text was, const weir_buffer *now)
+{
+    size_t at = 0, line = 0;
+    for (; at < was.len && at < now->length && was.ptr[at] == now->data[at]; at++)
+        line = was.ptr[at] == '\n' ? at + 1 : line;
+    const char *end = line < was.len ? memchr(was.ptr + line, '\n', was.len - line) : NULL;
+    return (weir_text){ was.ptr + line, end ? (size_t)(end - was.ptr) - line : was.len - line };
+}
+
+static int compare_options(weir_writer *writer, weir_text was)
+{
+    weir_buffer now;
+    char shown[100];
+    weir_buffer_init(&now, &writer->ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
+    append_options(writer, &now);
+    if (now.failed) {
+        weir_error_out_of_memory(&writer->error);
+    } else if (now.length != was.len || memcmp(now.data, was.ptr, was.len) != 0) {
+        weir_text option = changed_option(was, &now);
+        weir_error_text(shown, sizeof shown, option.ptr, option.len);
+        refuse(writer, "%s belongs to a file that was written with other options: %s", shown);
+    }
+    weir_buffer_free(&now);
+    return writer->error.status;
+}
+
+/* All rows were written; what was missing is the name, or only the checkpoint's removal. */
+static int continue_finished(weir_writer *writer, const state *was)
+{
+    writer->complete = true;
+    if (!writer->output.part_is_new)
+        return weir_part_continue(&writer->output, was->bytes, was->checksum);
+    writer->named = weir_part_is_final(&writer->output, was->bytes, was->checksum);
+    if (!writer->named && writer->output.error.status == WEIR_OK)
+        refuse(writer, "%s belongs to a file that was finished and is not there any more: %s was changed or removed", writer->output.path);
+    writer->output.flushed = writer->named ? was->bytes : 0;
+    return WEIR_OK;
+}
+
+static int continue_part(weir_writer *writer)
+{
+    weir_checkpoint *checkpoint = writer->checkpoint;
+    state was = { 0 };
+    weir_text options;
+    if (weir_checkpoint_load(checkpoint, writer->checkpoint_path) != WEIR_OK)
+        return weir_error_keep(&writer->error, weir_checkpoint_error(checkpoint));
+    weir_blob data = weir_checkpoint_data(checkpoint);
+    if (!checkpoint->figures.restored)
+        return weir_part_continue(&writer->output, 0, 0);
+    if (!read_state(data, &was, &options))
+        return refuse(writer, "%s is no checkpoint of a file%s", "")->status;
+    if (compare_options(writer, options) != WEIR_OK)
+        return writer->error.status;
+    writer->sheet.rows = checkpoint->figures.rows;
+    writer->sheet.continued = was.bytes > 0;
+    return was.finished ? continue_finished(writer, &was) : weir_part_continue(&writer->output, was.bytes, was.checksum);
+}
+
+int weir_writer_continue(weir_writer *writer)
+{
+    size_t length = strlen(writer->output.final_path);
+    writer->checkpoint_path = weir_alloc(&writer->ledger, WEIR_MEMORY_OUTPUT, length + sizeof CHECKPOINT_SUFFIX);
+    if (!writer->checkpoint_path) {
+        weir_error_out_of_memory(&writer->error);
+    } else {
+        memcpy(writer->checkpoint_path, writer->output.final_path, length);
+        memcpy(writer->checkpoint_path + length, CHECKPOINT_SUFFIX, sizeof CHECKPOINT_SUFFIX);
+        continue_part(writer);
+        weir_error_keep(&writer->error, &writer->output.error);
+    }
+    if (writer->error.status != WEIR_OK || writer->named)
+        weir_part_withdraw(&writer->output);
+    return writer->error.status;
+}
+
+bool weir_writer_complete(const weir_writer *writer) { return writer->complete && writer->error.status == WEIR_OK; }
+
+/* ---- saving ------------------------------------------------------------------------------------------------------------- */
+/* The data first, then what vouches for it. */
+static int save(weir_writer *writer, bool finished)
+{
+    weir_buffer text;
+    if (weir_part_sync(&writer->output) != WEIR_OK)
+        return weir_error_keep(&writer->error, &writer->output.error);
+    weir_buffer_init(&text, &writer->ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
+    weir_buffer_printf(&text, "part 1 %" PRId64 " %016" PRIx64 " %d\n", writer->output.flushed,
+                       weir_checksum_value(&writer->output.checksum), finished);
+    append_options(writer, &text);
+    if (text.failed)
+        weir_error_out_of_memory(&writer->error);
+    else if (weir_checkpoint_set_data(writer->checkpoint, text.data, text.length) != WEIR_OK ||
+             weir_checkpoint_save(writer->checkpoint, writer->checkpoint_path) != WEIR_OK)
+        weir_error_keep(&writer->error, weir_checkpoint_error(writer->checkpoint));
+    weir_buffer_free(&text);
+    return writer->error.status;
+}
+
+int weir_writer_save(weir_writer *writer)
+{
+    if (writer->error.status != WEIR_OK)
+        return writer->error.status;
+    if (!writer->checkpoint || writer->finished || writer->complete)
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, writer->checkpoint ? "the file is finished"
+                                                                                       : "this writer was opened without a checkpoint");
+    if (writer->checkpoint->figures.rows != writer->sheet.rows)
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "%" PRId64 " rows are written and %" PRId64 " acknowledged: a file is "
+                              "saved when weir_resume_ack was told of all rows in it", writer->sheet.rows, writer->checkpoint->figures.rows);
+    return save(writer, false);
+}
+
+static void remove_on_disk(void *argument)
+{
+    weir_writer *writer = argument;
+    if (unlink(writer->checkpoint_path) != 0 && errno != ENOENT)
+        weir_output_fail(&writer->output, "remove the checkpoint of", errno);
+}
+
+int weir_writer_finish_part(weir_writer *writer)
+{
+    /* A crash between the two steps leaves a checkpoint that says "finished", and the file under one of its names. */
+    if (!writer->complete && save(writer, true) != WEIR_OK)
+        return writer->error.status;
+    if (!writer->named)
+        weir_output_finish(&writer->output);
+    weir_output_on_disk(&writer->output, remove_on_disk, writer);
+    return weir_error_keep(&writer->error, &writer->output.error);
+}
