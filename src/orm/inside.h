@@ -46,6 +46,7 @@ static inline weir_identity_entry *weir_identity_integer_entry(weir_mapper *mapp
 int weir_intake_plan(weir_reading *reading, weir_result *result, weir_error *error);
 weir_sink *weir_intake_begin(weir_intake *intake, weir_batch *batch);       /* NULL: no memory */
 int weir_intake_end(weir_intake *intake, weir_error *error);                /* the batch is here, or failed; safe to repeat */
+bool weir_intake_is_bare(const weir_intake *intake);       /* it made no rows: the holding's items are what they would deliver */
 /* The slot that is taken next, when there is one free. */
 static inline weir_instance *weir_slab_head(const weir_slab *slab)
 {
