@@ -4,7 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "database.h"
-#include "estimate.h"
+#include "export_file.h"
+#include "export_resume.h"
 #include "failure.h"
 #include "progress.h"
 #include "query.h"
@@ -21,10 +22,32 @@ static const option_row rows[] = {
     ROW("--columns", "A,B", OPTION_TEXT, columns, NULL, "with --table: only these columns, in this order"),
     ROW("--where", "SQL", OPTION_TEXT, where, NULL, "with --table: only rows for which this condition holds"),
     ROW("--order-by", "SQL", OPTION_TEXT, order_by, NULL, "with --table: the order, as in \"id, created_at desc\""),
+    ROW("--resume", NULL, OPTION_ON, resume, NULL,
+        "go on where an interrupted export of this command stopped, or begin; repeat the\n"
+        "command until it ends well. Data and place stay beside the file meanwhile"),
+    ROW("--retry", "N", OPTION_COUNT, retry, NULL,
+        "replace a lost connection up to N times in a row and go on behind the last row;\n"
+        "rows that follow are of a later moment"),
+    ROW("--key", "A,B", OPTION_TEXT, key, NULL,
+        "with --resume or --retry: the columns whose values no two rows share, and the\n"
+        "order, as in \"created_at desc, id\"; default: --order-by, else the primary key"),
+    ROW("--checkpoint-every", "N", OPTION_TEXT, checkpoint_every, NULL,
+        "with --resume: save the place after so many rows (10000), bytes (64M) or\n"
+        "seconds (5s); default: 5s or 64M, what comes first"),
     ROW("--to", "FILE|-", OPTION_TEXT, to, NULL,
         "where to; - is standard output. A file gets its name when it is whole"),
-    ROW("--format", "csv|jsonl", OPTION_TEXT, format, NULL,
-        "default: by the file's suffix (.csv; .jsonl, .ndjson, .json), else csv"),
+    ROW("--format", "csv|jsonl|parquet", OPTION_TEXT, format, NULL,
+        "default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet), else csv"),
+    ROW("--partition-rows", "N", OPTION_COUNT, partition_rows, NULL,
+        "FILE is a directory of files with N rows each: part-00000.parquet and so on"),
+    ROW("--compression", "zstd|snappy|none", OPTION_TEXT, compression, NULL, "parquet: default zstd"),
+    ROW("--row-group-bytes", "N", OPTION_COUNT, row_group_bytes, NULL,
+        "parquet: memory of a row group that is being built, default 25165824 (24 MiB)"),
+    ROW("--no-dictionary", NULL, OPTION_ON, no_dictionary, NULL, "parquet: no dictionaries"),
+    ROW("--decimal", "P,S", OPTION_TEXT, decimal, NULL,
+        "parquet: numerics without precision become decimals of P digits, S of them behind\n"
+        "the point; default: text, which holds them all"),
+    ROW("--metadata", "KEY=VALUE", OPTION_LIST, metadata, NULL, "parquet: key/value metadata of the file; may be repeated"),
     ROW("--yield-per", "N", OPTION_COUNT, yield_per, NULL,
         "rows held at a time, default 5000; 0 reads the whole result into memory"),
     ROW("--null", "TEXT", OPTION_TEXT, null_text, NULL,
@@ -60,40 +83,33 @@ const command_spec export_command = {
         "CSV is RFC 4180 with LF line ends. In a file of one column, NULL is written \"\" unless --null is given, since readers\n"
         "skip empty lines.\n"
         "\n"
-        "Exit codes: 0 all is written; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM. After a failure no file is left.\n",
+        "--resume needs rows whose order is sure: a table's primary key or a unique index without NULLs, a query's --key. While it is not\n"
+        "whole, FILE is FILE.weir-part and FILE.weir-checkpoint. A changed query, table, file or option is refused: remove both to begin\n"
+        "anew. What goes on sees the data of its own moment: rows before the place are not looked at again.\n"
+        "\n"
+        "Parquet's types are those of the columns; a value that its column cannot hold ends the export, naming row and column. With\n"
+        "--partition-rows parts that are finished keep their names after a failure; a directory that holds parts is refused.\n"
+        "\n"
+        "Exit codes: 0 all is written; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM. After a failure no file is left, but with\n"
+        "--resume what the same command goes on with.\n",
     .run = run_export,
 };
 
-/* All that an export has open. */
-typedef struct export_run {
-    const export_settings *settings;
-    text             sql;
-    weir_engine     *engine;
-    weir_connection *connection;
-    weir_stmt       *stmt;
-    weir_result     *result;
-    weir_writer     *writer;
-    bool             sqlite;
-    export_stats     stats;
-} export_run;
-
-/* After a signal whatever fails is its consequence: then only the signal is told of. */
-static int failed(const char *what, const weir_error *error)
+void export_take_figures(export_run *run, const weir_result *result)
 {
-    return signals_caught() ? signals_report(signals_caught()) : failure_report(what, error);
+    weir_result_figures figures = { 0 };
+    weir_result_info(result, &figures);
+    run->stats.batches += figures.batches;
 }
 
 static int check_settings(const export_settings *s)
 {
-    if (!s->table == !s->query)
-        return failure_say(EXIT_USAGE, "wrong usage: %s; give one of them", s->table ? "--table and --query exclude each other"
-                                                                                     : "neither --table nor --query is given");
-    const char *companion = s->columns ? "--columns" : s->where ? "--where" : s->order_by ? "--order-by" : NULL;
-    if (s->query && companion)
-        return failure_say(EXIT_USAGE, "wrong usage: %s goes with --table only; write it into the query", companion);
-    if (!s->to)
+    int code = query_check(s);
+    if (code == 0 && !s->to)
         return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
-    return 0;
+    if (code == 0)
+        code = export_check_file(s);
+    return code != 0 ? code : resume_check_settings(s);
 }
 
 static int open_engine(export_run *run)
@@ -101,24 +117,12 @@ static int open_engine(export_run *run)
     return database_open(&run->engine, run->settings->url, false, &run->sqlite);
 }
 
-static int open_writer(export_run *run)
-{
-    const export_settings *s = run->settings;
-    run->writer = weir_writer_open(s->to, WEIR_WRITER_OPTIONS(.format = s->format, .null_text = s->null_text,
-                                                              .header = s->header ? WEIR_ON : WEIR_OFF,
-                                                              .replace_invalid_text = s->replace_invalid ? WEIR_ON : WEIR_UNSET));
-    signals_watch_file(weir_writer_temporary_path(run->writer));
-    if (weir_writer_error(run->writer)->status != WEIR_OK)
-        return failed("cannot write the file", weir_writer_error(run->writer));
-    return 0;
-}
-
 /* One snapshot for the whole export, and no way to change anything. SQLite's transactions are that by themselves. */
 static int connect_to(export_run *run)
 {
     run->connection = weir_engine_connect(run->engine);
     if (weir_connection_error(run->connection)->status != WEIR_OK)
-        return failed("cannot connect to the database", weir_connection_error(run->connection));
+        return database_failed("cannot connect to the database", weir_connection_error(run->connection));
     signals_watch_connection(run->connection);
     weir_execution_options options = {
         .struct_size = sizeof options,
@@ -126,7 +130,7 @@ static int connect_to(export_run *run)
         .read_only = WEIR_ON,
     };
     if (weir_connection_options(run->connection, &options) != WEIR_OK)
-        return failed("cannot begin to read", weir_connection_error(run->connection));
+        return database_failed("cannot begin to read", weir_connection_error(run->connection));
     return 0;
 }
 
@@ -135,7 +139,7 @@ static int execute(export_run *run)
     const weir_execution_options *streamed = WEIR_EXECUTION_OPTIONS(.yield_per = run->settings->yield_per);
     run->result = weir_connection_execute(run->connection, run->stmt, streamed);
     if (weir_result_error(run->result)->status != WEIR_OK)
-        return failed("the query failed", weir_result_error(run->result));
+        return database_failed("the query failed", weir_result_error(run->result));
     if (!weir_result_returns_rows(run->result))
         return failure_say(EXIT_FAILED, "the query failed: it returns no rows; weir export only reads, give it a SELECT");
     return 0;
@@ -145,27 +149,26 @@ static int write_rows(export_run *run)
 {
     int status = weir_writer_columns(run->writer, run->result);
     for (const weir_partition *p; status == WEIR_OK && (p = weir_result_fetchmany(run->result, 0)) != NULL; ) {
-        for (size_t i = 0; status == WEIR_OK && i < p->count; i++)
-            status = weir_writer_row(run->writer, p->rows[i]);
+        status = weir_writer_many(run->writer, p->rows, p->count);
+        export_watch_file(run);
         progress_rows(weir_writer_rows(run->writer));
         if (signals_caught())
             return EXIT_FAILED;         /* reported by the caller */
     }
     if (weir_result_error(run->result)->status != WEIR_OK)
-        return failed("reading rows failed", weir_result_error(run->result));
-    return status == WEIR_OK ? 0 : failed("cannot write the rows", weir_writer_error(run->writer));
+        return database_failed("reading rows failed", weir_result_error(run->result));
+    return status == WEIR_OK ? 0 : database_failed("cannot write the rows", weir_writer_error(run->writer));
 }
 
 /* The connection is given back before the file is finished: bringing it to disk may take long. */
 static int close_connection(export_run *run)
 {
-    weir_result_figures info = { 0 };
     int code = 0;
+    resume_close(run);
     if (!run->connection)
         return 0;
     if (run->result) {
-        weir_result_info(run->result, &info);
-        run->stats.batches = info.batches;
+        export_take_figures(run, run->result);
         if (weir_result_close(&run->result) != WEIR_OK)
             code = EXIT_FAILED;         /* known, and reported, when it happened */
     }
@@ -180,7 +183,7 @@ static int finish_file(export_run *run)
 {
     run->stats.rows = weir_writer_rows(run->writer);
     if (weir_writer_finish(run->writer) != WEIR_OK)
-        return failed("cannot finish the file", weir_writer_error(run->writer));
+        return database_failed("cannot finish the file", weir_writer_error(run->writer));
     run->stats.bytes_written = weir_writer_bytes(run->writer);
     return 0;
 }
@@ -190,31 +193,61 @@ static bool wants_progress(const export_settings *s)
     return !s->quiet && progress_possible() && !(!strcmp(s->to, "-") && isatty(STDOUT_FILENO));
 }
 
+static void show_progress(export_run *run)
+{
+    if (wants_progress(run->settings))
+        progress_start(weir_connection_estimate_rows(run->connection, run->stmt));
+}
+
+/* Rows of one execution, which end with it. The file is opened before the connection, so that a wrong path is told first. */
+static int export_once(export_run *run)
+{
+    int code = export_open_file(run);
+    if (code == 0)
+        code = connect_to(run);
+    if (code == 0)
+        show_progress(run);
+    if (code == 0)
+        code = execute(run);
+    return code == 0 ? write_rows(run) : code;
+}
+
+/* Rows behind a place. The key, and so the checkpoint and the file, are known once the database told of the table. */
+static int export_surviving(export_run *run)
+{
+    int code = connect_to(run);
+    if (code == 0)
+        code = resume_find_place(run);
+    if (code == 0)
+        code = export_open_file(run);
+    if (code != 0 || weir_writer_complete(run->writer))
+        return code;
+    show_progress(run);
+    return resume_write_rows(run);
+}
+
 static int export_rows(export_run *run)
 {
     const export_settings *s = run->settings;
-    int code = query_build(s, &run->sql);
+    export_settings unordered = *s;
+    bool survives = s->resume || s->retry;
+    if (survives)
+        unordered.order_by = NULL;      /* the stream orders by its key */
+    int code = query_build(&unordered, &run->sql);
     if (code == 0)
         code = open_engine(run);
     if (code == 0 && (run->stmt = query_statement(s, run->sql.data, run->sqlite, &code)) == NULL)
         return code;
-    if (code == 0)
-        code = open_writer(run);
-    if (code == 0)
-        code = connect_to(run);
-    if (code == 0 && wants_progress(s))
-        progress_start(estimate_rows(run->connection, s, run->sql.data, run->sqlite));
-    if (code == 0)
-        code = execute(run);
-    if (code == 0)
-        code = write_rows(run);
-    return code;
+    if (code != 0)
+        return code;
+    return survives ? export_surviving(run) : export_once(run);
 }
 
 static void free_run(export_run *run)
 {
     if (run->writer)
         weir_writer_abort(&run->writer);
+    weir_checkpoint_free(&run->checkpoint);
     if (run->stmt)
         weir_stmt_free(&run->stmt);
     if (run->engine)
@@ -232,10 +265,13 @@ static int run_export(int count, char **words)
         code = check_settings(&settings);
     if (code != 0) {
         text_list_free(&settings.parameters);
+        text_list_free(&settings.metadata);
         return code == OPTIONS_HELP_SHOWN ? 0 : code;
     }
     failure_command("export", "name the columns you need with --columns, or convert the value in --query");
-    signals_start("export", "no file was left behind, run it again when you like");
+    signals_start("export", settings.resume ? "what is written stays beside the file, run the same command again to go on"
+                            : settings.partition_rows ? "parts that were finished are there, remove them to run it again"
+                            : "no file was left behind, run it again when you like");
     code = export_rows(&export);
     signals_finishing();
     close_connection(&export);
@@ -250,5 +286,6 @@ static int run_export(int count, char **words)
         stats_print_json(&export.stats);
     free_run(&export);
     text_list_free(&settings.parameters);
+    text_list_free(&settings.metadata);
     return code;
 }

@@ -1,8 +1,9 @@
-/* weir export: what the user asked for. */
+/* weir export: what the user asked for, and what an export has open. */
 #ifndef WEIR_CLI_EXPORT_H
 #define WEIR_CLI_EXPORT_H
 #include <weir/weir.h>
 #include "options.h"
+#include "stats.h"
 #include "text.h"
 
 typedef struct export_settings {
@@ -13,7 +14,32 @@ typedef struct export_settings {
     bool        header, replace_invalid, quiet;
     const char *stats;
     int64_t     yield_per;
+    int64_t     partition_rows, row_group_bytes;
+    const char *compression, *decimal;
+    bool        no_dictionary;
+    text_list   metadata;               /* key=value */
+    bool        resume;
+    const char *key, *checkpoint_every;
+    int64_t     retry;
 } export_settings;
+
+/* All that an export has open. */
+typedef struct export_run {
+    const export_settings *settings;
+    text             sql;
+    weir_engine     *engine;
+    weir_connection *connection;
+    weir_stmt       *stmt;
+    weir_result     *result;            /* of an export that ends with its connection */
+    weir_checkpoint *checkpoint;        /* of one that survives it: its rows come from `stream` */
+    weir_resume     *stream;
+    weir_writer     *writer;
+    bool             sqlite;
+    export_stats     stats;
+} export_run;
+
+/* The figures of a result that was read, before it is closed. */
+void export_take_figures(export_run *run, const weir_result *result);
 
 extern const command_spec export_command;
 #endif

@@ -1,6 +1,7 @@
 /* Figures: the clock, the process's memory, and the JSON object of --stats. */
 #ifndef WEIR_CLI_STATS_H
 #define WEIR_CLI_STATS_H
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Monotonic seconds. */
@@ -12,6 +13,8 @@ memory_now stats_memory(void);
 
 typedef struct export_stats {
     int64_t rows, batches, bytes_written;
+    bool    resumed;                    /* an earlier run had written some of it */
+    int64_t runs, reconnects;           /* of all runs together; runs 0: one */
     double  seconds;
 } export_stats;
 /* One line of JSON on standard error. */

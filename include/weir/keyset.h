@@ -6,10 +6,11 @@
  * request, reads the page that a token asks for, and closes it. docs/how-to/keyset-pages.md shows one.
  *
  * The order must be unique, so that each place in it is one row's: by a primary key or a unique column without NULL, of tables that no
- * join multiplies. Columns may have mixed directions; NULLs stand where the order says, or where the database has them. What weir knows
- * of a column's NULLs is its C type: const char *, weir_text, weir_blob and optionals may be NULL, and then a page's condition is longer,
- * and an index can begin at the place only where NULLs come first; weir_where(stmt, WEIR_IS_NOT_NULL(column)) says that there are none.
- * A column that is mapped, or said to be, without NULL and has one all the same loses its row: weir_check (weir/schema.h) tells.
+ * join multiplies. Columns may have mixed directions, and NULLs stand where the order says, or where the database has them. Where one
+ * condition would not let an index begin at the place (mixed directions, columns that may be NULL: const char *, weir_text, weir_blob,
+ * optionals), a page of a select is a UNION ALL of ranges that do; not under FOR UPDATE, DISTINCT or with joined loads, nor of textual
+ * SQL, where the condition alone must do. weir_where(stmt, WEIR_IS_NOT_NULL(column)) says that a column has no NULLs. One that is mapped,
+ * or said to be, without NULL and has one all the same loses that row: weir_schema_check tells.
  *
  * Pages are of moments: each is its statement's snapshot. A row that commits late with a key in front of the place is not seen; two pages
  * see one snapshot only inside one REPEATABLE READ transaction, that is with a keyset on a connection or session that has begun one.

@@ -13,11 +13,18 @@ typedef struct weir_writer weir_writer;
 
 typedef struct weir_writer_options {
     size_t      struct_size;
-    const char *format;         /* "csv" or "jsonl"; default: by the file's suffix (.csv; .jsonl, .ndjson, .json), else csv */
+    const char *format;         /* "csv", "jsonl" or "parquet"; default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet), else csv */
     const char *null_text;      /* CSV: what NULL is; default: empty, and the empty string is "" */
     weir_switch header;         /* CSV: a first line with the columns' names; default on */
     weir_checkpoint *checkpoint;    /* a file that can be gone on with: see weir_writer_save; must outlive the writer */
     weir_switch replace_invalid_text;   /* write U+FFFD for what is not UTF-8; default off: WEIR_DATA naming row and column */
+    int64_t     partition_rows; /* > 0: `path` is a directory, made if it is not there, of files with so many rows each: part-00000.parquet, … */
+    /* Parquet */
+    const char *compression;    /* "zstd" (the default), "snappy" or "none" */
+    size_t      row_group_bytes;    /* most memory of the row group being built, default 24 MiB; a group has at most 1,048,576 rows */
+    weir_switch dictionary;     /* dictionaries where they make columns smaller; default on */
+    const char *decimal;        /* "18,4": what numerics without a precision of their own become; default: texts */
+    const char *const *metadata;    /* NULL-terminated pairs key, value, …, for the file's key/value metadata; copied */
 } weir_writer_options;
 #define WEIR_WRITER_OPTIONS(...) \
     (&(const weir_writer_options){ .struct_size = sizeof(weir_writer_options), __VA_ARGS__ })
@@ -29,20 +36,25 @@ WEIR_API weir_writer *weir_writer_open(const char *path, const weir_writer_optio
 /* Writes one row. CSV is RFC 4180 with LF line ends, quoting only what needs it; values as weir_value_format writes them.
  * JSON lines: one object per row; integers, finite doubles and numerics are numbers (numerics exactly), NaN and infinities
  * strings, JSON columns embedded, times ISO 8601 strings, blobs base64 strings, arrays arrays. A row without columns, or with
- * another number of them than the first, is WEIR_INVALID_REQUEST; a full disk or a closed pipe WEIR_IO. The row stays the caller's. */
+ * another number of them than the first, is WEIR_INVALID_REQUEST; a full disk or a closed pipe WEIR_IO. The row stays the caller's.
+ * Parquet: docs/how-to/parquet.md has the types. What a column cannot hold (an infinite timestamp, a number that is too large) is WEIR_DATA
+ * naming row and column. One file that comes near 32,767 row groups or to 64 MiB of metadata is finished, and the next rows go into another one
+ * beside it, NAME-00001.parquet and so on (in a directory of parts, into the next part); standard output has no other one. */
 WEIR_API int weir_writer_row(weir_writer *writer, const weir_row *row);
+/* Writes many rows: as weir_writer_row on each, and quicker for Parquet. weir_partition has such an array. */
+WEIR_API int weir_writer_many(weir_writer *writer, const weir_row *const *rows, size_t count);
 /* Says which columns are to come, for a header even when there are no rows; weir_writer_result does it itself. Keeps the result's
  * error, if it has one. */
 WEIR_API int weir_writer_columns(weir_writer *writer, const weir_result *result);
 /* Writes all that is left of the result, in batches of its yield_per; the result stays the caller's to close. Errors of the
  * result are its own and end the writing with that status. */
 WEIR_API int weir_writer_result(weir_writer *writer, weir_result *result);
-WEIR_API int64_t weir_writer_bytes(const weir_writer *writer);      /* written or about to be */
+WEIR_API int64_t weir_writer_bytes(const weir_writer *writer);      /* written or about to be, in all files */
 WEIR_API int64_t weir_writer_rows(const weir_writer *writer);
 /* The writer's first error, or one with status WEIR_OK. Valid until weir_writer_close or abort. */
 WEIR_API const weir_error *weir_writer_error(const weir_writer *writer);
 /* The name under which the file is being written, "" when there is none (devices, pipes, after the end) or it is to stay (parts). It stays the same until
- * the end: a program that must leave at once can remove it. Valid until weir_writer_finish, close or abort. */
+ * the end of the file: a program that must leave at once can remove it. Valid until the next call that writes, finish, close or abort. */
 WEIR_API const char *weir_writer_temporary_path(const weir_writer *writer);
 /* Finishes the file, on disk and under its name, but leaves the writer open, so that weir_writer_error can tell what failed.
  * Returns the first error of the writer; nothing gets the file's name then. */

@@ -17,6 +17,10 @@ weir_ledger *weir_ledger_root(void);
 /* parent NULL: the root. */
 void weir_ledger_init(weir_ledger *ledger, weir_ledger *parent);
 void weir_ledger_figures(const weir_ledger *ledger, weir_memory_figures *out);
+/* For a measurement: the peak begins anew at what is held now. Gives the old one, to be given back to weir_ledger_end_peak, which
+ * returns the peak since then and makes the ledger's peak the higher of both. */
+size_t weir_ledger_begin_peak(weir_ledger *ledger);
+size_t weir_ledger_end_peak(weir_ledger *ledger, size_t before);
 /* What the ledger counts for a block. */
 size_t weir_block_bytes(const void *block);
 /* Moves a block's bytes from the ledger that it was taken from to `to`: for what outlives its stream. */

@@ -5,6 +5,8 @@
 #include "base/buffer.h"
 #include "transfer/output.h"
 
+enum { WEIR_SHEET_BLOCK = 2048 };           /* values, and rows, that a format is given at once, at most (but always a row) */
+
 /* One file being written, as its format sees it. */
 typedef struct weir_sheet {
     weir_ledger   *ledger;
@@ -16,6 +18,9 @@ typedef struct weir_sheet {
     weir_text     *names;               /* of the columns */
     size_t         column_count;
     int64_t        rows;                /* written so far */
+    const weir_writer_options *options; /* as given; texts only until `check` returns */
+    const weir_column_info *columns;    /* during `begin` only */
+    void          *state;               /* the format's own, from `check` to `drop` */
     bool           continued;           /* what stands in front of the rows is in the file already */
     weir_buffer    scratch;             /* of the value that is being written */
     weir_buffer    clean;               /* its text, where invalid UTF-8 was replaced */
@@ -28,10 +33,18 @@ typedef struct weir_format {
     const char *suffixes[4];            /* of file names, with the point; NULL-terminated */
     /* May be NULL. Before anything is opened: WEIR_ARGUMENT for options that make no sense. */
     int (*check)(weir_sheet *sheet);
-    /* The columns are known: writes what stands in front of the rows. Called once, before the first row. */
+    /* The columns are known: writes what stands in front of the rows. Called once for each file, before its first row. */
     int (*begin)(weir_sheet *sheet);
     /* One row of sheet->column_count values. A status; errors of the output may wait in it. */
     int (*row)(weir_sheet *sheet, const weir_value *const *values);
+    /* Instead of row: many rows, one behind the other. Counts sheet->rows itself. */
+    int (*rows)(weir_sheet *sheet, const weir_value *const *values, size_t rows);
+    /* May be NULL. All rows of the file were written: what stands behind them. */
+    int (*finish)(weir_sheet *sheet);
+    /* May be NULL. Whether the file should be finished and the next rows go into another one. */
+    bool (*full)(const weir_sheet *sheet);
+    /* May be NULL. Frees sheet->state. */
+    void (*drop)(weir_sheet *sheet);
     bool lines;                         /* rows stand one behind the other: two files are one, but for the header, and one that is cut behind
                                            any row may be gone on with */
 } weir_format;
@@ -40,8 +53,8 @@ typedef struct weir_format {
 const weir_format *weir_format_find(const char *name);
 /* By a file name's suffix; csv where it says nothing. */
 const weir_format *weir_format_of_path(const char *path);
-/* "csv, jsonl", for messages. */
+/* "csv, jsonl, parquet", for messages. */
 void weir_format_names(char *buffer, size_t size);
 
-extern const weir_format weir_format_csv, weir_format_jsonl;
+extern const weir_format weir_format_csv, weir_format_jsonl, weir_format_parquet;
 #endif

@@ -6,6 +6,7 @@
 static const weir_format *const formats[] = {
     &weir_format_csv,                   /* the first is the default */
     &weir_format_jsonl,
+    &weir_format_parquet,
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 

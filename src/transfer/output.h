@@ -58,7 +58,7 @@ int weir_part_continue(weir_output *output, int64_t bytes, uint64_t checksum);
 bool weir_part_is_final(weir_output *output, int64_t bytes, uint64_t checksum);
 /* Brings to disk what was written so far. The status. */
 int weir_part_sync(weir_output *output);
-/* Removes a part that is new and empty: nothing was begun. */
+/* Removes a part that is new: nothing was begun. */
 void weir_part_withdraw(weir_output *output);
 
 /* ---- for part.c and checkpoint.c ---- */

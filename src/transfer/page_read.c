@@ -3,7 +3,6 @@
  * Key columns that the program did not select, or whose members may hold another value than the row has, are selected behind its own
  * columns and hidden from it. */
 #include "transfer/page_read.h"
-#include <stdio.h>
 #include <string.h>
 #include "base/error.h"
 #include "engine/result.h"
@@ -41,6 +40,7 @@ static int look_at_shape(const weir_order *order, weir_keyset_home *home, weir_e
     const weir_select_shape *shape = status == WEIR_OK ? compiled.shape : NULL;
     if (shape && shape->visible_count == 1 && shape->items[0].kind == WEIR_ITEM_ENTITY)
         home->delivers = shape->items[0].entity;
+    home->joins = shape && shape->item_count > shape->visible_count;
     home->joins_collection = shape && shape->joined_collection;
     weir_arena_free(&arena);
     return status;
@@ -58,31 +58,26 @@ int weir_page_prepare(const weir_order *order, weir_keyset_home *home, weir_erro
 
 /* ---- the statement ---- */
 
-enum { NAME_SIZE = 32 };
-
-static void hidden_name(size_t index, char name[NAME_SIZE]) { snprintf(name, NAME_SIZE, "weir_key_%zu", index + 1); }
-
-/* The statement of the page and one row more, with its hidden columns, whose number is *hidden. */
-static weir_stmt *page_statement(const weir_order *order, const weir_keyset_home *home, const weir_order_range *range, size_t *hidden)
+/* The statement of the page and one row more. */
+static weir_stmt *page_statement(const weir_order *order, const weir_keyset_home *home, const weir_order_range *range)
 {
     weir_order_range with_one_more = *range;
     with_one_more.limit++;
-    weir_stmt *stmt = weir_order_statement(order, &with_one_more);
-    *hidden = 0;
-    for (size_t i = 0; i < order->count; i++) {
-        char name[NAME_SIZE];
-        if (weir_order_has(order, i, home->session != NULL))
-            continue;
-        hidden_name(i, name);
-        weir_add_columns(stmt, WEIR_LABEL(order->columns[i].expr, name));
-        ++*hidden;
-    }
+    weir_stmt *stmt = weir_order_page(order, &with_one_more, home->session != NULL, !home->joins);
     if (!home->session)
         weir_disable_eagerloads(stmt);
     weir_yield_per(stmt, 0);
     weir_stream_results(stmt, WEIR_UNSET);
     weir_max_row_buffer(stmt, 0);
     return stmt;
+}
+
+static size_t count_hidden(const weir_order *order, const weir_keyset_home *home)
+{
+    size_t hidden = 0;
+    for (size_t i = 0; i < order->count; i++)
+        hidden += !weir_order_has(order, i, home->session != NULL);
+    return hidden;
 }
 
 /* ---- executing ---- */
@@ -152,8 +147,8 @@ static int collect(weir_page_rows *page, const weir_order_range *range, bool *mo
 static int hidden_value(const weir_order *order, size_t index, const weir_row *row, weir_value *out, weir_error *error)
 {
     const weir_view *whole = row->view->result->whole;
-    char name[NAME_SIZE];
-    hidden_name(index, name);
+    char name[WEIR_HIDDEN_NAME_SIZE];
+    weir_order_hidden_name(index, name);
     for (size_t i = 0; i < whole->count; i++)
         if (whole->columns[i].name && !strcmp(whole->columns[i].name, name)) {
             *out = row->cells[weir_view_cell(whole, i)];
@@ -271,10 +266,10 @@ static int read_on_engine(const weir_order *order, const weir_keyset_home *home,
 int weir_page_read(const weir_order *order, const weir_keyset_home *home, const weir_order_range *range, weir_page_rows *page, bool *more,
                    weir_error *error)
 {
-    size_t hidden;
     int status;
     weir_page_rows_free(page);
-    weir_stmt *stmt = page_statement(order, home, range, &hidden);
+    weir_stmt *stmt = page_statement(order, home, range);
+    size_t hidden = count_hidden(order, home);
     *more = false;
     if (home->engine) {
         status = read_on_engine(order, home, stmt, range, hidden, page, more, error);

@@ -12,7 +12,7 @@ typedef struct weir_keyset_home {
     bool             ends;              /* each page is a transaction of its own, ended before the page is handed out */
     /* set by weir_page_prepare */
     const weir_entity *delivers;        /* a session's select of one entity: pages have its instances */
-    bool             joins_collection;  /* rows are made unique */
+    bool             joins, joins_collection;   /* its loads join something; a collection: rows are made unique */
 } weir_keyset_home;
 
 /* The rows of a page, in the statement's order. */

@@ -27,6 +27,16 @@ static int take_options(weir_writer *writer, const char *path, const weir_writer
         weir_format_names(names, sizeof names);
         return weir_error_set(&writer->error, WEIR_ARGUMENT, "unknown format '%s'; there are %s", options.format, names);
     }
+    if (options.partition_rows < 0)
+        return weir_error_set(&writer->error, WEIR_ARGUMENT, "parts of %lld rows", (long long)options.partition_rows);
+    if (!writer->format->rows && (options.compression || options.row_group_bytes || options.dictionary || options.decimal || options.metadata))
+        return weir_error_set(&writer->error, WEIR_ARGUMENT,
+                              "compression, row groups, dictionaries, decimals and metadata are options of parquet, not of %s", writer->format->name);
+    if (writer->format->rows && options.null_text)
+        return weir_error_set(&writer->error, WEIR_ARGUMENT, "a text for NULL is an option of csv: %s has NULLs", writer->format->name);
+    if (options.partition_rows && options.checkpoint)
+        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a directory of parts cannot be gone on with by a checkpoint");
+    writer->partition_rows = options.partition_rows;
     writer->checkpoint = options.checkpoint;
     if (writer->checkpoint && !writer->format->lines)
         return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a file of the format %s cannot be gone on with", writer->format->name);
@@ -40,7 +50,10 @@ static int take_options(weir_writer *writer, const char *path, const weir_writer
     writer->sheet.null_length = length;
     writer->sheet.header = options.header != WEIR_OFF;
     writer->sheet.replace_invalid_text = options.replace_invalid_text == WEIR_ON;
-    return writer->format->check ? writer->format->check(&writer->sheet) : WEIR_OK;
+    writer->sheet.options = &options;
+    int status = writer->format->check ? writer->format->check(&writer->sheet) : WEIR_OK;
+    writer->sheet.options = NULL;
+    return status;
 }
 
 static void init_sheet(weir_writer *writer)
@@ -71,7 +84,7 @@ static weir_writer *open_writer(const char *path, weir_output_sink sink, void *c
     else if (writer->error.status == WEIR_OK && sink)
         weir_output_open_to(&writer->output, &writer->ledger, sink, context);
     else if (writer->error.status == WEIR_OK)
-        weir_output_open(&writer->output, &writer->ledger, path, writer->checkpoint != NULL);
+        weir_writer_open_file(writer, path);
     weir_error_keep(&writer->error, &writer->output.error);
     if (writer->checkpoint && writer->error.status == WEIR_OK)
         weir_writer_continue(writer);
@@ -95,11 +108,14 @@ static int begin(weir_writer *writer, const weir_result *result, const weir_view
         return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a %s without columns cannot be written",
                               view ? "row" : "result");
     sheet->names = weir_arena_take(&writer->arena, count * sizeof *sheet->names);
-    writer->values = weir_arena_take(&writer->arena, count * sizeof *writer->values);
-    if (!sheet->names || !writer->values)
+    writer->block = !writer->format->rows || count >= WEIR_SHEET_BLOCK ? 1 : WEIR_SHEET_BLOCK / count;
+    writer->values = weir_arena_take(&writer->arena, writer->block * count * sizeof *writer->values);
+    weir_column_info *columns = weir_arena_take(&writer->arena, count * sizeof *columns);
+    if (!sheet->names || !writer->values || !columns)
         return weir_error_out_of_memory(&writer->error);
     for (size_t i = 0; i < count; i++) {
-        const char *name = view ? view->columns[i].name : weir_result_column(result, i)->name;
+        columns[i] = view ? view->columns[i] : *weir_result_column(result, i);
+        const char *name = columns[i].name;
         size_t length = name ? strlen(name) : 0;
         char *copy = weir_arena_bytes(&writer->arena, length + 1);
         if (!copy)
@@ -108,9 +124,11 @@ static int begin(weir_writer *writer, const weir_result *result, const weir_view
         sheet->names[i] = (weir_text){ copy, length };
     }
     sheet->column_count = count;
+    sheet->columns = columns;
     writer->begun = true;
     if (writer->format->begin(sheet) == WEIR_OK)
         weir_error_keep(&writer->error, &writer->output.error);
+    sheet->columns = NULL;
     return writer->error.status;
 }
 
@@ -137,42 +155,63 @@ static void shrink(weir_buffer *buffer)
         weir_buffer_free(buffer);
 }
 
-static int collect_values(weir_writer *writer, const weir_row *row)
+static int collect_values(weir_writer *writer, const weir_row *row, const weir_value **values)
 {
     size_t count = row->view->count;
     bool direct = row->view->direct == count;
     for (size_t i = 0; i < count; i++) {
-        writer->values[i] = direct ? &row->cells[i] : weir_view_value(row->view, row, i);
-        if (!writer->values[i])
+        values[i] = direct ? &row->cells[i] : weir_view_value(row->view, row, i);
+        if (!values[i])
             return weir_error_keep(&writer->error, row->view->error);
     }
     return WEIR_OK;
 }
 
-int weir_writer_row(weir_writer *writer, const weir_row *row)
+/* As many rows as the block holds, all of one file. */
+static int write_block(weir_writer *writer, const weir_row *const *rows, size_t count)
 {
-    if (ready(writer) != WEIR_OK || (!writer->begun && begin(writer, NULL, row->view) != WEIR_OK))
-        return writer->error.status;
-    if (row->view->count != writer->sheet.column_count)
-        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a row of %zu columns in a file of %zu", row->view->count,
-                              writer->sheet.column_count);
-    if (collect_values(writer, row) != WEIR_OK)
-        return writer->error.status;
-    int status = writer->format->row(&writer->sheet, writer->values);
-    shrink(&writer->sheet.scratch);
-    shrink(&writer->sheet.clean);
+    weir_sheet *sheet = &writer->sheet;
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i]->view->count != sheet->column_count)
+            return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a row of %zu columns in a file of %zu", rows[i]->view->count,
+                                  sheet->column_count);
+        if (collect_values(writer, rows[i], writer->values + i * sheet->column_count) != WEIR_OK)
+            return writer->error.status;
+    }
+    int status = writer->format->rows ? writer->format->rows(sheet, writer->values, count) : writer->format->row(sheet, writer->values);
+    shrink(&sheet->scratch);
+    shrink(&sheet->clean);
     if (status == WEIR_OK && (status = writer->output.error.status) != WEIR_OK)
         weir_error_keep(&writer->error, &writer->output.error);
-    writer->sheet.rows += status == WEIR_OK;
+    sheet->rows += status == WEIR_OK && !writer->format->rows;
     return status;
 }
+
+int weir_writer_many(weir_writer *writer, const weir_row *const *rows, size_t count)
+{
+    int status = ready(writer);
+    if (status == WEIR_OK && count && !writer->begun)
+        status = begin(writer, NULL, rows[0]->view);
+    while (status == WEIR_OK && count) {
+        if (weir_writer_is_full(writer) && (status = weir_writer_next_file(writer)) != WEIR_OK)
+            break;
+        int64_t room = weir_writer_room(writer);
+        size_t n = count < writer->block ? count : writer->block;
+        n = (int64_t)n > room ? (size_t)room : n;
+        status = write_block(writer, rows, n);
+        rows += n;
+        count -= n;
+    }
+    return status;
+}
+
+int weir_writer_row(weir_writer *writer, const weir_row *row) { return weir_writer_many(writer, &row, 1); }
 
 int weir_writer_result(weir_writer *writer, weir_result *result)
 {
     int status = weir_writer_columns(writer, result);
     for (const weir_partition *p; status == WEIR_OK && (p = weir_result_fetchmany(result, 0)) != NULL; )
-        for (size_t i = 0; status == WEIR_OK && i < p->count; i++)
-            status = weir_writer_row(writer, p->rows[i]);
+        status = weir_writer_many(writer, p->rows, p->count);
     /* Kept here, so that a result which broke off never becomes a file that looks whole. */
     return status == WEIR_OK ? weir_error_keep(&writer->error, weir_result_error(result)) : status;
 }
@@ -180,7 +219,7 @@ int weir_writer_result(weir_writer *writer, weir_result *result)
 /* ---- about, and the end ---------------------------------------------------------------------------------------------- */
 int64_t weir_writer_bytes(const weir_writer *writer)
 {
-    return writer->output.flushed + (writer->output.next - writer->output.block);
+    return writer->bytes_before + writer->output.flushed + (writer->output.next - writer->output.block);
 }
 
 int64_t weir_writer_rows(const weir_writer *writer) { return writer->sheet.rows; }
@@ -200,7 +239,12 @@ static void drop(weir_writer **writer)
     *writer = constant(&closed_writer);
     if (is_constant(w))
         return;
+    if (w->checkpoint && !w->finished)
+        weir_writer_leave_part(w);
     weir_output_drop(&w->output);
+    if (w->format && w->format->drop)
+        w->format->drop(&w->sheet);
+    weir_free(w->target);
     weir_free(w->checkpoint_path);
     weir_buffer_free(&w->sheet.scratch);
     weir_buffer_free(&w->sheet.clean);
@@ -217,6 +261,8 @@ int weir_writer_finish(weir_writer *writer)
     writer->finished = true;
     if (writer->checkpoint)
         return weir_writer_finish_part(writer);
+    if (weir_writer_end_file(writer) != WEIR_OK)
+        return writer->error.status;
     weir_output_finish(&writer->output);
     return weir_error_keep(&writer->error, &writer->output.error);
 }

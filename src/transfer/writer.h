@@ -11,21 +11,40 @@ struct weir_writer {
     weir_output        output;
     weir_sheet         sheet;
     const weir_format *format;
-    const weir_value **values;          /* of the row that is being written */
+    const weir_value **values;          /* of the rows that are being written, one behind the other */
+    size_t             block;           /* rows that there is room for in it */
     bool               begun;           /* the columns are known */
     bool               finished;        /* the file is whole */
     weir_checkpoint   *checkpoint;      /* NULL: the file cannot be gone on with */
     char              *checkpoint_path;
     bool               complete;        /* an earlier run wrote all rows */
     bool               named;           /* and gave the file its name */
+    bool               saved;           /* there is a checkpoint of this run */
+    int64_t            partition_rows;  /* > 0: parts in a directory */
+    char              *target;          /* the directory of parts, or the path as it was given */
+    int64_t            number;          /* of the file that is being written, from 0 */
+    int64_t            rows_before, bytes_before;       /* in finished files */
     weir_error         error;
 };
+
+/* ---- writer_files.c: one writer, several files ---- */
+/* Opens the first file: `path`, or a part in the directory of that name. An error is kept in the writer. */
+void weir_writer_open_file(weir_writer *writer, const char *path);
+/* The file's own end; its output is still open. */
+int weir_writer_end_file(weir_writer *writer);
+/* Whether the next row belongs into another file, and how many rows the current one still takes. */
+bool weir_writer_is_full(const weir_writer *writer);
+int64_t weir_writer_room(const weir_writer *writer);
+/* Finishes the file and begins the next one. */
+int weir_writer_next_file(weir_writer *writer);
 
 /* ---- writer_part.c ---- */
 /* The output is open: goes on where the checkpoint's file says. An error is kept. */
 int weir_writer_continue(weir_writer *writer);
 /* Gives the part its name and removes the checkpoint. */
 int weir_writer_finish_part(weir_writer *writer);
+/* Writing ends early: a part in which nothing stands is removed. */
+void weir_writer_leave_part(weir_writer *writer);
 
 /* ---- into a sink ---- */
 /* As weir_writer_open, but what is written goes to the sink; `path` only tells the format where the options do not. */

@@ -12,11 +12,9 @@
 /* What stands in a checkpoint's data: "part 1 BYTES CHECKSUM FINISHED\n", then the options that the bytes were written with. */
 typedef struct state { int64_t bytes; uint64_t checksum; bool finished; } state;
 
-static const weir_error *refuse(weir_writer *writer, const char *format, const char *what)
+static int refuse(weir_writer *writer, const char *format, const char *what)
 {
-    weir_error_set(&writer->error, WEIR_INVALID_REQUEST, format, writer->checkpoint_path, what);
-    weir_checkpoint_advise(&writer->error);
-    return &writer->error;
+    return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, format, writer->checkpoint_path, what);
 }
 
 static void append_options(const weir_writer *writer, weir_buffer *text)
@@ -112,7 +110,7 @@ static int continue_part(weir_writer *writer)
     if (!checkpoint->figures.restored)
         return weir_part_continue(&writer->output, 0, 0);
     if (!read_state(data, &was, &options))
-        return refuse(writer, "%s is no checkpoint of a file%s", "")->status;
+        return refuse(writer, "%s is no checkpoint of a file%s", "");
     if (compare_options(writer, options) != WEIR_OK)
         return writer->error.status;
     writer->sheet.rows = checkpoint->figures.rows;
@@ -132,9 +130,18 @@ int weir_writer_continue(weir_writer *writer)
         continue_part(writer);
         weir_error_keep(&writer->error, &writer->output.error);
     }
+    static const char advice[] = "to begin anew, remove that file and the one that ends in " WEIR_PART_SUFFIX;
+    if (weir_status_is(writer->error.status, WEIR_INVALID_REQUEST) || writer->error.status == WEIR_DATA)
+        weir_error_text(writer->error.hint, sizeof writer->error.hint, advice, sizeof advice - 1);
     if (writer->error.status != WEIR_OK || writer->named)
         weir_part_withdraw(&writer->output);
     return writer->error.status;
+}
+
+void weir_writer_leave_part(weir_writer *writer)
+{
+    if (!writer->saved && writer->sheet.rows == 0)
+        weir_part_withdraw(&writer->output);
 }
 
 bool weir_writer_complete(const weir_writer *writer) { return writer->complete && writer->error.status == WEIR_OK; }
@@ -155,6 +162,7 @@ static int save(weir_writer *writer, bool finished)
     else if (weir_checkpoint_set_data(writer->checkpoint, text.data, text.length) != WEIR_OK ||
              weir_checkpoint_save(writer->checkpoint, writer->checkpoint_path) != WEIR_OK)
         weir_error_keep(&writer->error, weir_checkpoint_error(writer->checkpoint));
+    writer->saved = writer->saved || writer->error.status == WEIR_OK;
     weir_buffer_free(&text);
     return writer->error.status;
 }

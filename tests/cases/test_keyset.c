@@ -335,6 +335,31 @@ static void test_mixed_rows_of_a_session(void **state)
     assert_status(weir_session_close(&session), WEIR_OK);
 }
 
+/* Parameters, aliases and locks go into every part of a page. */
+static void test_parameters_aliases_and_locks(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    static const int64_t odd[] = { 11, 9, 7, 5, 3, 1 };
+    weir_connection *connection = weir_engine_connect(db->engine);
+    for (int locked = 0; locked < 2; locked++) {
+        weir_source *alias = weir_alias(&order_entity, "o");
+        weir_stmt *stmt = weir_select_list(WEIR_EXPRS(WEIR_ALIAS_OF(alias, order)));
+        weir_where(stmt, WEIR_SQL("o.tenant_id = :tenant"));
+        WEIR_BIND(stmt, "tenant", 1);
+        weir_order_by(stmt, WEIR_NULLS_FIRST(WEIR_ASC(WEIR_SCOL(alias, order, state))));
+        weir_order_by(stmt, WEIR_DESC(WEIR_SCOL(alias, order, id)));
+        weir_source_free(&alias);
+        if (locked)
+            weir_with_for_update(stmt, NULL);
+        weir_keyset *keyset = keyset_of(connection, stmt, WEIR_KEYSET_OPTIONS(.page_size = 4));
+        for (int way = 0; way < 4; way++)
+            walk(keyset, 4, way & 1, way & 2, odd, 6);
+        close_ok(&keyset);
+    }
+    close_connection_ok(&connection);
+}
+
 /* ---- edges of what is there ---- */
 
 static void test_empty_pages_know_where_they_are(void **state)
@@ -680,6 +705,7 @@ int main(void)
         ON_BOTH(test_order_by_columns_that_are_not_selected),
         ON_BOTH(test_instances_ordered_by_another_entity),
         ON_BOTH(test_mixed_rows_of_a_session),
+        ON_BOTH(test_parameters_aliases_and_locks),
         ON_BOTH(test_empty_pages_know_where_they_are),
         ON_BOTH(test_text_whose_order_is_not_unique_is_found_out),
         ON_BOTH(test_bad_tokens_are_errors_before_any_sql),

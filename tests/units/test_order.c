@@ -13,7 +13,7 @@
 #include "base/arena.h"
 #include "base/values.h"
 #include "sql/dialect.h"
-#include "transfer/order.h"
+#include "transfer/order_parts.h"
 
 struct holder { int64_t id; const char *name; };
 struct thing {
@@ -95,12 +95,14 @@ static int refusal(place *p, const weir_stmt *stmt, const char *text, weir_error
     return error->status;
 }
 
+static bool in_parts;                   /* pages as unions of ranges, where they can be */
+
 /* The ids (first column) of a range, and the key of the last row; how many. */
 static size_t read_range(place *p, const weir_order *order, const weir_order_range *range, int64_t *ids, weir_value *last)
 {
     weir_error error;
     weir_value key[MOST_COLUMNS];
-    weir_stmt *stmt = weir_order_statement(order, range);
+    weir_stmt *stmt = in_parts ? weir_order_page(order, range, false, true) : weir_order_statement(order, range);
     weir_result *result = weir_connection_execute(p->connection, stmt, NULL);
     size_t count = 0;
     const weir_row *row;
@@ -160,8 +162,11 @@ static void check_order(place *p, const weir_stmt *stmt, const char *text, bool 
 {
     weir_order *order = order_of(p, stmt, text, complete);
     for (int64_t size = 1; size <= 11; size += 1 + size / 4)
-        for (int backwards = 0; backwards < 2; backwards++)
-            check_pages(p, order, size, backwards);
+        for (int way = 0; way < 4; way++) {
+            in_parts = way & 2;
+            check_pages(p, order, size, way & 1);
+        }
+    in_parts = false;
     check_cuts(p, order);
     weir_order_free(order);
 }
@@ -470,6 +475,88 @@ static void test_bounds_for_an_index(void **state)
     }
 }
 
+/* What the database says that it would do. */
+static void explain(place *p, const weir_order *order, const weir_order_range *range, bool split, char *plan, size_t size)
+{
+    char sql[4096];
+    weir_stmt *page = weir_order_page(order, range, false, split);
+    size_t begun = (size_t)snprintf(sql, sizeof sql, p->dialect == &weir_dialect_sqlite ? "EXPLAIN QUERY PLAN " : "EXPLAIN (COSTS OFF) ");
+    assert_true(weir_stmt_text(page, p->dialect->name, true, sql + begun, sizeof sql - begun, NULL) > 0);
+    weir_stmt_free(&page);
+    weir_stmt *stmt = weir_sql(sql);
+    weir_result *result = weir_connection_execute(p->connection, stmt, NULL);
+    const weir_row *row;
+    *plan = 0;
+    while ((row = weir_result_next(result)) != NULL)
+        snprintf(plan + strlen(plan), size - strlen(plan), "%s\n", weir_row_cstr_at(row, (int)weir_row_count(row) - 1));
+    if (weir_result_error(result)->status != WEIR_OK)
+        fail_msg("%s\n%s", weir_result_error(result)->message, sql);
+    assert_int_equal(weir_result_close(&result), WEIR_OK);
+    weir_stmt_free(&stmt);
+}
+
+static void want(const char *plan, const char *part, bool there)
+{
+    if ((strstr(plan, part) != NULL) != there)
+        fail_msg("%s in the plan: %s\n%s", part, there ? "missing" : "not wanted", plan);
+}
+
+static void make_many(place *p)
+{
+    make_things(p, 0);
+    run(p, "INSERT INTO things SELECT i, CASE WHEN i % 300 > 0 THEN i % 500 END, 'text ' || i % 1000, i % 400, 1 FROM "
+           "(WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n) AS numbers");
+    run(p, "CREATE INDEX things_d ON things(d, id)");
+    run(p, "CREATE INDEX things_d_mixed ON things(d DESC, id)");
+    run(p, "CREATE INDEX things_k ON things(k, id)");
+    run(p, "CREATE INDEX things_s ON things(s, id)");
+    run(p, "ANALYZE things");
+}
+
+/* A page costs the same at any depth: an index begins at the place, and nothing that lies in front of it is read and dropped. */
+static void test_an_index_begins_at_the_place(void **state)
+{
+    place *p = *state;
+    char plan[8192];
+    const weir_value number = weir_value_double(2), null = weir_value_null(), text = weir_value_cstr("text 5"), id = weir_value_int(9000);
+    const weir_value by_d[] = { number, id }, by_null[] = { null, id }, by_k[] = { weir_value_int(3), id }, by_s[] = { text, id };
+    const struct { const weir_expr *first, *second; const weir_value *key; bool one; } cases[] = {
+        { WEIR_ASC(column_of(2)), WEIR_ASC(column_of(3)), by_d, true },
+        { WEIR_DESC(column_of(2)), WEIR_ASC(column_of(3)), by_d, false },
+        { WEIR_ASC(column_of(0)), WEIR_ASC(column_of(3)), by_k, false },
+        { WEIR_ASC(column_of(0)), WEIR_ASC(column_of(3)), by_null, false },
+        { WEIR_ASC(column_of(1)), WEIR_ASC(column_of(3)), by_s, false },
+        { WEIR_DESC(column_of(1)), WEIR_DESC(column_of(3)), by_s, false },
+    };
+    bool lite = p->dialect == &weir_dialect_sqlite;
+    make_many(p);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_stmt *stmt = weir_select(&thing_entity);
+        weir_order_by(stmt, cases[i].first);
+        weir_order_by(stmt, cases[i].second);
+        weir_order *order = order_of(p, stmt, NULL, false);
+        for (int backwards = 0; backwards < 2; backwards++) {
+            explain(p, order, &(const weir_order_range){ .after = cases[i].key, .limit = 11, .backwards = backwards }, true, plan, sizeof plan);
+            want(plan, lite ? "SEARCH things USING" : "Index Cond", true);
+            want(plan, lite ? "SCAN things" : "Seq Scan", false);
+            want(plan, "Filter", false);
+            if (cases[i].one)
+                want(plan, lite ? "MERGE" : "Append", false);
+        }
+        weir_order_free(order);
+        weir_stmt_free(&stmt);
+    }
+    /* One statement, as a whole range is read: the bound on the leading column is there all the same. */
+    weir_stmt *stmt = weir_select(&thing_entity);
+    weir_order_by(stmt, WEIR_DESC(column_of(2)));
+    weir_order_by(stmt, WEIR_ASC(column_of(3)));
+    weir_order *order = order_of(p, stmt, NULL, false);
+    explain(p, order, &(const weir_order_range){ .after = by_d, .limit = 11 }, false, plan, sizeof plan);
+    want(plan, lite ? "SEARCH things USING INDEX things_d_mixed (d<?)" : "Index Cond: (d <= '2'::double precision)", true);
+    weir_order_free(order);
+    weir_stmt_free(&stmt);
+}
+
 /* ---- fingerprints ---- */
 
 static void fingerprint_of(place *p, weir_stmt *stmt, char out[WEIR_FINGERPRINT_SIZE])
@@ -636,6 +723,7 @@ int main(void)
         ON_BOTH(test_texts_of_orders_that_are_none),
         ON_BOTH(test_null_against_the_order_is_an_error),
         ON_BOTH(test_bounds_for_an_index),
+        ON_BOTH(test_an_index_begins_at_the_place),
         ON_BOTH(test_fingerprints_are_of_what_decides_the_rows),
         ON_BOTH(test_same_places),
         cmocka_unit_test(test_keys_as_texts),

@@ -1,0 +1,67 @@
+/* weir export: the file, or the directory of parts, that the rows go into. */
+#include "export_file.h"
+#include <stdlib.h>
+#include <string.h>
+#include "database.h"
+#include "failure.h"
+#include "signals.h"
+
+int export_check_file(const export_settings *s)
+{
+    for (size_t i = 0; i < s->metadata.count; i++)
+        if (!strchr(s->metadata.items[i], '='))
+            return failure_say(EXIT_USAGE, "wrong value for --metadata: \"%s\" has no =; give KEY=VALUE", s->metadata.items[i]);
+    if (s->partition_rows && s->resume)
+        return failure_say(EXIT_USAGE, "wrong usage: --resume goes on with one file; leave --partition-rows away");
+    if (s->partition_rows && !strcmp(s->to, "-"))
+        return failure_say(EXIT_USAGE, "wrong usage: --partition-rows needs a directory; give --to DIRECTORY");
+    return 0;
+}
+
+/* "KEY=VALUE", … as key, value, …, NULL; the keys are cut out of one copy. NULL: no memory. */
+static const char **make_pairs(const text_list *list, char **copies)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < list->count; i++)
+        length += strlen(list->items[i]) + 1;
+    const char **pairs = calloc(2 * list->count + 1, sizeof *pairs);
+    char *to = *copies = malloc(length + 1);
+    if (!pairs || !to) {
+        free(pairs);
+        return NULL;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        size_t size = strlen(list->items[i]) + 1;
+        memcpy(to, list->items[i], size);
+        char *equals = strchr(to, '=');
+        *equals = 0;
+        pairs[2 * i] = to;
+        pairs[2 * i + 1] = equals + 1;
+        to += size;
+    }
+    return pairs;
+}
+
+int export_open_file(export_run *run)
+{
+    const export_settings *s = run->settings;
+    char *copies = NULL;
+    const char **pairs = make_pairs(&s->metadata, &copies);
+    if (!pairs) {
+        free(copies);
+        return failure_say(EXIT_FAILED, "cannot write the file: there is no memory; close other programs");
+    }
+    run->writer = weir_writer_open(s->to, WEIR_WRITER_OPTIONS(.format = s->format, .null_text = s->null_text,
+        .header = s->header ? WEIR_ON : WEIR_OFF, .checkpoint = s->resume ? run->checkpoint : NULL,
+        .replace_invalid_text = s->replace_invalid ? WEIR_ON : WEIR_UNSET, .partition_rows = s->partition_rows, .compression = s->compression,
+        .row_group_bytes = (size_t)s->row_group_bytes, .dictionary = s->no_dictionary ? WEIR_OFF : WEIR_UNSET, .decimal = s->decimal,
+        .metadata = s->metadata.count ? pairs : NULL));
+    free(pairs);
+    free(copies);
+    export_watch_file(run);
+    if (weir_writer_error(run->writer)->status != WEIR_OK)
+        return database_failed("cannot write the file", weir_writer_error(run->writer));
+    return 0;
+}
+
+void export_watch_file(export_run *run) { signals_watch_file(weir_writer_temporary_path(run->writer)); }

@@ -1,0 +1,12 @@
+/* weir export: the file, or the directory of parts, that the rows go into. */
+#ifndef WEIR_CLI_EXPORT_FILE_H
+#define WEIR_CLI_EXPORT_FILE_H
+#include "export.h"
+
+/* 0, or EXIT_USAGE for options that do not go together. */
+int export_check_file(const export_settings *settings);
+/* 0, or an exit code when a line was said. */
+int export_open_file(export_run *run);
+/* A signal that ends the command at once removes the file that is being written: another one after a part is finished. */
+void export_watch_file(export_run *run);
+#endif

@@ -1,0 +1,14 @@
+/* weir export --resume and --retry: rows behind a place, and the file that belongs to it. */
+#ifndef WEIR_CLI_EXPORT_RESUME_H
+#define WEIR_CLI_EXPORT_RESUME_H
+#include "export.h"
+
+/* Options that do not go together. 0 or EXIT_USAGE. */
+int resume_check_settings(const export_settings *settings);
+/* Finds the key and makes run->checkpoint; the connection is open, and in no transaction afterwards. 0, or the exit code when a line was said. */
+int resume_find_place(export_run *run);
+/* Opens run->stream and writes its rows, with checkpoints. The same. */
+int resume_write_rows(export_run *run);
+/* Takes the figures and closes the stream. */
+void resume_close(export_run *run);
+#endif

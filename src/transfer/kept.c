@@ -1,0 +1,139 @@
+/* Bytes kept until the end of a file. */
+#include "transfer/kept.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/wait.h"
+
+void weir_kept_init(weir_kept *kept, weir_ledger *ledger, const char *directory, size_t bound)
+{
+    *kept = (weir_kept){ .directory = directory, .bound = bound, .fd = -1 };
+    weir_buffer_init(&kept->memory, ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
+}
+
+void weir_kept_free(weir_kept *kept)
+{
+    if (kept->fd >= 0)
+        close(kept->fd);
+    weir_buffer_free(&kept->memory);
+    kept->fd = -1;
+    kept->filed = kept->read = 0;
+}
+
+int64_t weir_kept_length(const weir_kept *kept) { return kept->filed + (int64_t)kept->memory.length; }
+
+/* ---- the file ------------------------------------------------------------------------------------------------------------ */
+typedef struct piece {
+    weir_kept  *kept;
+    char       *bytes;
+    size_t      length;
+    int64_t     from;                   /* reading: where in the file */
+    int         number;                 /* errno of what failed */
+} piece;
+
+/* A file that no name leads to, so that nothing is left of it whatever happens. */
+static int open_unnamed(const char *directory)
+{
+    char name[PATH_MAX];
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL))
+        return fd;
+    if ((size_t)snprintf(name, sizeof name, "%s/.weir-kept-XXXXXX", directory) >= sizeof name) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0)
+        unlink(name);
+    return fd;
+}
+
+static void write_piece(void *argument)
+{
+    piece *p = argument;
+    if (p->kept->fd < 0 && (p->kept->fd = open_unnamed(p->kept->directory)) < 0) {
+        p->number = errno;
+        return;
+    }
+    for (int64_t at = p->kept->filed; p->length; ) {
+        ssize_t n = pwrite(p->kept->fd, p->bytes, p->length, at);
+        if (n < 0 && errno != EINTR) {
+            p->number = errno;
+            return;
+        }
+        if (n > 0) {
+            p->bytes += n;
+            p->length -= (size_t)n;
+            at += n;
+        }
+    }
+}
+
+static void read_piece(void *argument)
+{
+    piece *p = argument;
+    while (p->length) {
+        ssize_t n = pread(p->kept->fd, p->bytes, p->length, p->from);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            p->number = n == 0 ? EIO : errno;
+            return;
+        }
+        if (n > 0) {
+            p->bytes += n;
+            p->length -= (size_t)n;
+            p->from += n;
+        }
+    }
+}
+
+static int on_disk(void (*work)(void *), piece *p, weir_error *error)
+{
+    char text[128];
+    int status = weir_run_on_disk(work, p, error);
+    if (status == WEIR_OK && p->number) {
+        status = weir_error_set(error, WEIR_IO, "cannot keep data in a temporary file in %s: %s", p->kept->directory,
+                                strerror_r(p->number, text, sizeof text));
+        snprintf(error->hint, sizeof error->hint, "there must be room in that directory, and leave to write in it");
+    }
+    return status;
+}
+
+/* ---- in order ------------------------------------------------------------------------------------------------------------ */
+int weir_kept_append(weir_kept *kept, const void *bytes, size_t length, weir_error *error)
+{
+    weir_buffer *memory = &kept->memory;
+    if (memory->length && memory->length + length > kept->bound) {
+        int status = on_disk(write_piece, &(piece){ .kept = kept, .bytes = memory->data, .length = memory->length }, error);
+        if (status != WEIR_OK)
+            return status;
+        kept->filed += (int64_t)memory->length;
+        memory->length = 0;
+        if (memory->capacity > 2 * kept->bound)
+            weir_buffer_free(memory);
+    }
+    weir_buffer_append(memory, bytes, length);
+    return memory->failed ? weir_error_out_of_memory(error) : WEIR_OK;
+}
+
+int weir_kept_read(weir_kept *kept, void *bytes, size_t length, weir_error *error)
+{
+    char *to = bytes;
+    int64_t in_file = kept->filed - kept->read;
+    if (in_file > 0 && length) {
+        size_t n = length < (size_t)in_file ? length : (size_t)in_file;
+        int status = on_disk(read_piece, &(piece){ .kept = kept, .bytes = to, .length = n, .from = kept->read }, error);
+        if (status != WEIR_OK)
+            return status;
+        kept->read += (int64_t)n;
+        to += n;
+        length -= n;
+    }
+    if (length)
+        memcpy(to, kept->memory.data + (kept->read - kept->filed), length);
+    kept->read += (int64_t)length;
+    return WEIR_OK;
+}

@@ -1,0 +1,55 @@
+/* Parquet's pages compressed. zstd works in memory of the ledger; what snappy takes for a moment (up to 64 KiB or so) is its own. */
+#define ZSTD_STATIC_LINKING_ONLY        /* for contexts in memory that the caller gives */
+#include "transfer/parquet.h"
+#include <snappy-c.h>
+#include <zstd.h>
+
+enum { LEVEL = 1 };
+
+int weir_parquet_codec_open(weir_parquet *parquet)
+{
+    weir_sheet *sheet = parquet->sheet;
+    if (parquet->codec != WEIR_CODEC_ZSTD || parquet->zstd)
+        return WEIR_OK;
+    size_t size = ZSTD_estimateCCtxSize(LEVEL);
+    parquet->zstd_memory = weir_alloc(sheet->ledger, WEIR_MEMORY_OUTPUT, size);
+    if (!parquet->zstd_memory)
+        return weir_error_out_of_memory(sheet->error);
+    parquet->zstd = ZSTD_initStaticCCtx(parquet->zstd_memory, size);
+    if (!parquet->zstd)
+        return weir_error_set(sheet->error, WEIR_NOT_SUPPORTED, "this libzstd (%s) gives no compression context", ZSTD_versionString());
+    return WEIR_OK;
+}
+
+static int compress_zstd(weir_parquet *parquet, const weir_buffer *raw)
+{
+    weir_buffer *packed = &parquet->packed;
+    size_t most = ZSTD_compressBound(raw->length);
+    if (!weir_buffer_reserve(packed, most))
+        return weir_error_out_of_memory(parquet->sheet->error);
+    size_t n = ZSTD_compressCCtx(parquet->zstd, packed->data, most, raw->data, raw->length, LEVEL);
+    if (ZSTD_isError(n))
+        return weir_error_set(parquet->sheet->error, WEIR_IO, "zstd cannot compress a page: %s", ZSTD_getErrorName(n));
+    packed->length = n;
+    return WEIR_OK;
+}
+
+static int compress_snappy(weir_parquet *parquet, const weir_buffer *raw)
+{
+    weir_buffer *packed = &parquet->packed;
+    size_t n = snappy_max_compressed_length(raw->length);
+    if (!weir_buffer_reserve(packed, n))
+        return weir_error_out_of_memory(parquet->sheet->error);
+    if (snappy_compress(raw->data, raw->length, packed->data, &n) != SNAPPY_OK)
+        return weir_error_set(parquet->sheet->error, WEIR_IO, "snappy cannot compress a page");
+    packed->length = n;
+    return WEIR_OK;
+}
+
+int weir_parquet_compress(weir_parquet *parquet, const weir_buffer *raw, const weir_buffer **out)
+{
+    parquet->packed.length = 0;
+    *out = parquet->codec == WEIR_CODEC_NONE ? raw : &parquet->packed;
+    return parquet->codec == WEIR_CODEC_NONE ? WEIR_OK
+         : parquet->codec == WEIR_CODEC_ZSTD ? compress_zstd(parquet, raw) : compress_snappy(parquet, raw);
+}

@@ -1,0 +1,120 @@
+/* Writers of several files: parts in a directory, and files that roll over when their format calls them full. A finished file has its final
+ * name; only the one being written has a temporary one. */
+#include "transfer/writer.h"
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include "base/wait.h"
+
+#define PART_PREFIX "part-"
+
+/* ---- names ---------------------------------------------------------------------------------------------------------------- */
+/* DIRECTORY/part-00003.parquet, or NAME-00003.parquet; the first of the latter has the name as it was given. */
+static int open_numbered(weir_writer *writer)
+{
+    char path[PATH_MAX];
+    const char *target = writer->target, *suffix = writer->format->suffixes[0];
+    int length;
+    if (writer->partition_rows) {
+        length = snprintf(path, sizeof path, "%s/" PART_PREFIX "%05lld%s", target, (long long)writer->number, suffix);
+    } else if (writer->number == 0) {
+        length = snprintf(path, sizeof path, "%s", target);
+    } else {
+        size_t stem = strlen(target), tail = strlen(suffix);
+        stem -= stem > tail && !strcmp(target + stem - tail, suffix) ? tail : 0;
+        length = snprintf(path, sizeof path, "%.*s-%05lld%s", (int)stem, target, (long long)writer->number, suffix);
+    }
+    if (length < 0 || (size_t)length >= sizeof path)
+        return weir_error_set(&writer->error, WEIR_IO, "cannot write a file in %.200s: the name is too long", target);
+    weir_output_open(&writer->output, &writer->ledger, path, writer->checkpoint != NULL);
+    return weir_error_keep(&writer->error, &writer->output.error);
+}
+
+/* ---- the directory of parts ------------------------------------------------------------------------------------------------- */
+static int fail(weir_writer *writer, const char *what, int number)
+{
+    char text[128];
+    return weir_error_set(&writer->error, WEIR_IO, "cannot %s the directory %.300s: %s", what, writer->target,
+                          strerror_r(number, text, sizeof text));
+}
+
+/* Parts from before would be taken for parts of this result. */
+static void prepare_directory(void *argument)
+{
+    weir_writer *writer = argument;
+    if (mkdir(writer->target, 0777) != 0 && errno != EEXIST) {
+        fail(writer, "make", errno);
+        return;
+    }
+    DIR *directory = opendir(writer->target);
+    if (!directory) {
+        fail(writer, "read", errno);
+        return;
+    }
+    for (struct dirent *entry; writer->error.status == WEIR_OK && (entry = readdir(directory)) != NULL; )
+        if (!strncmp(entry->d_name, PART_PREFIX, strlen(PART_PREFIX))) {
+            weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "the directory %.300s holds parts already, as %.200s", writer->target,
+                           entry->d_name);
+            snprintf(writer->error.hint, sizeof writer->error.hint, "remove them, or write into another directory");
+        }
+    closedir(directory);
+}
+
+void weir_writer_open_file(weir_writer *writer, const char *path)
+{
+    size_t length = strlen(path);
+    weir_error error;
+    while (writer->partition_rows && length > 1 && path[length - 1] == '/')
+        length--;
+    writer->target = weir_copy_text(&writer->ledger, WEIR_MEMORY_OUTPUT, path, length);
+    if (!writer->target)
+        weir_error_out_of_memory(&writer->error);
+    else if (writer->partition_rows && (!length || !strcmp(path, "-")))
+        weir_error_set(&writer->error, WEIR_ARGUMENT, "parts need a directory to be written to, not '%s'", path);
+    else if (writer->partition_rows && weir_run_on_disk(prepare_directory, writer, &error) != WEIR_OK)
+        weir_error_keep(&writer->error, &error);
+    if (writer->error.status == WEIR_OK)
+        open_numbered(writer);
+}
+
+/* ---- from file to file -------------------------------------------------------------------------------------------------------- */
+int64_t weir_writer_room(const weir_writer *writer)
+{
+    return writer->partition_rows ? writer->partition_rows - (writer->sheet.rows - writer->rows_before) : INT64_MAX;
+}
+
+bool weir_writer_is_full(const weir_writer *writer)
+{
+    /* What is written straight, as standard output, has no other file beside it. */
+    return weir_writer_room(writer) <= 0 ||
+           (writer->format->full && writer->output.temporary_path && writer->format->full(&writer->sheet));
+}
+
+int weir_writer_end_file(weir_writer *writer)
+{
+    int status = writer->error.status;
+    if (status == WEIR_OK && writer->format->finish)
+        status = writer->format->finish(&writer->sheet);
+    return status == WEIR_OK ? weir_error_keep(&writer->error, &writer->output.error) : status;
+}
+
+int weir_writer_next_file(weir_writer *writer)
+{
+    if (weir_writer_end_file(writer) != WEIR_OK)
+        return writer->error.status;
+    weir_output_finish(&writer->output);
+    if (weir_error_keep(&writer->error, &writer->output.error) != WEIR_OK)
+        return writer->error.status;
+    writer->bytes_before += writer->output.flushed;
+    writer->rows_before = writer->sheet.rows;
+    writer->number++;
+    weir_output_drop(&writer->output);
+    weir_free(writer->sheet.prefix_ends);
+    writer->sheet.prefix_ends = NULL;
+    writer->sheet.prefixes.length = 0;
+    if (open_numbered(writer) != WEIR_OK || writer->format->begin(&writer->sheet) != WEIR_OK)
+        return writer->error.status;
+    return weir_error_keep(&writer->error, &writer->output.error);
+}
