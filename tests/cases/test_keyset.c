@@ -693,6 +693,33 @@ static void test_under_autocommit(void **state)
     assert_status(weir_session_close(&session), WEIR_OK);
 }
 
+/* A session that cannot get a connection says so once, with its own words. */
+static void test_sessions_without_a_connection(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    weir_engine *engine = test_engine(db, WEIR_ENGINE_OPTIONS(.pool_size = 1, .max_overflow = WEIR_ZERO, .pool_timeout_ms = 200));
+    weir_connection *holder = weir_engine_connect(engine);
+    weir_session *session = weir_session_open(engine);
+    weir_keyset *keyset = session_keyset_of(session, orders(), NULL);
+    assert_null(weir_keyset_first(keyset));
+    assert_error(weir_keyset_error(keyset), WEIR_TIMEOUT);
+    close_connection_ok(&holder);
+    assert_non_null(weir_keyset_first(keyset));
+    assert_status(weir_session_rollback(session), WEIR_OK);
+    close_ok(&keyset);
+    assert_status(weir_session_close(&session), WEIR_OK);
+    session = weir_session_open_with(engine, WEIR_SESSION_OPTIONS(.autobegin = WEIR_OFF));
+    keyset = session_keyset_of(session, orders(), NULL);
+    assert_null(weir_keyset_first(keyset));
+    assert_error(weir_keyset_error(keyset), WEIR_INVALID_REQUEST);
+    assert_status(weir_session_begin(session), WEIR_OK);
+    assert_int_equal(weir_keyset_first(keyset)->count, 3);
+    close_ok(&keyset);
+    assert_status(weir_session_close(&session), WEIR_OK);
+    weir_engine_close(&engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -715,6 +742,7 @@ int main(void)
         ON_BOTH(test_sessions_that_expire_cannot_stream_by_keyset),
         ON_BOTH(test_a_failed_page_is_tried_again),
         ON_BOTH(test_under_autocommit),
+        ON_BOTH(test_sessions_without_a_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
