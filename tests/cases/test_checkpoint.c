@@ -135,6 +135,24 @@ static void test_case_215_an_order_that_is_not_unique_is_refused(void **state)
     refused(db, core_text(), "id,", WEIR_ARGUMENT, "column");
 }
 
+static void test_case_215_a_plain_stream_without_an_order_works_with_a_warning(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, ROWS);
+    weir_stmt *stmt = weir_select_columns(WEIR_COL(order, id));
+    weir_connection *connection = weir_engine_connect(db->engine);
+    int64_t warnings = weir_engine_warnings(db->engine);
+    weir_result *result = weir_connection_execute(connection, stmt, WEIR_EXECUTION_OPTIONS(.yield_per = 5));
+    int64_t rows = 0;
+    while (weir_result_next(result))
+        rows++;
+    assert_int_equal(rows, ROWS);
+    close_result_ok(&result);
+    assert_int_equal(weir_engine_warnings(db->engine), warnings + 1);
+    close_connection_ok(&connection);
+    weir_stmt_free(&stmt);
+}
+
 static void test_case_217_a_stream_goes_on_behind_what_was_saved(void **state)
 {
     test_database *db = *state;
@@ -463,6 +481,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_case_215_an_order_that_is_not_unique_is_refused),
+        ON_BOTH(test_case_215_a_plain_stream_without_an_order_works_with_a_warning),
         ON_BOTH(test_case_217_a_stream_goes_on_behind_what_was_saved),
         ON_BOTH(test_case_220_batches_and_loads_are_no_part_of_the_place),
         ON_BOTH(test_case_220_where_order_and_parameters_are_part_of_the_place),
