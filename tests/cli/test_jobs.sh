@@ -62,6 +62,7 @@ test_wrong_usage() {
     fails 2 "too many" export "$URL" --table t --jobs 1000 --to work/x.csv
     fails 1 "no primary key" export "$URL" --table bare --jobs 2 --to work/x.csv
     fails 2 "not in --columns" export "$URL" --table t --columns v --jobs 2 --to work/x.csv
+    fails 1 "the directory does not exist" export "$URL" --table t --jobs 2 --to work/no/x.csv
     run export "$URL" --table t --jobs 2 --to work/x.parquet
     holds "$err" "--split"
     same "$(ls -A work)" ""
