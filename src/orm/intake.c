@@ -116,11 +116,17 @@ static void came_as_cells(weir_sink *sink)
     if (intake->error.status != WEIR_OK)
         return;
     take_back_offer(intake);
-    if (!has_room(intake->batch)) {
+    if (!has_room(intake->batch))
         weir_error_out_of_memory(&intake->error);
-        return;
+    else
+        (void)weir_hydrate_row(reading, intake->holding, intake->row, &intake->error);
+    if (intake->batch->sink.full || weir_sink_ends(sink, intake->error.status)) {
+        weir_error_clear(&intake->error);
+        reading->rows--;
+        sink->count--;
+        sink->full = true;
     }
-    if (weir_hydrate_row(reading, intake->holding, intake->row, &intake->error) != WEIR_OK)
+    if (sink->full || intake->error.status != WEIR_OK)
         return;
     weir_row *row = weir_sink_row(&intake->batch->sink);
     row->cells[0] = intake->row->cells[reading->plans[0].first];
@@ -148,6 +154,13 @@ weir_sink *weir_intake_begin(weir_intake *intake, weir_batch *batch)
     reading->store->busy++;             /* no memory of free slots is given back meanwhile, whatever a callback does */
     offer(intake);
     return &intake->sink;
+}
+
+void weir_intake_pause(weir_intake *intake) { take_back_offer(intake); }
+void weir_intake_resume(weir_intake *intake)
+{
+    if (intake->filling)
+        offer(intake);
 }
 
 int weir_intake_end(weir_intake *intake, weir_error *error)

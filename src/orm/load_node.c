@@ -183,21 +183,21 @@ int weir_loaders_plan(weir_reading *reading, weir_error *error)
 
 static int collect_item(weir_reading *reading, weir_load_work *work, size_t item, weir_instances *out)
 {
-    const weir_batch *batch = work->holding->batch;
     size_t most = 0;
-    for (const weir_chunk *chunk = batch->chunks; chunk; chunk = chunk->next)
+    for (const weir_chunk *chunk = work->holding->batch->chunks; chunk; chunk = chunk->next)
         most += chunk->count;
+    if (most > work->to - work->from)
+        most = work->to - work->from;
     *out = (weir_instances){ weir_arena_take(work->arena, (most + 1) * sizeof(weir_instance *)), 0 };
     if (!out->items)
         return weir_error_out_of_memory(work->error);
     uint32_t visit = ++reading->store->visit;
-    for (const weir_chunk *chunk = batch->chunks; chunk; chunk = chunk->next)
-        for (size_t i = 0; i < chunk->count; i++) {
-            const weir_row *row = (const weir_row *)(const void *)(chunk->places + i * batch->sink.stride);
-            weir_instance *instance = weir_row_instance(row, &reading->plans[item]);
-            if (instance && weir_load_first_visit(instance, visit))
-                out->items[out->count++] = instance;
-        }
+    weir_walk walk = weir_walk_from(work->holding->batch, work->from, work->to);
+    for (const weir_row *row; (row = weir_walk_next(&walk)) != NULL;) {
+        weir_instance *instance = weir_row_instance(row, &reading->plans[item]);
+        if (instance && weir_load_first_visit(instance, visit))
+            out->items[out->count++] = instance;
+    }
     return WEIR_OK;
 }
 
@@ -215,13 +215,13 @@ static int run_items(weir_reading *reading, const weir_loaders *loaders, weir_lo
     return status;
 }
 
-int weir_loaders_came(weir_reading *reading, weir_holding *holding, weir_error *error)
+int weir_loaders_came(weir_reading *reading, weir_holding *holding, size_t from, size_t to, weir_error *error)
 {
     weir_loaders *loaders = reading->loaders;
     int status = WEIR_OK;
     if (!loaders || (!loaders->joined && !reading->loads))
         return WEIR_OK;
-    weir_load_work work = { .session = reading->store->session, .holding = holding, .paths = reading->shape->loads,
+    weir_load_work work = { .session = reading->store->session, .holding = holding, .from = from, .to = to, .paths = reading->shape->loads,
                             .path_count = reading->shape->load_count, .populate_existing = reading->populate_existing,
                             .whole = reading->result->yield_per == 0, .arena = &loaders->work, .error = error };
     if (loaders->joined)
