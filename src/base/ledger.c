@@ -71,7 +71,8 @@ static bool applies(const weir_charge *charge) { return !charge->shared || charg
 
 static int64_t room_in(const weir_budget *budget)
 {
-    return budget->limit - atomic_load_explicit(&budget->used, memory_order_relaxed);
+    int64_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
+    return used > 0 || budget->limit == INT64_MAX ? budget->limit - used : budget->limit;
 }
 
 /* Notes a refusal where it was. */

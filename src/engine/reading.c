@@ -199,7 +199,7 @@ void weir_result_read_ahead(weir_result *result)
     if (!result->prefetch || result->ended || !cursor->may_prefetch || !cursor->link || !cursor->link->driver->read_ahead || has_parts(result))
         return;
     int64_t rows = result->yield_per;
-    if (result->bounds.memory && !result->bounds.expected)
+    if (result->bounds.memory)
         rows = result->bounds.expected = weir_bounds_credit(result, 0);
     /* What goes wrong here is met again, and told, by the fetch. */
     (void)cursor->link->driver->read_ahead(cursor->link, cursor, rows);
