@@ -95,6 +95,8 @@ static int next_part(weir_result *result)
     weir_error error;
     weir_bounds_enter(result, WEIR_STAGE_LOADS);
     int status = result->hooks->part(result->hooks_context, result, result->batch, &error);
+    if (status != WEIR_OK)
+        weir_bounds_name(result, &error);
     weir_bounds_enter(result, WEIR_STAGE_REST);
     if (status != WEIR_OK) {
         weir_result_fail(result, &error);
@@ -154,6 +156,8 @@ int weir_result_batch_came(weir_result *result, weir_batch *batch, weir_error *e
     weir_bounds_enter(result, WEIR_STAGE_LOADS);
     weir_bounds_note_rows(result);
     int status = hooks && hooks->came ? hooks->came(result->hooks_context, result, batch, error) : WEIR_OK;
+    if (status != WEIR_OK)
+        weir_bounds_name(result, error);
     weir_bounds_note_loads(result, batch->ready < batch->sink.count ? batch->ready : batch->sink.count);
     weir_bounds_enter(result, WEIR_STAGE_REST);
     if (status != WEIR_OK)

@@ -126,8 +126,6 @@ static int load_part(weir_reading *reading, weir_holding *holding, weir_error *e
         weir_bounds_note_split(result, (int64_t)rows / 2);
     }
     weir_free(all);
-    if (status != WEIR_OK && loaders && loaders->contiguous && loaders->carry.parent && refused(reading, status))
-        weir_load_name_carried(reading, error);
     return status;
 }
 
@@ -135,48 +133,60 @@ static int load_part(weir_reading *reading, weir_holding *holding, weir_error *e
 
 static int make_more(weir_reading *reading, weir_holding *holding, weir_error *error)
 {
+    const weir_loaders *loaders = reading->loaders;
     size_t before = holding->made;
     int status = weir_hydrate(reading, holding, &holding->made, error);
-    if (status == WEIR_OK || holding->made == before || !reading->result->bounds.memory || !refused(reading, status))
+    bool whole = !reading->result->bounds.memory || (loaders && loaders->contiguous);   /* those take a batch's rows together */
+    if (status == WEIR_OK || holding->made == before || whole || !refused(reading, status))
         return status;
     reading->result->budget->refused = false;
     reading->result->bounds.ended_early++;
     return WEIR_OK;
 }
 
-static void set_ready(weir_batch *batch, const weir_holding *holding)
+static int make_part(weir_reading *reading, weir_batch *batch, weir_error *error)
 {
-    batch->ready = holding->part_end < batch->sink.count ? holding->part_end : SIZE_MAX;
+    weir_holding *holding = batch->attached;
+    const weir_loaders *loaders = reading->loaders;
+    int status = reading->intake || holding->made > holding->part_end ? WEIR_OK : make_more(reading, holding, error);
+    if (status == WEIR_OK)
+        status = load_part(reading, holding, error);
+    if (status == WEIR_OK)
+        batch->ready = holding->part_end < batch->sink.count ? holding->part_end : SIZE_MAX;
+    else if (loaders && loaders->contiguous && loaders->carry.parent && refused(reading, status))
+        weir_load_name_carried(reading, error);
+    return status;
 }
 
 int weir_parts_first(weir_reading *reading, weir_batch *batch, weir_error *error)
 {
     weir_holding *holding = batch->attached;
-    int status = WEIR_OK;
-    holding->made = batch->sink.count;          /* an intake's are */
-    if (!reading->intake) {
-        holding->made = 0;
-        status = make_more(reading, holding, error);
-    }
-    if (status == WEIR_OK)
-        status = load_part(reading, holding, error);
-    if (status == WEIR_OK)
-        set_ready(batch, holding);
-    return status;
+    holding->made = reading->intake ? batch->sink.count : 0;
+    return make_part(reading, batch, error);
 }
 
 int weir_parts_next(weir_reading *reading, weir_batch *batch, weir_error *error)
 {
     weir_holding *holding = batch->attached;
-    int status = WEIR_OK;
     size_t gone = items_of(reading, holding, 0, holding->part_end) - holding->items_gone;
     holding->items_gone += gone;
     weir_holding_end_part(holding, gone);
-    if (holding->made == holding->part_end)
-        status = make_more(reading, holding, error);
-    if (status == WEIR_OK)
-        status = load_part(reading, holding, error);
-    if (status == WEIR_OK)
-        set_ready(batch, holding);
-    return status;
+    return make_part(reading, batch, error);
+}
+
+/* ---- what is not the stream's ---------------------------------------------------------------------------------------------------- */
+
+/* Instances that live between two batches are held by others: the program, another stream. Not so those of a collection that is
+ * gathered from batch to batch. */
+void weir_parts_leave_out(weir_reading *reading)
+{
+    const weir_loaders *loaders = reading->loaders;
+    const weir_store *store = reading->store;
+    int64_t bytes = (int64_t)atomic_load_explicit(&store->own.bytes, memory_order_relaxed);
+    if (loaders && loaders->contiguous)
+        return;
+    for (const weir_mapper *mapper = store->mappers; mapper; mapper = mapper->next)
+        bytes += (int64_t)(mapper->map.count * (mapper->slab.slot_size + 4 * sizeof(weir_identity_entry)));
+    weir_budget_count(reading->result->budget, reading->of_others - bytes);
+    reading->of_others = bytes;
 }

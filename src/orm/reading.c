@@ -177,7 +177,8 @@ static void let_session_hold(const weir_holding *holding)
 static weir_sink *sink_for(void *context, weir_result *result, weir_batch *batch)
 {
     weir_reading *reading = context;
-    (void)result;
+    if (result->bounds.memory && reading->entity_count && !result->batch && !result->kept)
+        weir_parts_leave_out(reading);
     return reading->intake ? weir_intake_begin(reading->intake, batch) : &batch->sink;
 }
 
@@ -213,6 +214,8 @@ static int64_t least(void *context, weir_result *result)
     weir_reading *reading = context;
     if (!reading->entity_count)
         return 0;
+    weir_parts_leave_out(reading);
+    weir_budget_count(result->budget, reading->of_others);      /* what there is already was never counted */
     weir_ledger_charge(&reading->store->ledger, &reading->charge, result->budget, true);
     if (reading->entity_count == 1) {   /* a row that is refused is named by its key */
         result->cursor->key_columns = reading->entities[0]->key_cells;

@@ -21,6 +21,7 @@ static weir_store *make_store(weir_engine_core *core)
     if (!store)
         return NULL;
     weir_ledger_init(&store->ledger, &core->ledger);
+    weir_ledger_init(&store->own, &store->ledger);
     weir_arena_init(&store->arena, &store->ledger, WEIR_MEMORY_HANDLES, 2048);
     weir_engine_core_hold(core);
     store->core = core;
