@@ -7,7 +7,7 @@ ROWS     ?= 10000000
 SANITIZE ?= address,undefined
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo check check-sanitize check-thread bench bench-quick install clean format help
+.PHONY: all demo figure check check-sanitize check-thread bench bench-quick install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -20,6 +20,11 @@ $(BUILD)/build.ninja:
 demo: all
 	@scripts/install-packages demo
 	@ROWS=$(ROWS) scripts/demo $(BUILD)
+
+# The figure of README.md, measured here and now.
+figure: all
+	@scripts/install-packages demo
+	@ROWS=$(ROWS) scripts/demo $(BUILD) docs/memory.svg
 
 check: $(BUILD)/build.ninja
 	@scripts/install-packages build test
@@ -56,6 +61,7 @@ format:
 help:
 	@echo 'make                 installs what is missing, builds the release: build/weir and build/libweir.so'
 	@echo 'make demo            exports a sample table of ROWS (10000000) invoices and shows time and memory'
+	@echo 'make figure          draws docs/memory.svg, memory over ROWS (10000000) rows, streamed and buffered'
 	@echo 'make check           runs every test, against real SQLite files and PostgreSQL servers of its own'
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "database.h"
-#include "estimate.h"
 #include "export.h"
 #include "failure.h"
 #include "progress.h"
@@ -156,7 +155,7 @@ static int execute(copy_run *run)
     if (code != 0 || !(run->stmt = query_statement(&run->query, run->sql.data, run->source_sqlite, &code)))
         return code;
     if (!run->settings->quiet && progress_possible())
-        progress_start(estimate_rows(run->from, &run->query, run->sql.data, run->source_sqlite));
+        progress_start(weir_connection_estimate_rows(run->from, run->stmt));
     run->result = weir_connection_execute(run->from, run->stmt, WEIR_EXECUTION_OPTIONS(.yield_per = run->settings->yield_per));
     if (weir_result_error(run->result)->status != WEIR_OK)
         return database_failed("cannot read the source", weir_result_error(run->result));

@@ -19,7 +19,7 @@ int database_failed(const char *what, const weir_error *error)
     return signals_caught() ? signals_report(signals_caught()) : failure_report(what, error);
 }
 
-int database_open(weir_engine **out, const char *url, bool create, bool *sqlite)
+static int open_engine(weir_engine **out, const char *url, bool create, int connections, bool *sqlite)
 {
     text checked = { 0 };
     failure_hide_password(url);
@@ -27,10 +27,17 @@ int database_open(weir_engine **out, const char *url, bool create, bool *sqlite)
         text_add(&checked, url);
     else
         refuse_new_file(url, &checked);
-    int status = weir_engine_open(out, checked.data, WEIR_ENGINE_OPTIONS(.pool_size = 1));
+    int status = weir_engine_open(out, checked.data, WEIR_ENGINE_OPTIONS(.pool_size = connections));
     text_free(&checked);
     *sqlite = status == WEIR_OK && !strcmp(weir_engine_dialect(*out), "sqlite");
     return status == WEIR_OK ? 0 : database_failed("cannot use the database URL", weir_engine_error(*out));
+}
+
+int database_open(weir_engine **out, const char *url, bool create, bool *sqlite) { return open_engine(out, url, create, 1, sqlite); }
+
+int database_open_many(weir_engine **out, const char *url, int connections, bool *sqlite)
+{
+    return open_engine(out, url, false, connections, sqlite);
 }
 
 int database_connect(weir_engine *engine, weir_connection **out)

@@ -6,6 +6,8 @@
 /* Opens an engine with one connection; `create`: a SQLite file that does not exist is made, else it is an error. 0, or the exit code
  * when a line was said; the engine is to be closed in any case. */
 int database_open(weir_engine **out, const char *url, bool create, bool *sqlite);
+/* The same, of a database that exists, with so many connections. */
+int database_open_many(weir_engine **out, const char *url, int connections, bool *sqlite);
 /* Checks a connection out. 0, or the exit code when a line was said; the connection is to be closed in any case. */
 int database_connect(weir_engine *engine, weir_connection **out);
 /* After a signal whatever fails is its consequence: then only the signal is told of. */

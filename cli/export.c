@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "database.h"
-#include "estimate.h"
 #include "export_file.h"
+#include "export_jobs.h"
 #include "export_resume.h"
 #include "failure.h"
 #include "progress.h"
@@ -35,10 +35,26 @@ static const option_row rows[] = {
     ROW("--checkpoint-every", "N", OPTION_TEXT, checkpoint_every, NULL,
         "with --resume: save the place after so many rows (10000), bytes (64M) or\n"
         "seconds (5s); default: 5s or 64M, what comes first"),
+    ROW("--jobs", "N", OPTION_COUNT, jobs, NULL,
+        "read by N connections at once, in ranges of --key, --order-by or the primary key,\n"
+        "under one snapshot; the file is the one that a single connection writes"),
+    ROW("--split", NULL, OPTION_ON, split, NULL,
+        "with --jobs: a file per range, FILE's name with the range's number in it, and a\n"
+        "manifest with rows and checksums, which is what counts"),
+    ROW("--worker", "JOB", OPTION_TEXT, worker, NULL,
+        "take part in the job of that name, or begin it: any number of workers on any machines\n"
+        "share its ranges by tables in the same PostgreSQL; --to is this one's directory"),
+    ROW("--job-status", "JOB", OPTION_TEXT, job_status, NULL, "show how far that job is; nothing else but the URL is needed"),
+    ROW("--job-schema", "NAME", OPTION_TEXT, job_schema, NULL, "the schema of the jobs' tables, default weir_jobs; made if it is missing"),
+    ROW("--lease", "SECONDS", OPTION_COUNT, lease, NULL,
+        "with --worker: after so long without a sign its range is taken over, default 60"),
+    ROW("--attempts", "N", OPTION_COUNT, attempts, NULL, "of the worker that begins a job: a range that failed so often ends it, default 3"),
+    ROW("--range-bytes", "N", OPTION_COUNT, range_bytes, NULL, "with --jobs and --worker: of the table in one range, default 16777216 (16 MiB)"),
     ROW("--to", "FILE|-", OPTION_TEXT, to, NULL,
         "where to; - is standard output. A file gets its name when it is whole"),
-    ROW("--format", "csv|jsonl|parquet", OPTION_TEXT, format, NULL,
-        "default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet), else csv"),
+    ROW("--format", "csv|jsonl|parquet|arrow", OPTION_TEXT, format, NULL,
+        "default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet;\n"
+        ".arrows, .arrow, .ipc), else csv"),
     ROW("--partition-rows", "N", OPTION_COUNT, partition_rows, NULL,
         "FILE is a directory of files with N rows each: part-00000.parquet and so on"),
     ROW("--compression", "zstd|snappy|none", OPTION_TEXT, compression, NULL, "parquet: default zstd"),
@@ -91,6 +107,10 @@ const command_spec export_command = {
         "Parquet's types are those of the columns; a value that its column cannot hold ends the export, naming row and column. With\n"
         "--partition-rows parts that are finished keep their names after a failure; a directory that holds parts is refused.\n"
         "\n"
+        "--jobs and --worker cut the table by its statistics into ranges of some 16 MiB. Ranges decide about sizes, never about rows: each row\n"
+        "is in exactly one, in the order of a single stream. A query's order is its --key. Workers read each range in a snapshot of its own;\n"
+        "JOB.manifest.json, written at the end, lists the files that count.\n"
+        "\n"
         "Exit codes: 0 all is written; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM. After a failure no file is left, but with\n"
         "--resume what the same command goes on with.\n",
     .run = run_export,
@@ -105,16 +125,14 @@ void export_take_figures(export_run *run, const weir_result *result)
 
 static int check_settings(const export_settings *s)
 {
-    if (!s->table == !s->query)
-        return failure_say(EXIT_USAGE, "wrong usage: %s; give one of them", s->table ? "--table and --query exclude each other"
-                                                                                     : "neither --table nor --query is given");
-    const char *companion = s->columns ? "--columns" : s->where ? "--where" : s->order_by ? "--order-by" : NULL;
-    if (s->query && companion)
-        return failure_say(EXIT_USAGE, "wrong usage: %s goes with --table only; write it into the query", companion);
-    if (!s->to)
+    if (s->job_status)
+        return 0;
+    int code = query_check(s);
+    if (code == 0 && !s->to)
         return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
-    int code = export_check_file(s);
-    return code ? code : resume_check_settings(s);
+    if (code == 0)
+        code = export_check_file(s);
+    return code != 0 ? code : jobs_wanted(s) ? jobs_check_settings(s) : resume_check_settings(s);
 }
 
 static int open_engine(export_run *run)
@@ -201,7 +219,7 @@ static bool wants_progress(const export_settings *s)
 static void show_progress(export_run *run)
 {
     if (wants_progress(run->settings))
-        progress_start(estimate_rows(run->connection, run->settings, run->sql.data, run->sqlite));
+        progress_start(weir_connection_estimate_rows(run->connection, run->stmt));
 }
 
 /* Rows of one execution, which end with it. The file is opened before the connection, so that a wrong path is told first. */
@@ -277,12 +295,17 @@ static int run_export(int count, char **words)
     signals_start("export", settings.resume ? "what is written stays beside the file, run the same command again to go on"
                             : settings.partition_rows ? "parts that were finished are there, remove them to run it again"
                             : "no file was left behind, run it again when you like");
-    code = export_rows(&export);
+    if (jobs_wanted(&settings)) {
+        signals_outcome(jobs_outcome(&settings));
+        code = jobs_export(&export);
+    } else {
+        code = export_rows(&export);
+    }
     signals_finishing();
     close_connection(&export);
     if (signals_caught())
         code = signals_report(signals_caught());
-    if (code == 0)
+    if (code == 0 && !jobs_wanted(&settings))
         code = finish_file(&export);
     export.stats.seconds = stats_clock() - started;
     if (code == 0)

@@ -21,6 +21,9 @@ typedef struct export_settings {
     bool        resume;
     const char *key, *checkpoint_every;
     int64_t     retry;
+    int64_t     jobs, range_bytes, lease, attempts;
+    bool        split;
+    const char *worker, *job_status, *job_schema;
 } export_settings;
 
 /* All that an export has open. */

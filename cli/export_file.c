@@ -42,22 +42,34 @@ static const char **make_pairs(const text_list *list, char **copies)
     return pairs;
 }
 
+bool export_writer_make(const export_settings *s, export_writer *out)
+{
+    *out = (export_writer){ .pairs = NULL };
+    out->pairs = make_pairs(&s->metadata, &out->copies);
+    out->options = *WEIR_WRITER_OPTIONS(.format = s->format, .null_text = s->null_text,
+        .header = s->header ? WEIR_ON : WEIR_OFF, .replace_invalid_text = s->replace_invalid ? WEIR_ON : WEIR_UNSET,
+        .partition_rows = s->partition_rows, .compression = s->compression, .row_group_bytes = (size_t)s->row_group_bytes,
+        .dictionary = s->no_dictionary ? WEIR_OFF : WEIR_UNSET, .decimal = s->decimal, .metadata = s->metadata.count ? out->pairs : NULL);
+    return out->pairs != NULL;
+}
+
+void export_writer_free(export_writer *writer)
+{
+    free(writer->pairs);
+    free(writer->copies);
+}
+
 int export_open_file(export_run *run)
 {
-    const export_settings *s = run->settings;
-    char *copies = NULL;
-    const char **pairs = make_pairs(&s->metadata, &copies);
-    if (!pairs) {
-        free(copies);
+    export_writer writer;
+    if (!export_writer_make(run->settings, &writer)) {
+        export_writer_free(&writer);
         return failure_say(EXIT_FAILED, "cannot write the file: there is no memory; close other programs");
     }
-    run->writer = weir_writer_open(s->to, WEIR_WRITER_OPTIONS(.format = s->format, .null_text = s->null_text,
-        .header = s->header ? WEIR_ON : WEIR_OFF, .checkpoint = s->resume ? run->checkpoint : NULL,
-        .replace_invalid_text = s->replace_invalid ? WEIR_ON : WEIR_UNSET, .partition_rows = s->partition_rows, .compression = s->compression,
-        .row_group_bytes = (size_t)s->row_group_bytes, .dictionary = s->no_dictionary ? WEIR_OFF : WEIR_UNSET, .decimal = s->decimal,
-        .metadata = s->metadata.count ? pairs : NULL));
-    free(pairs);
-    free(copies);
+    if (run->settings->resume)
+        writer.options.checkpoint = run->checkpoint;
+    run->writer = weir_writer_open(run->settings->to, &writer.options);
+    export_writer_free(&writer);
     export_watch_file(run);
     if (weir_writer_error(run->writer)->status != WEIR_OK)
         return database_failed("cannot write the file", weir_writer_error(run->writer));

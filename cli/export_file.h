@@ -5,6 +5,11 @@
 
 /* 0, or EXIT_USAGE for options that do not go together. */
 int export_check_file(const export_settings *settings);
+/* The writer's options, and what they point to. */
+typedef struct export_writer { weir_writer_options options; const char **pairs; char *copies; } export_writer;
+/* False: no memory. To be freed in any case. */
+bool export_writer_make(const export_settings *settings, export_writer *out);
+void export_writer_free(export_writer *writer);
 /* 0, or an exit code when a line was said. */
 int export_open_file(export_run *run);
 /* A signal that ends the command at once removes the file that is being written: another one after a part is finished. */

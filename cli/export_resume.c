@@ -62,7 +62,7 @@ int resume_check_settings(const export_settings *s)
 
 /* ---- the place ------------------------------------------------------------------------------------------------------------------ */
 /* The place is a row's: its key's columns must be in it. */
-static int check_columns(const export_run *run, const char *key)
+int resume_check_columns(const export_run *run, const char *key)
 {
     const export_settings *s = run->settings;
     char **columns = s->columns && strcmp(s->columns, "*") != 0 ? names_split(s->columns) : NULL;
@@ -121,7 +121,7 @@ int resume_find_place(export_run *run)
         text_add(&key, wanted);
     weir_connection_rollback(run->connection);
     if (code == 0)
-        code = check_columns(run, key.data);
+        code = resume_check_columns(run, key.data);
     if (code == 0) {
         add_scope(s->url, &scope);
         run->checkpoint = weir_checkpoint_new(run->engine, run->stmt, WEIR_CHECKPOINT_OPTIONS(.key = key.data, .scope = scope.data));

@@ -7,6 +7,8 @@
 int resume_check_settings(const export_settings *settings);
 /* Finds the key and makes run->checkpoint; the connection is open, and in no transaction afterwards. 0, or the exit code when a line was said. */
 int resume_find_place(export_run *run);
+/* Whether --columns has the key's columns. 0 or EXIT_USAGE. */
+int resume_check_columns(const export_run *run, const char *key);
 /* Opens run->stream and writes its rows, with checkpoints. The same. */
 int resume_write_rows(export_run *run);
 /* Takes the figures and closes the stream. */

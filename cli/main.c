@@ -2,12 +2,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <weir/weir.h>
+#include "advise.h"
 #include "copy.h"
 #include "export.h"
 #include "failure.h"
 #include "import.h"
+#include "profile.h"
 
-static const command_spec *const commands[] = { &export_command, &import_command, &copy_command };
+static const command_spec *const commands[] = { &export_command, &import_command, &copy_command, &advise_command, &profile_command };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const char *command_name(size_t index, const void *unused)

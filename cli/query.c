@@ -88,6 +88,17 @@ static int add_columns(const char *columns, const char *table, text *out)
     }
 }
 
+int query_check(const export_settings *s)
+{
+    if (!s->table == !s->query)
+        return failure_say(EXIT_USAGE, "wrong usage: %s; give one of them", s->table ? "--table and --query exclude each other"
+                                                                                     : "neither --table nor --query is given");
+    const char *companion = s->columns ? "--columns" : s->where ? "--where" : s->order_by ? "--order-by" : NULL;
+    if (s->query && companion)
+        return failure_say(EXIT_USAGE, "wrong usage: %s goes with --table only; write it into the query", companion);
+    return 0;
+}
+
 /* Line ends around the texts of the user, so that a comment in them does not swallow what follows. */
 int query_build(const export_settings *settings, text *sql)
 {

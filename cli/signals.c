@@ -16,9 +16,11 @@ enum { GRACE_SECONDS = 5 };
 static sigset_t awaited;
 static atomic_int caught;
 static atomic_bool reported, finishing, cancelling;
-static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;           /* of the connection, while it is used or taken back */
+static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;           /* of what is watched, while it is stopped or taken back */
 static pthread_mutex_t file_guard = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic(weir_connection *) connection;
+static void (*stop_watched)(void *argument);     /* of the guard, like its argument */
+static void *watched;
+static atomic_bool watching;
 static const char *command_name;
 static _Atomic(const char *) outcome_words;
 static char temporary_path[PATH_MAX + 64];
@@ -34,11 +36,20 @@ int signals_report(int number)
     return failure_say(EXIT_SIGNAL + number, "%s interrupted: %s; %s", command_name, name, atomic_load(&outcome_words));
 }
 
-void signals_watch_connection(weir_connection *watched)
+void signals_watch(void (*stop)(void *argument), void *argument)
 {
     pthread_mutex_lock(&guard);
-    atomic_store(&connection, watched);
+    stop_watched = stop;
+    watched = argument;
+    atomic_store(&watching, stop != NULL);
     pthread_mutex_unlock(&guard);
+}
+
+static void stop_connection(void *connection) { weir_connection_cancel(connection); }
+
+void signals_watch_connection(weir_connection *connection)
+{
+    signals_watch(connection ? stop_connection : NULL, connection);
 }
 
 void signals_watch_file(const char *path)
@@ -61,8 +72,8 @@ static void *cancel(void *unused)
 {
     (void)unused;
     pthread_mutex_lock(&guard);
-    if (atomic_load(&connection))
-        weir_connection_cancel(atomic_load(&connection));
+    if (stop_watched)
+        stop_watched(watched);
     pthread_mutex_unlock(&guard);
     atomic_store(&cancelling, false);
     return NULL;
@@ -87,7 +98,7 @@ static void *wait_for_signals(void *unused)
         int number = first ? sigtimedwait(&awaited, NULL, &(struct timespec){ .tv_sec = 1 }) : sigwaitinfo(&awaited, NULL);
         if (number > 0) {
             atomic_store(&caught, first ? first : number);
-            if (first || (!atomic_load(&connection) && !atomic_load(&finishing)))
+            if (first || (!atomic_load(&watching) && !atomic_load(&finishing)))
                 leave(number);
         } else if (first && !atomic_load(&finishing) && ++seconds >= GRACE_SECONDS) {
             leave(first);

@@ -39,8 +39,10 @@ void stats_print_json(const export_stats *stats)
     weir_memory_usage(&ledger);
     fprintf(stderr,
             "{\"rows\":%" PRId64 ",\"batches\":%" PRId64 ",\"seconds\":%.6f,\"rows_per_second\":%.0f,\"peak_rss_bytes\":%" PRId64
-            ",\"peak_ledger_bytes\":%zu,\"bytes_written\":%" PRId64 ",\"resumed\":%s,\"runs\":%" PRId64 ",\"reconnects\":%" PRId64 "}\n",
+            ",\"peak_ledger_bytes\":%zu,\"bytes_written\":%" PRId64 ",\"resumed\":%s,\"runs\":%" PRId64 ",\"reconnects\":%" PRId64 ",\"jobs\":%" PRId64
+            ",\"ranges\":%" PRId64 ",\"spilled_bytes\":%" PRId64 "}\n",
             stats->rows, stats->batches, stats->seconds, stats->seconds > 0 ? (double)stats->rows / stats->seconds : 0.0,
             stats_memory().peak_rss_bytes, ledger.peak_bytes, stats->bytes_written,
-            stats->resumed ? "true" : "false", stats->runs ? stats->runs : 1, stats->reconnects);
+            stats->resumed ? "true" : "false", stats->runs ? stats->runs : 1, stats->reconnects, stats->jobs ? stats->jobs : 1, stats->ranges ? stats->ranges : 1,
+            stats->spilled);
 }

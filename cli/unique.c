@@ -195,9 +195,9 @@ static int no_index(export_run *run, const char *table, const char *wanted, text
         return 0;
     }
     if (wanted)
-        return failure_say(EXIT_FAILED, "cannot resume: no unique index of %s has its columns (which cannot be NULL) all in \"%s\", so two rows may "
+        return failure_say(EXIT_FAILED, "cannot order the rows: no unique index of %s has its columns (which cannot be NULL) all in \"%s\", so two rows may "
                                         "have the same place; add the primary key's columns to it", run->settings->table, wanted);
-    return failure_say(EXIT_FAILED, "cannot resume: %s has no primary key or unique index of columns that cannot be NULL; %s",
+    return failure_say(EXIT_FAILED, "cannot order the rows: %s has no primary key or unique index of columns that cannot be NULL; %s",
                        run->settings->table, is_table ? "give it one, or use --query with a --key of which you know that it is unique"
                                                       : "name columns with --key of which you know that they are unique");
 }

@@ -1,4 +1,4 @@
-/* What the checksum itself costs: the same rows, hashed from memory. Argument: the workload, invoices or orders. */
+/* What the checksum itself costs: the same rows, hashed from memory. Argument: the workload, invoices, orders or keyset. */
 #include "peer.h"
 
 enum { LINES = 4 };
@@ -16,11 +16,12 @@ static void hash_lines(long long order) {
 int main(int argc, char **argv) {
   const char *lim = getenv("PEER_LIMIT");
   long long n = lim && atoll(lim) > 0 ? atoll(lim) : 10000000;
-  int with_lines = argc > 1 && strcmp(argv[1], "orders") == 0;
+  int pages = argc > 1 && strcmp(argv[1], "keyset") == 0, with_lines = argc > 1 && strcmp(argv[1], "orders") == 0;
   peer_start();
   peer_connected();
   for (long long i = 1; i <= n; i++) {
-    hash_row(i);
+    if (pages) peer_hash((i - 1) % 100, 1, 1, "page", 4);
+    else hash_row(i);
     if (with_lines) hash_lines(i);
   }
   peer_report(n);

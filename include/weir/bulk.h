@@ -12,7 +12,7 @@
  *   weir_insert  each set is a row. Columns: weir_set_columns, else all of the entity but server-generated ones (structs), else those of
  *                the first set (dictionaries; a later set that lacks one: WEIR_STATEMENT "A value is required for bind parameter
  *                'user_name', in parameter group 2", 0-based; one with a column more, or a column that the table lacks: WEIR_COMPILE
- *                "Unconsumed column names: z"). With ON CONFLICT an upsert: sets are sorted by key, rows locked in that order, a key that
+ *                "Unconsumed column names: z"). With ON CONFLICT an upsert: sets are sorted by key and written in that order, a key that
  *                occurs twice is written twice, the later value wins (RULES U1).
  *   weir_update  by primary key, if it has no criteria of its own or if they are additional: SET has the columns of weir_set_columns
  *                (structs: WEIR_INVALID_REQUEST without them, RULES U4) or those of the dictionary without the key. A set without its whole
@@ -40,10 +40,11 @@ typedef struct weir_many_options {
                                            border before weir_error.row; default: all or nothing. WEIR_INVALID_REQUEST inside a
                                            transaction */
     weir_switch count_missing;          /* keys that match no row are no error: compare the returned count; default off */
-    weir_switch keep_order;             /* do not sort updates and upserts by key, and lock no rows first: the caller knows that nobody else
-                                           writes them; saves the server a fifth of the work or more; default off */
+    weir_switch keep_order;             /* do not sort updates, deletes and upserts by key, and lock no rows first: the caller knows that nobody
+                                           else writes them. Rows are locked first where no index of the key, or a plan with more in it than
+                                           that, would meet them in another order: a fifth of the work or more; default off */
     weir_result **returned;             /* a statement with RETURNING: a buffered result of the rows in the order of the sets, the caller's
-                                           also when the call fails. Upserts are then written as they lie, not sorted by key */
+                                           also when the call fails */
     void      (*progress)(int64_t done, void *context);     /* after each page: sets written, committed or not */
     void       *context;
 } weir_many_options;

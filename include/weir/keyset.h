@@ -80,8 +80,9 @@ WEIR_API const weir_keyset_page *weir_keyset_next(weir_keyset *keyset, const cha
 WEIR_API const weir_keyset_page *weir_keyset_previous(weir_keyset *keyset, const char *token);
 
 /* ---- one after the other ----------------------------------------------------------------------------------------------------------------
- * Rows or instances through all pages, from the first one on, or behind the page that was read last; each lives as its page does. NULL at
- * the end or on an error (weir_keyset_close tells which). WEIR_INVALID_REQUEST: instances of another entity, or none, are delivered. */
+ * Rows or instances through all pages, from the first one on; of a page that was read before, its own first. Each lives as its page does.
+ * NULL at the end or on an error (weir_keyset_close tells which); after the error of a page that could not be read, the next call tries it
+ * again. WEIR_INVALID_REQUEST: instances of another entity, or none, are delivered. */
 WEIR_API const weir_row *weir_keyset_next_row(weir_keyset *keyset);
 WEIR_API void *weir_keyset_next_instance(weir_keyset *keyset, const weir_entity *expected);
 #ifndef __cplusplus

@@ -23,6 +23,7 @@ extern "C" {
 
 typedef struct weir_parallel weir_parallel;
 
+/* Texts of options are borrowed until the handle is closed. */
 typedef struct weir_parallel_options {
     size_t      struct_size;
     int         jobs;               /* connections and threads, 1 to 256; default 2. The engine's pool must have as many (SQLite: one more) */
@@ -103,6 +104,63 @@ WEIR_API void weir_parallel_cancel(weir_parallel *parallel);
 WEIR_API const weir_error *weir_parallel_error(const weir_parallel *parallel);
 /* Gives the connections back. Returns the first error; sets *parallel to a constant closed one. */
 WEIR_API WEIR_MUST_CHECK int weir_parallel_close(weir_parallel **parallel);
+
+/* ---- many processes, on any number of machines ----------------------------------------------------------------------------------
+ * A job is a statement whose ranges stand in a table of the same PostgreSQL: <schema>.jobs and <schema>.ranges, made by the first worker.
+ * A worker leases a range in a short transaction, writes it into a file JOB.rNNNNNN.aATTEMPT.SUFFIX, and marks it done, if it still has
+ * the lease; a heartbeat on a connection of its own prolongs that. When a worker is killed or paused, its lease expires, and another one
+ * takes the range over under the next attempt's number: what the first writes after that does not count, and it removes it itself. Once all
+ * ranges are done, every worker writes JOB.manifest.json into its directory: it lists the files that count, with rows, bytes and SHA-256.
+ * Each range is read in a snapshot of its own: rows that change while the job runs are as they were when their range was read. */
+typedef struct weir_worker weir_worker;
+
+/* Texts, and `writer`'s, are borrowed until the handle is closed. */
+typedef struct weir_worker_options {
+    size_t      struct_size;
+    const char *job;                /* its name: letters, digits, '.', '_', '-', at most 64; must be given */
+    const char *schema;             /* of the tables; default "weir_jobs", made if it is missing */
+    const char *directory;          /* where this worker's files go; default: the current one */
+    const char *order;              /* as in weir_parallel_options */
+    int64_t     range_bytes;        /* of the one that makes the job; default 16 MiB */
+    int64_t     yield_per;          /* rows of a batch; default 5000 */
+    int64_t     lease_ms;           /* how long a range stays with a worker that gives no sign; default 60,000 */
+    int         attempts;           /* a range that failed so often ends the job; default 3; of the one that makes it */
+    const weir_writer_options *writer;      /* format and its options: the same for all workers; default csv */
+    void      (*remark)(const char *text, void *context);   /* what the user should know; on the thread that runs */
+    void       *context;
+} weir_worker_options;
+#define WEIR_WORKER_OPTIONS(...) (&(const weir_worker_options){ .struct_size = sizeof(weir_worker_options), __VA_ARGS__ })
+
+/* Takes the statement, which is copied; nothing is sent yet. The engine's pool needs three connections. Never NULL; errors are kept:
+ * WEIR_ARGUMENT, WEIR_INVALID_REQUEST (as weir_parallel_open), WEIR_NOT_SUPPORTED on SQLite. */
+WEIR_API weir_worker *weir_worker_open(weir_engine *engine, const weir_stmt *stmt, const weir_worker_options *options);
+/* Works until the job is done: makes it where there is none, takes ranges while there are some, waits for those of others. Once per handle.
+ * WEIR_OK: the job is done and the manifest is written. WEIR_INVALID_REQUEST: the job of that name is of another statement, order or
+ * format. WEIR_ERROR: the job has failed; the message says which range, and why. WEIR_CANCELLED: a range that was begun is given back. */
+WEIR_API WEIR_MUST_CHECK int weir_worker_run(weir_worker *worker);
+/* Ends the run, from any thread (not from a signal handler). May block while it reaches the server. */
+WEIR_API void weir_worker_cancel(weir_worker *worker);
+typedef struct weir_worker_figures {
+    int64_t ranges, rows, bytes;    /* that this worker finished */
+    int64_t fenced;                 /* ranges that were somebody else's in the end: their files were removed */
+    int64_t failed;                 /* attempts of this worker that failed */
+    char    owner[128];             /* its name in the table: host, process, a random part */
+} weir_worker_figures;
+WEIR_API void weir_worker_info(const weir_worker *worker, weir_worker_figures *out);    /* any thread */
+WEIR_API const weir_error *weir_worker_error(const weir_worker *worker);    /* the first, or status WEIR_OK */
+WEIR_API WEIR_MUST_CHECK int weir_worker_close(weir_worker **worker);       /* as weir_parallel_close */
+
+typedef struct weir_job_figures {
+    char    state[16];              /* "running", "done", "failed" */
+    char    reason[400];            /* of a job that failed */
+    int64_t ranges, done, leased, open, failed;     /* leased: by workers whose lease lasts */
+    int64_t rows, bytes;            /* of ranges that are done */
+    int64_t workers;                /* that have a lease now */
+    int64_t takeovers;              /* leases that ran out, and attempts that failed */
+    int64_t seconds;                /* since it was made; until it ended */
+} weir_job_figures;
+/* How a job stands. schema NULL: the default. WEIR_INVALID_REQUEST: there is no such job. */
+WEIR_API WEIR_MUST_CHECK int weir_job_status(weir_engine *engine, const char *schema, const char *job, weir_job_figures *out, weir_error *error);
 
 #ifdef __cplusplus
 }

@@ -13,7 +13,8 @@ typedef struct weir_writer weir_writer;
 
 typedef struct weir_writer_options {
     size_t      struct_size;
-    const char *format;         /* "csv", "jsonl" or "parquet"; default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet), else csv */
+    const char *format;         /* "csv", "jsonl", "parquet" or "arrow"; default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet;
+                                   .arrows, .arrow, .ipc), else csv */
     const char *null_text;      /* CSV: what NULL is; default: empty, and the empty string is "" */
     weir_switch header;         /* CSV: a first line with the columns' names; default on */
     weir_checkpoint *checkpoint;    /* a file that can be gone on with: see weir_writer_save; must outlive the writer */
@@ -38,7 +39,7 @@ WEIR_API weir_writer *weir_writer_open(const char *path, const weir_writer_optio
  * strings, JSON columns embedded, times ISO 8601 strings, blobs base64 strings, arrays arrays. A row without columns, or with
  * another number of them than the first, is WEIR_INVALID_REQUEST; a full disk or a closed pipe WEIR_IO. The row stays the caller's.
  * Parquet: docs/how-to/parquet.md has the types. What a column cannot hold (an infinite timestamp, a number that is too large) is WEIR_DATA
- * naming row and column. One file that comes to 32,767 row groups or 64 MiB of metadata is finished, and the next rows go into another one
+ * naming row and column. One file that comes near 32,767 row groups or to 64 MiB of metadata is finished, and the next rows go into another one
  * beside it, NAME-00001.parquet and so on (in a directory of parts, into the next part); standard output has no other one. */
 WEIR_API int weir_writer_row(weir_writer *writer, const weir_row *row);
 /* Writes many rows: as weir_writer_row on each, and quicker for Parquet. weir_partition has such an array. */

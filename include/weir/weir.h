@@ -1,6 +1,8 @@
 /* weir/weir.h: everything. */
 #ifndef WEIR_WEIR_H
 #define WEIR_WEIR_H
+#include <weir/advise.h>
+#include <weir/arrow.h>
 #include <weir/base.h>
 #include <weir/bulk.h>
 #include <weir/checkpoint.h>

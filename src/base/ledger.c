@@ -240,3 +240,18 @@ void weir_ledger_figures(const weir_ledger *ledger, weir_memory_figures *out)
 }
 
 void weir_memory_usage(weir_memory_figures *out) { weir_ledger_figures(&root, out); }
+
+size_t weir_ledger_begin_peak(weir_ledger *ledger)
+{
+    size_t before = atomic_load(&ledger->peak);
+    atomic_store(&ledger->peak, atomic_load(&ledger->bytes));
+    return before;
+}
+
+size_t weir_ledger_end_peak(weir_ledger *ledger, size_t before)
+{
+    size_t measured = atomic_load(&ledger->peak), peak = measured;
+    while (before > peak && !atomic_compare_exchange_weak(&ledger->peak, &peak, before))
+        continue;
+    return measured;
+}

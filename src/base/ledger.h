@@ -36,6 +36,10 @@ void weir_ledger_discharge(weir_ledger *ledger, weir_charge *charge);
 size_t weir_ledger_room(const weir_ledger *ledger);
 /* Counts what is not a block of a charged ledger; negative: it is gone. */
 void weir_budget_count(weir_budget *budget, int64_t bytes);
+/* For a measurement: the peak begins anew at what is held now. Gives the old one, to be given back to weir_ledger_end_peak, which
+ * returns the peak since then and makes the ledger's peak the higher of both. */
+size_t weir_ledger_begin_peak(weir_ledger *ledger);
+size_t weir_ledger_end_peak(weir_ledger *ledger, size_t before);
 /* What the ledger counts for a block. */
 size_t weir_block_bytes(const void *block);
 /* Moves a block's bytes from the ledger that it was taken from to `to`: for what outlives its stream. */

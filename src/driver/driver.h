@@ -164,6 +164,8 @@ struct weir_cursor {
     bool                 stale;                 /* open failed because a prepared statement no longer fits the database: prepare
                                                    and open again once, if the transaction began with this very execution */
     bool                 unsent;                /* besides: nothing of it was sent, so that no transaction stands in the way */
+    bool                 in_order;              /* of ask_order: the plan of a page's write, under which run_page executes it, stays and
+                                                   meets the rows in the order of the sets */
     int64_t              row_count;             /* rows affected; -1: a SELECT */
     int64_t              rows, round_trips, bytes;
     int64_t              widest;                /* bytes of the widest row since this was set to 0 */
@@ -200,6 +202,7 @@ typedef struct weir_page_run {
     bool             guarded;           /* inside of WEIR_PAGE_SAVEPOINT: when the page fails it is there, for ROLLBACK TO */
     bool             release_before, release;   /* that of the page before is released first; this page's at the end */
     /* filled */
+    size_t          *ends;              /* NULL, or for each set: how many rows were in the sink when it was done. Not by arrays */
     size_t           done;              /* sets executed; when one fails: its place in the feed. Not by arrays */
     size_t           missed;            /* the first that matched no row; SIZE_MAX: none. Not by arrays */
     int64_t          matched;           /* rows */
@@ -267,6 +270,9 @@ struct weir_driver {
     int (*copy_end)(weir_link *link, weir_copy_in *copy, const char *abort_reason);
     /* Executes the page; see weir_page_run. */
     int (*run_page)(weir_link *link, weir_page_run *run);
+    /* Finds out whether a prepared, named write over arrays, whose keys are compared as weir_page.in_order has it, meets its rows in the
+     * order of the sets whatever the table's statistics become (cursor->in_order). Inside of a transaction. NULL: it cannot. */
+    int (*ask_order)(weir_link *link, weir_cursor *cursor);
     /* The type of a described column as arrays of it are cast to, without "[]"; NULL: no array can hold its values. Immediate.
      * The function NULL: this database has no arrays. */
     const char *(*array_type)(weir_link *link, const weir_cursor *described, size_t column);

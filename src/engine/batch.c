@@ -1,4 +1,5 @@
 /* Batches: growing, recycling, and how much room is kept from one fetch to the next. */
+#include <string.h>
 #include "engine/batch.h"
 
 enum { SMALLEST_CHUNK = 4096, CHUNK_DOUBLINGS = 8, FIRST_TEXT_BLOCK = 1024, KEPT_AT_LEAST = 64 * 1024 };
@@ -122,6 +123,52 @@ size_t weir_batch_end(weir_batch *batch)
     count_rows(batch);
     batch->ready = SIZE_MAX;
     return batch->sink.count;
+}
+
+/* From a row of the batch on, one place after the other. */
+typedef struct walk { weir_chunk *chunk; size_t row; } walk;
+
+static walk walk_from(const weir_batch *batch, size_t row)
+{
+    walk w = { batch->chunks, row };
+    while (w.chunk && w.row >= w.chunk->count) {
+        w.row -= w.chunk->count;
+        w.chunk = w.chunk->next;
+    }
+    return w;
+}
+
+static void *walk_on(walk *w, size_t stride)
+{
+    while (w->row == w->chunk->count) {
+        w->chunk = w->chunk->next;
+        w->row = 0;
+    }
+    return w->chunk->places + w->row++ * stride;
+}
+
+int weir_batch_rearrange(weir_batch *batch, size_t before, const size_t *ends, const uint32_t *places, size_t count)
+{
+    size_t stride = batch->sink.stride, rows = count ? ends[count - 1] - before : 0;
+    if (rows < 2)
+        return WEIR_OK;
+    weir_batch_end(batch);
+    uint32_t *groups = weir_alloc(batch->ledger.parent, WEIR_MEMORY_BATCH, count * sizeof *groups);
+    char *copy = weir_alloc(batch->ledger.parent, WEIR_MEMORY_BATCH, rows * stride);
+    if (groups && copy) {
+        walk from = walk_from(batch, before), to = from;
+        for (size_t i = 0; i < rows; i++)
+            memcpy(copy + i * stride, walk_on(&from, stride), stride);
+        for (size_t i = 0; i < count; i++)
+            groups[places[i]] = (uint32_t)i;
+        for (size_t i = 0; i < count; i++)
+            for (size_t row = groups[i] ? ends[groups[i] - 1] : before; row < ends[groups[i]]; row++)
+                memcpy(walk_on(&to, stride), copy + (row - before) * stride, stride);
+    }
+    int status = groups && copy ? WEIR_OK : WEIR_OUT_OF_MEMORY;
+    weir_free(copy);
+    weir_free(groups);
+    return status;
 }
 
 void weir_batch_drop_rows(weir_batch *batch)

@@ -36,6 +36,9 @@ void weir_batch_begin(weir_batch *batch, size_t rows);
 void weir_batch_shed(weir_batch *batch);
 /* The fetch is over: the chunks know how many rows they have. Returns how many came in all. */
 size_t weir_batch_end(weir_batch *batch);
+/* Behind the first `before` rows lie those of `count` groups one behind the other, the i-th up to row ends[i]: they change places, so that they
+ * come in the order of places[], which tells for each group the place among them. WEIR_OK or WEIR_OUT_OF_MEMORY. */
+int weir_batch_rearrange(weir_batch *batch, size_t before, const size_t *ends, const uint32_t *places, size_t count);
 /* The rows go; their values, and what is attached, stay. */
 void weir_batch_drop_rows(weir_batch *batch);
 void weir_batch_free(weir_batch *batch);

@@ -412,16 +412,31 @@ int weir_copy_usable(weir_copy *copy)
     return status == WEIR_OK ? WEIR_OK : weir_copy_fail(copy, &error);
 }
 
+/* What sorts a key's column as other writers sort it: texts and labels by their bytes, not by a collation or as the enum lists them. */
+static void append_sorted(weir_buffer *text, const weir_copy *copy, const char *name)
+{
+    weir_type type = WEIR_T_NULL;
+    for (size_t i = 0; i < copy->column_count && i < copy->cursor->column_count; i++)
+        if (!strcmp(copy->columns[i], name))
+            type = copy->cursor->columns[i].type;
+    weir_identifier_append(text, name);
+    weir_buffer_text(text, type == WEIR_T_TEXT ? " COLLATE \"C\"" : type == WEIR_T_ENUM ? "::text COLLATE \"C\"" : "");
+}
+
 /* From the staging table into the target, in the order of the key. */
 static const char *upsert_text(weir_copy *copy)
 {
     weir_buffer text = text_buffer(copy);
     size_t count = count_names(copy->upsert);
-    weir_buffer_printf(&text, "INSERT INTO %s (%s) SELECT DISTINCT ON (", copy->target, copy->in.columns);
+    weir_buffer_printf(&text, "INSERT INTO %s (%s) SELECT %s FROM (SELECT DISTINCT ON (", copy->target, copy->in.columns, copy->in.columns);
     append_names(&text, copy->upsert, count);
     weir_buffer_printf(&text, ") %s FROM %s ORDER BY ", copy->in.columns, copy->staging);
     append_names(&text, copy->upsert, count);
-    weir_buffer_text(&text, ", weir_line DESC");
+    weir_buffer_text(&text, ", weir_line DESC) AS last ORDER BY ");
+    for (size_t i = 0; i < count; i++) {
+        weir_buffer_text(&text, i ? ", " : "");
+        append_sorted(&text, copy, copy->upsert[i]);
+    }
     append_conflict(&text, copy);
     return keep_text(copy, &text);
 }

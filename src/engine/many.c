@@ -45,8 +45,9 @@ static int check_statement(weir_many *many)
     const weir_conflict *conflict = stmt->write ? stmt->write->conflict : NULL;
     bool keyed = has_key_update(stmt), ordered = many->options.keep_order != WEIR_ON;
     bool criteria = stmt->tree && (stmt->tree->where.count || stmt->tree->from_count || stmt->tree->from_source_count);
-    many->sorted = (keyed || conflict) && !many->options.returned;
-    many->locks = many->sorted && ordered && (keyed || conflict->update);
+    many->sorted = keyed || conflict;
+    many->locks = many->sorted && ordered && keyed;     /* an upsert meets its rows in the order in which it is given them */
+    many->alone = !criteria;
     many->checked = keyed && !criteria && many->options.count_missing != WEIR_ON;
     return check_returning(many);
 }
@@ -254,15 +255,16 @@ static int64_t execute(weir_connection *connection, const weir_stmt *stmt, size_
 }
 
 /* ---- structs ------------------------------------------------------------------------------------------------------------------------------ */
-static int make_structs(weir_many *many, const void *structs, const void *more, size_t more_count, weir_many_run **runs, size_t *run_count)
+/* One behind the other in `structs`, or with an address each in `addresses`. */
+static int make_structs(weir_many *many, const void *structs, const void *addresses, size_t more_count, weir_many_run **runs, size_t *run_count)
 {
-    (void)more, (void)more_count;
+    (void)more_count;
     if (!many->entity)
         return weir_error_set(&many->error, WEIR_ARGUMENT, "structs are for statements of an entity; textual SQL takes dictionaries");
     weir_many_run *run = weir_arena_take(&many->arena, sizeof *run);
     if (!run)
         return weir_error_out_of_memory(&many->error);
-    *run = (weir_many_run){ .feed = { .count = many->count } };
+    *run = (weir_many_run){ .feed = { .count = many->count, .rows = addresses } };
     int status = struct_members(many, run);
     weir_lane *lanes = status == WEIR_OK ? weir_arena_take(&many->arena, (run->feed.lane_count + 1) * sizeof *lanes) : NULL;
     if (status == WEIR_OK && !lanes)
@@ -271,7 +273,7 @@ static int make_structs(weir_many *many, const void *structs, const void *more, 
         return status;
     for (size_t i = 0; i < run->feed.lane_count; i++) {
         lanes[i] = weir_lane_of_member(run->members[i], weir_member_column(run->members[i]));
-        lanes[i].at = (const char *)structs + run->members[i]->offset;
+        lanes[i].at = structs ? (const char *)structs + run->members[i]->offset : NULL;
         lanes[i].stride = many->entity->size;
     }
     run->feed.lanes = lanes;
@@ -285,6 +287,12 @@ int64_t weir_connection_execute_many_with(weir_connection *connection, const wei
                                           const weir_many_options *options)
 {
     return execute(connection, stmt, count, options, make_structs, structs, NULL, 0);
+}
+
+int64_t weir_connection_execute_scattered(weir_connection *connection, const weir_stmt *stmt, const void *const *structs, size_t count,
+                                          const weir_many_options *options)
+{
+    return execute(connection, stmt, count, options, make_structs, NULL, structs, 0);
 }
 
 int64_t weir_connection_execute_many(weir_connection *connection, const weir_stmt *stmt, const void *structs, size_t count)

@@ -30,7 +30,8 @@ typedef struct weir_many {
     weir_many_options options;
     size_t            count;            /* of the call's sets */
     bool              sorted;           /* by key: an update, a delete, an upsert */
-    bool              locks;            /* the rows of a page are locked first */
+    bool              locks;            /* the rows of a page are locked first, unless its statement meets them in their order */
+    bool              alone;            /* a statement without criteria or sources besides the sets */
     bool              checked;          /* each set must match a row */
     weir_stmt        *bound;            /* textual: with the values of the first dictionary */
     const void      **rows;             /* of dictionaries: where each one's values lie */
@@ -46,6 +47,10 @@ typedef struct weir_many {
     weir_batch       *batch;
     weir_error        error;
 } weir_many;
+
+/* As weir_connection_execute_many_with, of structs that lie anywhere. */
+int64_t weir_connection_execute_scattered(weir_connection *connection, const weir_stmt *stmt, const void *const *structs, size_t count,
+                                          const weir_many_options *options);
 
 /* In many_order.c: WEIR_OK, or no memory. Nothing is taken when the sets are in order already. */
 int weir_many_order(weir_many *many, weir_many_run *run);

@@ -12,7 +12,7 @@ static int compare_bytes(const void *a, size_t a_length, const void *b, size_t b
 
 static int compare_numbers(int64_t a, int64_t b) { return (a > b) - (a < b); }
 
-/* Any order will do, as long as all writers have the same; within a page the database's own counts. */
+/* Any order will do, as long as all writers have the same: the database locks in it, too. */
 static int compare_values(const weir_value *a, const weir_value *b)
 {
     bool a_int = a->type >= WEIR_T_INT16 && a->type <= WEIR_T_INT64, b_int = b->type >= WEIR_T_INT16 && b->type <= WEIR_T_INT64;
@@ -41,13 +41,52 @@ static int compare_values(const weir_value *a, const weir_value *b)
     }
 }
 
+/* Dictionaries and arrays may have a key in another type than structs have: it sorts as theirs does. */
+#define READ(what, number, place)                                                                                               \
+    static int read_##what(const weir_value *given, weir_value *out)                                                            \
+    {                                                                                                                           \
+        char ignored[WEIR_REASON_SIZE];                                                                                         \
+        out->type = WEIR_T_##number;                                                                                            \
+        return weir_value_as_##what(given, &out->as.place, ignored);                                                            \
+    }
+READ(bool, BOOL, b)
+READ(int64, INT64, i)
+READ(double, DOUBLE, d)
+READ(date, DATE, date)
+READ(time, TIME, time)
+READ(timetz, TIMETZ, timetz)
+READ(timestamp, TIMESTAMP, timestamp)
+READ(timestamptz, TIMESTAMPTZ, timestamptz)
+READ(uuid, UUID, uuid)
+
+static int (*const readers[WEIR_M_COUNT_])(const weir_value *given, weir_value *out) = {
+    [WEIR_M_BOOL] = read_bool, [WEIR_M_INT16] = read_int64, [WEIR_M_INT32] = read_int64, [WEIR_M_INT64] = read_int64, [WEIR_M_FLOAT] = read_double,
+    [WEIR_M_DOUBLE] = read_double, [WEIR_M_DATE] = read_date, [WEIR_M_TIME] = read_time, [WEIR_M_TIMETZ] = read_timetz,
+    [WEIR_M_TIMESTAMP] = read_timestamp, [WEIR_M_TIMESTAMPTZ] = read_timestamptz, [WEIR_M_UUID] = read_uuid,
+    [WEIR_M_OPT_BOOL] = read_bool, [WEIR_M_OPT_INT32] = read_int64, [WEIR_M_OPT_INT64] = read_int64, [WEIR_M_OPT_DOUBLE] = read_double,
+    [WEIR_M_OPT_DATE] = read_date, [WEIR_M_OPT_TIME] = read_time, [WEIR_M_OPT_TIMETZ] = read_timetz,
+    [WEIR_M_OPT_TIMESTAMP] = read_timestamp, [WEIR_M_OPT_TIMESTAMPTZ] = read_timestamptz, [WEIR_M_OPT_UUID] = read_uuid,
+};
+
+static void take_key(const weir_many_run *run, size_t key, const void *at, weir_value *out)
+{
+    char ignored[WEIR_REASON_SIZE];
+    weir_value given;
+    weir_member_type type = run->key_members[key]->type;
+    weir_lane_value(&run->keys[key], at, out, ignored);
+    if (run->keys[key].member.type == type || !readers[type] || out->type == WEIR_T_NULL)
+        return;
+    given = *out;
+    if (readers[type](&given, out) != WEIR_OK)
+        *out = given;                           /* it is refused, or fails, when it is sent */
+}
+
 static int compare_sets(const weir_many_run *run, uint32_t a, uint32_t b)
 {
     weir_feed feed = run->feed;
     feed.order = NULL;
     for (size_t i = 0; i < run->key_count; i++) {
         const weir_lane *lane = &run->keys[i];
-        char ignored[WEIR_REASON_SIZE];
         weir_value left, right;
         if (lane->member.type == WEIR_M_INT64) {
             int64_t x = *(const int64_t *)weir_feed_at(&feed, lane, a), y = *(const int64_t *)weir_feed_at(&feed, lane, b);
@@ -55,8 +94,8 @@ static int compare_sets(const weir_many_run *run, uint32_t a, uint32_t b)
                 return x < y ? -1 : 1;
             continue;
         }
-        weir_lane_value(lane, weir_feed_at(&feed, lane, a), &left, ignored);
-        weir_lane_value(lane, weir_feed_at(&feed, lane, b), &right, ignored);
+        take_key(run, i, weir_feed_at(&feed, lane, a), &left);
+        take_key(run, i, weir_feed_at(&feed, lane, b), &right);
         int order = compare_values(&left, &right);
         if (order)
             return order;

@@ -4,7 +4,10 @@
 #include "engine/many.h"
 #include "engine/result.h"
 
-enum { PAGE_SIZE = 1000, PAGE_BYTES = 4 * 1024 * 1024 };
+enum {
+    PAGE_SIZE = 1000, PAGE_BYTES = 4 * 1024 * 1024,
+    ASKS_FROM = 100                     /* sets: with fewer, locking first costs less than asking for the plan */
+};
 
 /* A run with its statements. */
 typedef struct writing {
@@ -14,6 +17,7 @@ typedef struct writing {
     const char   **types;               /* of the run's columns; NULL: not by arrays */
     bool           arrays, again;
     size_t         layer;
+    size_t        *ends;                /* of sorted sets whose rows are returned: rows in the batch behind each */
 } writing;
 
 static weir_link *link_of(const weir_many *many) { return weir_connection_link(many->connection); }
@@ -96,26 +100,54 @@ static int prepare_returning(writing *w, weir_compiled *compiled)
     return w->write->sink ? WEIR_OK : weir_error_out_of_memory(&many->error);
 }
 
+static int prepare_write(writing *w, bool in_order)
+{
+    weir_many *many = w->many;
+    bool returns = many->options.returned != NULL;
+    weir_page page = { .columns = w->run->members, .types = w->types, .column_count = w->run->feed.lane_count, .rows = w->arrays ? 0 : 1,
+                       .ordered = w->arrays && many->kind == WEIR_STMT_INSERT, .in_order = in_order, .no_returning = !returns };
+    weir_arena *arena = returns ? &many->returned->arena : &many->arena;
+    weir_compiled *compiled = weir_arena_take(arena, sizeof *compiled);
+    if (!compiled)
+        return weir_error_out_of_memory(&many->error);
+    int status = many->entity ? weir_page_compile(many->stmt, many->core->driver->dialect, &page, arena, compiled, &many->error)
+                              : weir_stmt_compile(many->stmt, many->core->driver->dialect, arena, compiled, &many->error);
+    if (status != WEIR_OK)
+        return status;
+    return returns ? prepare_returning(w, compiled) : prepare(many, compiled, arena, true, &w->write);
+}
+
+/* An index of the key makes the lock needless; what has none is written by another text, for which any join will do. */
+static int prepare_in_order(writing *w)
+{
+    weir_many *many = w->many;
+    const weir_driver *driver = many->core->driver;
+    if (!driver->ask_order || !many->alone || many->connection->options.prepared == WEIR_OFF || w->run->feed.count < ASKS_FROM)
+        return WEIR_OK;
+    int status = prepare_write(w, true);
+    if (status == WEIR_OK)
+        status = weir_connection_drive(many->connection, driver->ask_order(w->write->link, w->write), NULL, &many->error);
+    if (status != WEIR_OK || w->write->in_order)
+        return status;
+    weir_connection_forget_cursor(many->connection, w->write);
+    w->write = NULL;
+    return WEIR_OK;
+}
+
 static int prepare_statements(writing *w)
 {
     weir_many *many = w->many;
     weir_many_run *run = w->run;
-    bool returns = many->options.returned != NULL;
     int status = WEIR_OK;
-    if (many->entity && many->core->driver->array_type && run->feed.count > 1 && !returns)
+    if (many->entity && many->core->driver->array_type && run->feed.count > 1 && !many->options.returned)
         status = ask_types(w);
-    weir_page page = { .columns = run->members, .types = w->types, .column_count = run->feed.lane_count, .rows = w->arrays ? 0 : 1,
-                       .ordered = w->arrays && many->kind == WEIR_STMT_INSERT, .no_returning = !returns };
-    weir_arena *arena = many->returned ? &many->returned->arena : &many->arena;
-    weir_compiled *compiled = weir_arena_take(arena, sizeof *compiled);
-    if (status == WEIR_OK && !compiled)
-        status = weir_error_out_of_memory(&many->error);
-    if (status == WEIR_OK)
-        status = many->entity ? weir_page_compile(many->stmt, many->core->driver->dialect, &page, arena, compiled, &many->error)
-                              : weir_stmt_compile(many->stmt, many->core->driver->dialect, arena, compiled, &many->error);
-    if (status == WEIR_OK)
-        status = many->returned ? prepare_returning(w, compiled) : prepare(many, compiled, arena, true, &w->write);
-    return status == WEIR_OK && w->arrays && many->locks && run->key_count ? prepare_lock(w) : status;
+    bool locks = w->arrays && many->locks && run->key_count;
+    if (status == WEIR_OK && locks)
+        status = prepare_in_order(w);
+    if (status != WEIR_OK || w->write)
+        return status;
+    status = prepare_write(w, false);
+    return status == WEIR_OK && locks ? prepare_lock(w) : status;
 }
 
 /* ---- one page ------------------------------------------------------------------------------------------------------------------------ */
@@ -163,7 +195,7 @@ static int run_page(writing *w, size_t first, size_t count, bool guarded, weir_p
     keys.lanes = w->run->keys;
     keys.lane_count = w->run->key_count;
     *page = (weir_page_run){ .lock = w->lock, .lock_feed = &keys, .write = w->write, .feed = &feed, .arrays = w->arrays, .guarded = guarded,
-                             .release_before = many->page_open };
+                             .release_before = many->page_open, .ends = w->ends ? w->ends + first : NULL };
     weir_link *link = link_of(many);
     int status = weir_connection_drive(many->connection, link->driver->run_page(link, page), NULL, &many->error);
     many->page_open = status == WEIR_OK ? guarded : many->page_open;
@@ -367,6 +399,24 @@ static int write_pages(writing *w, bool alone)
     return status;
 }
 
+/* What was written in the order of the keys is returned in that of the sets. */
+static int write_and_return(writing *w, bool alone)
+{
+    weir_many *many = w->many;
+    const weir_feed *feed = &w->run->feed;
+    size_t before = many->batch->sink.count;
+    if (!feed->order)
+        return write_pages(w, alone);
+    w->ends = weir_alloc(&many->ledger, WEIR_MEMORY_STATEMENTS, feed->count * sizeof *w->ends);
+    if (!w->ends)
+        return weir_error_out_of_memory(&many->error);
+    int status = write_pages(w, alone);
+    if (status == WEIR_OK && weir_batch_rearrange(many->batch, before, w->ends, feed->order, feed->count) != WEIR_OK)
+        status = weir_error_out_of_memory(&many->error);
+    weir_free(w->ends);
+    return status;
+}
+
 int weir_many_write(weir_many *many, weir_many_run *run, bool alone)
 {
     writing w = { .many = many, .run = run };
@@ -374,7 +424,7 @@ int weir_many_write(weir_many *many, weir_many_run *run, bool alone)
     if (status == WEIR_OK)
         status = prepare_statements(&w);
     if (status == WEIR_OK)
-        status = write_pages(&w, alone);
+        status = many->returned ? write_and_return(&w, alone) : write_pages(&w, alone);
     weir_connection_forget_cursor(many->connection, w.lock);
     weir_connection_forget_cursor(many->connection, w.write);
     weir_many_order_free(run);

@@ -1,4 +1,4 @@
-/* The rows of a flush: their INSERT, UPDATE and DELETE, several under way at a time, and what comes back. */
+/* The rows of a flush: their INSERT, UPDATE and DELETE, several under way at a time or in pages, and what comes back. */
 #include "orm/inside.h"
 #include "orm/unit.h"
 #include "sql/identifier.h"
@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UNDER_WAY = 64, NAME_SIZE = 24, TEXT_MAXIMUM = 1 << 20 };
+enum {
+    UNDER_WAY = 64, NAME_SIZE = 24, TEXT_MAXIMUM = 1 << 20,
+    PAGED_FROM = 100                    /* updates or deletes: with fewer, single statements are there sooner than a page, which takes some round trips */
+};
 
 typedef struct sent { weir_result *result; const weir_job *job; int64_t version; } sent;
 typedef struct writer {
@@ -20,6 +23,7 @@ typedef struct writer {
     sent             ring[UNDER_WAY];
     size_t           first, count;
     size_t           expected, matched; /* rows */
+    size_t           single;            /* jobs up to this one go as statements of their own: there are too few for pages */
 } writer;
 
 /* ---- texts --------------------------------------------------------------------------------------------------------------------------- */
@@ -342,13 +346,90 @@ static int send(writer *w, const weir_job *job)
     return WEIR_OK;                     /* its error is told when its turn comes */
 }
 
+/* By its key as it is in the struct, and nothing but that. */
+static bool goes_in_pages(const writer *w, const weir_instance *instance)
+{
+    return !weir_side_of(instance)->key_lost && (weir_instance_old_key(instance) == (const void *)(instance + 1)) && !version_of(w->mapper);
+}
+
+/* Jobs in front that have the same columns to be written, or none; their structs, if there is room for them. */
+static size_t stretch(writer *w, const weir_job *jobs, size_t count, const void **structs, size_t *taken)
+{
+    size_t i = 0;
+    *taken = 0;
+    for (; i < count; i++) {
+        const weir_instance *instance = jobs[i].instance;
+        if (!choose_columns(w, instance))
+            continue;
+        if (!goes_in_pages(w, instance) || (*taken && memcmp(w->columns, w->wanted, w->mapper->column_count) != 0))
+            break;
+        memcpy(w->columns, w->wanted, w->mapper->column_count);
+        if (structs)
+            structs[*taken] = instance + 1;
+        ++*taken;
+    }
+    return i;
+}
+
+static int write_stretch(writer *w, const weir_job *jobs, size_t count, size_t rows)
+{
+    int64_t matched = 0;
+    size_t taken;
+    const void **structs = weir_alloc(&w->session->store->ledger, WEIR_MEMORY_HANDLES, rows * sizeof *structs);
+    if (!structs)
+        return weir_error_out_of_memory(w->error);
+    stretch(w, jobs, count, structs, &taken);
+    int status = weir_flush_pages(w->session, w->mapper, w->kind, w->columns, structs, rows, &matched, w->error);
+    weir_free(structs);
+    if (status != WEIR_OK)
+        return status;
+    w->expected += rows;
+    w->matched += (size_t)matched;
+    for (size_t i = 0; w->kind == WEIR_JOB_DELETE && matched == (int64_t)rows && i < count; i++)
+        deleted(w, jobs[i].instance);
+    return WEIR_OK;
+}
+
+static int take_all(writer *w)
+{
+    int status = WEIR_OK;
+    while (w->count && status == WEIR_OK)
+        status = take_first(w);
+    return status;
+}
+
+/* Jobs in front that were written in pages; 0: the first one goes by itself. */
+static int write_pages(writer *w, const weir_job *jobs, size_t at, size_t count, size_t *written)
+{
+    size_t rows;
+    *written = 0;
+    if (w->kind == WEIR_JOB_INSERT || at < w->single || count - at < PAGED_FROM)
+        return WEIR_OK;
+    size_t length = stretch(w, jobs + at, count - at, NULL, &rows);
+    if (w->stmt)
+        weir_stmt_free(&w->stmt);               /* w->columns are others */
+    w->stmt = NULL;
+    if (rows < PAGED_FROM) {
+        w->single = at + length;
+        return WEIR_OK;
+    }
+    int status = take_all(w);
+    *written = length;
+    return status == WEIR_OK ? write_stretch(w, jobs + at, length, rows) : status;
+}
+
 static int write_rows(writer *w, const weir_job *jobs, size_t count)
 {
     int status = WEIR_OK;
-    for (size_t i = 0; i < count && status == WEIR_OK; i++)
+    for (size_t i = 0, written; i < count && status == WEIR_OK; i += written) {
+        status = write_pages(w, jobs, i, count, &written);
+        if (status != WEIR_OK || written)
+            continue;
         status = send(w, &jobs[i]);
-    while (w->count && status == WEIR_OK)
-        status = take_first(w);
+        written = 1;
+    }
+    if (status == WEIR_OK)
+        status = take_all(w);
     for (; w->count; w->count--, w->first = (w->first + 1) % UNDER_WAY)
         weir_result_drop(&w->ring[w->first].result);
     return status == WEIR_OK ? check_matched(w) : status;

@@ -146,6 +146,9 @@ typedef struct weir_job {
 int weir_flush_order(weir_session *session, weir_job *jobs, size_t count, bool deletions, weir_error *error);
 /* Writes jobs of one kind and entity. */
 int weir_flush_rows(weir_session *session, const weir_job *jobs, size_t count, weir_error *error);
+/* Updates or deletes by key, of structs with the same columns (a flag for each of the mapper's; updates only) that lie anywhere. `matched`: rows. */
+int weir_flush_pages(weir_session *session, weir_mapper *mapper, weir_job_kind kind, const unsigned char *columns, const void *const *structs,
+                     size_t count, int64_t *matched, weir_error *error);
 /* Rows of association tables. */
 int weir_flush_association(weir_session *session, weir_instance *instance, const weir_link_record *record, weir_error *error);
 int weir_flush_association_clear(weir_session *session, weir_instance *instance, const weir_mapped_relationship *relationship,

@@ -29,52 +29,30 @@ static void write_from(weir_renderer *r, const weir_entity *entity)
     weir_render_qualifier(r, entity, NULL);
 }
 
-/* Texts by their bytes, as the sets are sorted: several pages must lock in one order, whatever the column's collation. */
-static void write_order(weir_renderer *r, const weir_entity *entity, const weir_page *page)
-{
-    static const char *const texts[] = { "text", "character varying", "bpchar", "name" };
-    for (size_t i = 0; i < page->column_count; i++) {
-        weir_page one = { .columns = &page->columns[i], .column_count = 1 };
-        write_columns(r, entity, &one, i ? ", " : " ORDER BY ");
-        for (size_t k = 0; page->types && k < sizeof texts / sizeof *texts; k++)
-            if (!strcmp(page->types[i], texts[k]))
-                weir_buffer_text(r->text, " COLLATE \"C\"");
-    }
-}
-
-/* The rows whose key is among those of the page; only their number travels. */
+/* The rows whose key is among those of the page, in the order of its sets, which is that of all writers: the server's would be another one
+ * (collations, enums), and its plan's is any. Only the number of rows travels. */
 static void write_lock(weir_renderer *r, const weir_entity *entity, const weir_page *page)
 {
-    bool single = page->column_count == 1, arrays = page->rows == 0;
-    if (!r->dialect->row_locks || !page->column_count || (arrays && !page->types)) {
+    if (!r->dialect->row_locks || !page->column_count || page->rows || !page->types) {
         weir_render_fail(r, WEIR_COMPILE, "%s has no row locks, or the lock has no columns", r->dialect->name);
         return;
     }
+    const char *sets = weir_render_name(r, "sets");
     weir_page_number(r, page);
     weir_buffer_text(r->text, "SELECT count(*) FROM (SELECT 1");
     write_from(r, entity);
-    write_columns(r, entity, page, single ? " WHERE " : " WHERE (");
-    weir_buffer_text(r->text, single ? "" : ")");
-    if (single && arrays) {
-        weir_buffer_text(r->text, " = ANY (");
-        weir_render_placeholder(r, 1);
-        weir_buffer_printf(r->text, "::%s[])", page->types[0]);
-    } else if (arrays) {
-        weir_buffer_text(r->text, " IN (SELECT * FROM ");
-        weir_page_unnest(r, page);
-        weir_buffer_byte(r->text, ')');
-    } else {
-        weir_buffer_text(r->text, " IN (");
-        for (size_t i = 0; i < page->column_count * page->rows; i++) {
-            weir_buffer_text(r->text, i ? ", " : "");
-            weir_buffer_text(r->text, !single && i % page->column_count == 0 ? "(" : "");
-            weir_render_placeholder(r, i + 1);
-            weir_buffer_text(r->text, !single && i % page->column_count == page->column_count - 1 ? ")" : "");
-        }
-        weir_buffer_byte(r->text, ')');
+    weir_buffer_text(r->text, ", ");
+    weir_page_unnest(r, page);
+    weir_buffer_printf(r->text, " WITH ORDINALITY AS %s(", sets);
+    for (size_t i = 0; i < page->column_count; i++)
+        weir_buffer_printf(r->text, "p%zu, ", i + 1);
+    weir_buffer_text(r->text, "n)");
+    for (size_t i = 0; i < page->column_count; i++) {
+        weir_page one = { .columns = &page->columns[i], .column_count = 1 };
+        write_columns(r, entity, &one, i ? " AND " : " WHERE ");
+        weir_buffer_printf(r->text, " = %s.p%zu", sets, i + 1);
     }
-    write_order(r, entity, page);
-    weir_buffer_text(r->text, " FOR UPDATE) AS locked");
+    weir_buffer_printf(r->text, " ORDER BY %s.n FOR UPDATE) AS locked", sets);
 }
 
 static void write_types(weir_renderer *r, const weir_entity *entity, const weir_page *page)

@@ -416,8 +416,9 @@ static void write_keys(writer *w)
             continue;
         say(w, found++ ? " AND " : " WHERE ");
         write_column(w, w->page->columns[i]);
-        say(w, " = ");
+        say(w, w->page->in_order ? " = ANY (ARRAY[" : " = ");
         write_place(w, 0, i);
+        say(w, w->page->in_order ? "])" : "");
     }
     if (found != weir_entity_key_count(w->write->entity))
         weir_render_fail(w->r, WEIR_INVALID_REQUEST, "parameter sets for %s lack columns of its primary key", w->write->entity->table);

@@ -55,6 +55,8 @@ typedef struct weir_page {
     size_t  rows;                       /* 0: arrays (PostgreSQL); 1: one set per Bind; more: an insert of that many VALUES */
     bool    ordered;                    /* rows 0, insert: rows go in in the order of the sets (WITH ORDINALITY, ORDER BY), so that generated
                                            keys ascend with them */
+    bool    in_order;                   /* rows 0, update or delete: key = ANY (ARRAY[key of the set]), by which no join but a nested loop is possible; one over
+                                           the sets meets the rows in their order */
     const weir_member *const *sentinels;        /* RETURNING has these behind its own columns: what rows are matched back to sets by */
     size_t  sentinel_count;
     bool    no_returning;               /* leave the statement's RETURNING away */
@@ -64,8 +66,8 @@ typedef struct weir_page {
  * for a column that weir_set gives too, those of any compile. An update of key columns alone is WEIR_INVALID_REQUEST: there is nothing to do for such sets. */
 int weir_page_compile(const weir_stmt *stmt, const weir_dialect *dialect, const weir_page *page, weir_arena *arena, weir_compiled *out,
                       weir_error *error);
-/* SELECT key FROM t WHERE key among those of the page ORDER BY key FOR UPDATE: the rows that are there, locked in key order. Any unique
- * columns of the entity do. WEIR_COMPILE where the dialect has no row locks. */
+/* SELECT … FROM t, unnest(the sets' keys) WHERE their key ORDER BY place FOR UPDATE: the rows that are there, locked in the order of the sets.
+ * Any unique columns of the entity do. rows is 0. WEIR_COMPILE where the dialect has no row locks. */
 int weir_page_compile_lock(const weir_entity *entity, const weir_dialect *dialect, const weir_page *page, weir_arena *arena,
                            weir_compiled *out, weir_error *error);
 /* SELECT columns FROM t WHERE false: its description tells the types of the page's columns. */

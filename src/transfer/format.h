@@ -5,6 +5,8 @@
 #include "base/buffer.h"
 #include "transfer/output.h"
 
+enum { WEIR_SHEET_BLOCK = 2048 };           /* values, and rows, that a format is given at once, at most (but always a row) */
+
 /* One file being written, as its format sees it. */
 typedef struct weir_sheet {
     weir_ledger   *ledger;
@@ -51,8 +53,8 @@ typedef struct weir_format {
 const weir_format *weir_format_find(const char *name);
 /* By a file name's suffix; csv where it says nothing. */
 const weir_format *weir_format_of_path(const char *path);
-/* "csv, jsonl, parquet", for messages. */
+/* "csv, jsonl, parquet, arrow", for messages. */
 void weir_format_names(char *buffer, size_t size);
 
-extern const weir_format weir_format_csv, weir_format_jsonl, weir_format_parquet;
+extern const weir_format weir_format_csv, weir_format_jsonl, weir_format_parquet, weir_format_arrow;
 #endif

@@ -7,6 +7,7 @@ static const weir_format *const formats[] = {
     &weir_format_csv,                   /* the first is the default */
     &weir_format_jsonl,
     &weir_format_parquet,
+    &weir_format_arrow,
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 

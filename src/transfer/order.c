@@ -174,20 +174,15 @@ static void find_nulls(const weir_order *order, const weir_scope *scope, weir_or
 }
 
 /* Where rows have the column; -1: nowhere. */
-static int find_in_rows(weir_order *order, const weir_scope *scope, weir_order_column *column)
+static void find_in_rows(const weir_scope *scope, weir_order_column *column)
 {
     size_t label = weir_label_of(scope, column->expr);
     for (size_t i = 0; i < label && label != SIZE_MAX; i++)
         if (!scope->labels[i].name)
-            return WEIR_OK;             /* a piece of SQL text: it may be any number of columns */
+            return;                     /* a piece of SQL text: it may be any number of columns */
     if (label == SIZE_MAX)
-        return WEIR_OK;
+        return;
     column->column = (int)label;
-    const char *name = scope->labels[label].name;
-    char *copy = name ? weir_arena_bytes(&order->arena, strlen(name) + 1) : NULL;
-    if (name && !copy)
-        return WEIR_OUT_OF_MEMORY;
-    column->label = copy ? strcpy(copy, name) : NULL;
     for (size_t i = 0; i < scope->visible_count; i++) {
         const weir_select_item *item = &scope->items[i];
         if (label < item->first_column || label >= item->first_column + item->column_count)
@@ -196,7 +191,6 @@ static int find_in_rows(weir_order *order, const weir_scope *scope, weir_order_c
         column->in_entity = item->kind == WEIR_ITEM_ENTITY;
         column->member = scope->labels[label].member;
     }
-    return WEIR_OK;
 }
 
 static int study(weir_order *order, const weir_scope *scope, const weir_order_options *options, weir_error *error)
@@ -206,9 +200,12 @@ static int study(weir_order *order, const weir_scope *scope, const weir_order_op
         return error->status;
     for (size_t i = 0; i < order->count; i++) {
         find_nulls(order, scope, &order->columns[i]);
-        if (find_in_rows(order, scope, &order->columns[i]) != WEIR_OK)
-            return weir_error_out_of_memory(error);
+        find_in_rows(scope, &order->columns[i]);
     }
+    order->width = scope->label_count;
+    for (size_t i = 0; i < scope->label_count; i++)
+        if (!scope->labels[i].name)
+            order->width = 0;
     if (scope->visible_count && scope->items[0].kind == WEIR_ITEM_ENTITY)
         order->delivered = scope->items[0].entity;
     return WEIR_OK;

@@ -1,8 +1,8 @@
 /* The statement of one page: with the key columns that its rows lack, and, where one condition would not let an index begin at the
  * place, as a union of ranges that each are one of an index (RULES K2).
  *
- * Behind (5, 7) in the order "k asc nulls last, id desc" lie, nearest first:  k = 5 AND id < 7;  k > 5;  k IS NULL.  Each part is
- * limited, so that their merge reads a page's rows from each at most, however many rows share a leading value. */
+ * Behind (5, 7) in the order "k asc nulls last, id desc" lie, nearest first:  k = 5 AND id < 7;  k > 5;  k IS NULL.  Their merge reads
+ * a page's rows from each at most, however many rows share a leading value. */
 #include <stdio.h>
 #include "sql/tree.h"
 #include "transfer/order_parts.h"
@@ -25,7 +25,9 @@ static void add_hidden(const weir_order *order, bool in_session, weir_stmt *stmt
     }
 }
 
-static weir_stmt *make_part(const weir_order *order, const weir_order_range *range, bool in_session, const weir_expr *condition)
+/* PostgreSQL gets the order and limit of the page for each part, so that it sorts no more than a page of one; SQLite merges parts as their
+ * indexes have them, and would sort what has a limit of its own once more. */
+static weir_stmt *make_part(const weir_order *order, const weir_order_range *range, bool in_session, const weir_expr *condition, bool alone)
 {
     weir_stmt *stmt = weir_stmt_copy(order->stmt);
     if (weir_stmt_error(stmt)->status == WEIR_OK) {
@@ -35,9 +37,11 @@ static weir_stmt *make_part(const weir_order *order, const weir_order_range *ran
     if (condition)
         weir_where(stmt, condition);
     add_hidden(order, in_session, stmt);
-    for (size_t i = 0; i < order->count; i++)
+    bool whole = alone || order->dialect->members_in_parentheses;
+    for (size_t i = 0; i < order->count && whole; i++)
         weir_order_add_direction(stmt, &order->columns[i], order->columns[i].expr, range->backwards);
-    weir_limit(stmt, range->limit);
+    if (whole)
+        weir_limit(stmt, range->limit);
     return stmt;
 }
 
@@ -58,36 +62,36 @@ static void copy_loading(const weir_order *order, weir_stmt *to)
     to->options = order->stmt->options;
 }
 
-/* The union is ordered by the names that its columns have. */
-static void order_by_names(const weir_order *order, bool in_session, bool backwards, weir_stmt *stmt)
+/* The union is ordered by the numbers of its columns, which are the same in every part. */
+static void order_by_numbers(const weir_order *order, bool in_session, bool backwards, weir_stmt *stmt)
 {
+    size_t behind = order->width;
     for (size_t i = 0; i < order->count; i++) {
-        char name[WEIR_HIDDEN_NAME_SIZE];
-        weir_order_hidden_name(i, name);
+        char number[24];
         bool has = weir_order_has(order, i, in_session);
-        const weir_expr reference = { .op = WEIR_OP_LABEL_REF, .name = has ? order->columns[i].label : name };
-        weir_order_add_direction(stmt, &order->columns[i], &reference, backwards);
+        snprintf(number, sizeof number, "%zu", has ? (size_t)order->columns[i].column + 1 : ++behind);
+        weir_order_add_direction(stmt, &order->columns[i], WEIR_SQL(number), backwards);
     }
 }
 
 static weir_stmt *unite(const weir_order *order, const weir_order_range *range, bool in_session, const weir_expr *const *parts, size_t count)
 {
-    weir_stmt *whole = make_part(order, range, in_session, parts[0]);
+    weir_stmt *whole = make_part(order, range, in_session, parts[0], count == 1);
     for (size_t i = 1; i < count; i++) {
-        weir_stmt *part = make_part(order, range, in_session, parts[i]), *before = whole;
+        weir_stmt *part = make_part(order, range, in_session, parts[i], false), *before = whole;
         whole = weir_combine(WEIR_UNION_ALL, before, part);
         weir_stmt_free(&part);
         weir_stmt_free(&before);
     }
     if (count > 1) {
-        order_by_names(order, in_session, range->backwards, whole);
+        order_by_numbers(order, in_session, range->backwards, whole);
         weir_limit(whole, range->limit);
     }
     copy_loading(order, whole);
     return whole;
 }
 
-/* A union has rows of columns with names, and cannot lock them. */
+/* A union's columns must be known by number, and its rows cannot be locked. */
 static bool can_split(const weir_order *order, const weir_order_range *range, bool in_session)
 {
     const weir_select_tree *tree = order->stmt->tree;
@@ -96,7 +100,7 @@ static bool can_split(const weir_order *order, const weir_order_range *range, bo
     for (size_t i = 0; i < tree->load_count && can; i++)
         can = tree->loads[i].how != WEIR_LAZY_JOINED;
     for (size_t i = 0; i < order->count && can; i++)
-        can = !weir_order_has(order, i, in_session) || order->columns[i].label;
+        can = order->width && (!weir_order_has(order, i, in_session) || order->columns[i].column >= 0);
     return can;
 }
 

@@ -6,7 +6,6 @@
 
 typedef struct weir_order_column {
     const weir_expr   *expr;            /* without label and directions */
-    const char        *label;           /* its name in the select's rows; NULL: none */
     const char        *name;            /* of the mapped column, or of the result's; for messages */
     const weir_member *member;          /* of a mapped column; NULL: computed, or textual SQL's */
     bool descending, nullable;
@@ -25,6 +24,7 @@ struct weir_order {
     bool                textual;
     weir_order_column  *columns;
     size_t              count;
+    size_t              width;          /* columns of a connection's rows; 0: not known */
     const weir_entity  *delivered;      /* by the first item; NULL: a value */
     char                fingerprint[WEIR_FINGERPRINT_SIZE];
 };

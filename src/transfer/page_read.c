@@ -84,23 +84,25 @@ static size_t count_hidden(const weir_order *order, const weir_keyset_home *home
 
 /* A session's page is read as a stream of one batch, whose instances live as long as the page; a stream needs a transaction, and can
  * join no collection: else it is buffered, and the session holds them. */
-static bool can_stream(const weir_keyset_home *home)
+static bool can_stream(const weir_keyset_home *home, const weir_connection *connection)
 {
     weir_execution_options options;
-    weir_connection *connection = weir_session_connection(home->session);
     weir_connection_get_options(connection, &options);
     return !home->joins_collection && (options.isolation_level != WEIR_AUTOCOMMIT || weir_connection_in_transaction(connection));
 }
 
-static weir_result *execute_in_session(const weir_keyset_home *home, const weir_stmt *stmt, int64_t rows)
+static int execute_in_session(const weir_keyset_home *home, const weir_stmt *stmt, int64_t rows, weir_page_rows *page, weir_error *error)
 {
     const weir_execution_options *buffered = WEIR_EXECUTION_OPTIONS(.stream_results = WEIR_OFF);
     const weir_execution_options *streamed = WEIR_EXECUTION_OPTIONS(.yield_per = rows + 2, .prefetch = WEIR_OFF);   /* the end comes with it */
-    const weir_execution_options *options = can_stream(home) ? streamed : buffered;
-    weir_result *result = (home->delivers ? weir_session_scalars_with : weir_session_execute_with)(home->session, stmt, options);
+    const weir_connection *connection = weir_session_connection(home->session);
+    if (connection == weir_connection_closed())         /* told now: executing would try, and wait, once more */
+        return weir_error_keep(error, weir_session_error(home->session));
+    const weir_execution_options *options = can_stream(home, connection) ? streamed : buffered;
+    page->result = (home->delivers ? weir_session_scalars_with : weir_session_execute_with)(home->session, stmt, options);
     if (home->joins_collection)
-        weir_result_unique(result);
-    return result;
+        weir_result_unique(page->result);
+    return WEIR_OK;
 }
 
 /* Hides what the program did not ask for. */
@@ -274,9 +276,13 @@ int weir_page_read(const weir_order *order, const weir_keyset_home *home, const 
     if (home->engine) {
         status = read_on_engine(order, home, stmt, range, hidden, page, more, error);
     } else {
-        page->result = home->session ? execute_in_session(home, stmt, range->limit)
-                                     : weir_connection_execute(home->connection, stmt, WEIR_EXECUTION_OPTIONS(.stream_results = WEIR_OFF));
-        status = read_result(order, home, range, hidden, page, more, error);
+        status = WEIR_OK;
+        if (home->session)
+            status = execute_in_session(home, stmt, range->limit, page, error);
+        else
+            page->result = weir_connection_execute(home->connection, stmt, WEIR_EXECUTION_OPTIONS(.stream_results = WEIR_OFF));
+        if (status == WEIR_OK)
+            status = read_result(order, home, range, hidden, page, more, error);
         if (status == WEIR_OK && home->ends)
             status = end_session(home, page, error);
     }

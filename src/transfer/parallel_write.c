@@ -106,7 +106,7 @@ static int check_format(const writing *w, bool joined)
     weir_writer *probe = weir_writer_open_to(nowhere, NULL, w->path, &w->options);
     weir_error error = *weir_writer_error(probe);
     if (error.status == WEIR_OK && joined && !weir_writer_makes_lines(probe))
-        weir_error_set(&error, WEIR_NOT_SUPPORTED, "files of this format cannot be joined from ranges: write one file per range");
+        weir_error_set(&error, WEIR_NOT_SUPPORTED, "files of this format cannot be joined from ranges: write one file per range (--split)");
     weir_writer_abort(&probe);
     return error.status == WEIR_OK ? WEIR_OK : weir_parallel_fail(w->parallel, &error);
 }

@@ -185,8 +185,8 @@ static int put_block(weir_parquet *parquet, const weir_value *const *values, siz
     parquet->group_rows += (int64_t)rows;
     parquet->sheet->rows += (int64_t)rows;
     held_bytes(parquet, &after);
-    size_t wide = (after - before) / rows + 1;
-    parquet->block_rows = wide >= BLOCK_BYTES ? 1 : BLOCK_BYTES / wide < BLOCK_ROWS ? BLOCK_BYTES / wide : BLOCK_ROWS;
+    size_t wide = (after - before) / rows + 1, most = parquet->group_bytes / 16 < BLOCK_BYTES ? parquet->group_bytes / 16 : BLOCK_BYTES;
+    parquet->block_rows = wide >= most ? 1 : most / wide < BLOCK_ROWS ? most / wide : BLOCK_ROWS;
     return keep_bounds(parquet);
 }
 
@@ -195,6 +195,8 @@ static int parquet_rows(weir_sheet *sheet, const weir_value *const *values, size
     weir_parquet *parquet = sheet->state;
     while (rows > 0) {
         size_t n = rows < parquet->block_rows ? rows : parquet->block_rows;
+        size_t left = (size_t)(WEIR_PARQUET_GROUP_ROWS - parquet->group_rows);     /* a full row group was written */
+        n = n < left ? n : left;
         if (put_block(parquet, values, n) != WEIR_OK)
             return sheet->error->status;
         values += n * parquet->column_count;

@@ -28,20 +28,26 @@ static char *pack_rest(packer *p)
 /* ---- runs ---------------------------------------------------------------------------------------------------------------- */
 enum { GROUP = 8 };
 
-/* `count` values in groups of eight, the last one filled up with zeros. */
-static void put_packed(weir_buffer *out, const uint32_t *values, size_t count, unsigned bits)
+/* Values of one or four bytes; `width` is a constant wherever this is used, so that each has loops of its own. */
+static inline uint32_t value_at(const void *values, size_t i, size_t width)
 {
-    size_t groups = (count + GROUP - 1) / GROUP, whole = count - count % GROUP;
+    return width == 1 ? ((const uint8_t *)values)[i] : ((const uint32_t *)values)[i];
+}
+
+/* `count` values in groups of eight, the last one filled up with zeros. */
+static inline void put_packed(weir_buffer *out, const void *values, size_t from, size_t count, size_t width, unsigned bits)
+{
+    size_t groups = (count + GROUP - 1) / GROUP;
     if (!groups)
         return;
     weir_put_varint(out, groups << 1 | 1);
     if (!weir_buffer_reserve(out, groups * bits + 8))
         return;
     packer p = { .out = out->data + out->length };
-    for (size_t i = 0; i < whole; i++)
-        pack(&p, values[i], bits);
-    for (size_t i = whole; i < groups * GROUP; i++)
-        pack(&p, i < count ? values[i] : 0, bits);
+    for (size_t i = 0; i < count; i++)
+        pack(&p, value_at(values, from + i, width), bits);
+    for (size_t i = count; i < groups * GROUP; i++)
+        pack(&p, 0, bits);
     out->length = (size_t)(pack_rest(&p) - out->data);
 }
 
@@ -53,34 +59,27 @@ static void put_run(weir_buffer *out, uint32_t value, size_t count, unsigned bit
     weir_buffer_append(out, bytes, (bits + 7) / 8);
 }
 
-void weir_put_hybrid(weir_buffer *out, const uint32_t *values, size_t count, unsigned bits)
+/* Only at the very end may a group be filled up with zeros: readers would take them for values. */
+static inline void put_hybrid(weir_buffer *out, const void *values, size_t count, size_t width, unsigned bits)
 {
     size_t worth = bits <= 2 ? 3 * GROUP : GROUP;       /* shorter runs are smaller packed */
     size_t packed_from = 0;
     for (size_t i = 0, run; i < count; i += run) {
-        for (run = 1; i + run < count && values[i + run] == values[i]; run++)
+        uint32_t value = value_at(values, i, width);
+        for (run = 1; i + run < count && value_at(values, i + run, width) == value; run++)
             continue;
         size_t fill = (GROUP - (i - packed_from) % GROUP) % GROUP;      /* the group before is filled up from the run */
         if (run < worth + fill)
             continue;
-        put_packed(out, values + packed_from, i + fill - packed_from, bits);
-        put_run(out, values[i], run - fill, bits);
+        put_packed(out, values, packed_from, i + fill - packed_from, width, bits);
+        put_run(out, value, run - fill, bits);
         packed_from = i + run;
     }
-    put_packed(out, values + packed_from, count - packed_from, bits);
+    put_packed(out, values, packed_from, count - packed_from, width, bits);
 }
 
-void weir_put_levels(weir_buffer *out, const uint8_t *levels, size_t count, unsigned bits)
-{
-    enum { PIECE = 2048 };                              /* a multiple of eight: only the last group may be filled up with zeros */
-    uint32_t wide[PIECE];
-    for (size_t from = 0; from < count; from += PIECE) {
-        size_t n = count - from < PIECE ? count - from : PIECE;
-        for (size_t i = 0; i < n; i++)
-            wide[i] = levels[from + i];
-        weir_put_hybrid(out, wide, n, bits);
-    }
-}
+void weir_put_hybrid(weir_buffer *out, const uint32_t *values, size_t count, unsigned bits) { put_hybrid(out, values, count, 4, bits); }
+void weir_put_levels(weir_buffer *out, const uint8_t *levels, size_t count, unsigned bits) { put_hybrid(out, levels, count, 1, bits); }
 
 void weir_put_level_run(weir_buffer *out, uint8_t level, size_t count, unsigned bits)
 {

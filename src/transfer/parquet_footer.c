@@ -209,7 +209,7 @@ int weir_parquet_keep_group(weir_parquet *parquet, int64_t offset)
 
 bool weir_parquet_footer_full(const weir_parquet *parquet)
 {
-    return weir_kept_length(&parquet->metadata) >= WEIR_PARQUET_FOOTER || parquet->groups >= WEIR_PARQUET_GROUPS;
+    return weir_kept_length(&parquet->metadata) >= WEIR_PARQUET_FOOTER || parquet->groups > WEIR_PARQUET_GROUPS - WEIR_SHEET_BLOCK;
 }
 
 void weir_parquet_footer_reset(weir_parquet *parquet)

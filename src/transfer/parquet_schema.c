@@ -120,7 +120,7 @@ static bool same_text(weir_text a, weir_text b) { return a.len == b.len && (!a.l
 
 static bool name_taken(const weir_parquet *parquet, size_t column, weir_text name)
 {
-    for (size_t i = 0; i < parquet->column_count; i++)
+    for (size_t i = 0; i < parquet->sheet->column_count; i++)
         if (i != column && (same_text(parquet->sheet->names[i], name) || (i < column && same_text(parquet->columns[i].name, name))))
             return true;
     return false;

@@ -56,7 +56,7 @@ static int take(weir_output *output, bool *again)
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK)
             return weir_output_fail(output, "lock the part of", errno);
-        weir_error_set(&output->error, WEIR_IO, "another process is writing %s", output->temporary_path);
+        weir_error_set(&output->error, WEIR_IO, "cannot go on with %s: another process is writing it", output->temporary_path);
         snprintf(output->error.hint, sizeof output->error.hint, "wait until it ends, or write to another file");
         return WEIR_IO;
     }

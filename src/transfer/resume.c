@@ -24,8 +24,9 @@ struct weir_resume {
     const weir_row        *lent;        /* held before, delivered now */
     const weir_row       **rows;        /* what shown.rows is then: a row held before, and those behind it */
     size_t                 capacity;
-    weir_buffer            held_key, delivered, scratch;    /* keys as text; delivered: of the last row of `shown`, or where it began */
-    weir_arena             arena;       /* of keys that are being compared */
+    weir_value            *keys;        /* of two neighbours */
+    weir_buffer            delivered, scratch;  /* keys as text; delivered: of the last row of `shown`, or where it began */
+    weir_arena             arena;       /* of the key that is being written or read */
     int                    lost;        /* attempts in a row */
     int64_t                reconnects;
     bool                   ended;
@@ -77,7 +78,6 @@ static weir_value *key_of(weir_resume *stream, const weir_buffer *text)
 static void close_result(weir_resume *stream)
 {
     stream->current = false;
-    stream->held_key.length = 0;
     weir_row_release(&stream->held);
     if (stream->result && weir_result_close(&stream->result) != WEIR_OK) {
         /* known, and looked at, when it happened */
@@ -248,6 +248,9 @@ static int start(weir_resume *stream, const weir_resume_options *options)
         return stream->error.status;
     if (weir_checkpoint_put(&stream->delivered, checkpoint->place.data, checkpoint->place.length, &stream->error) != WEIR_OK)
         return stream->error.status;
+    stream->keys = weir_alloc(&stream->ledger, WEIR_MEMORY_HANDLES, 2 * weir_order_count(checkpoint->order) * sizeof *stream->keys);
+    if (!stream->keys)
+        return weir_error_out_of_memory(&stream->error);
     if (execute(stream) != WEIR_OK && recover(stream) != WEIR_OK)
         return stream->error.status;
     checkpoint->stream = stream;
@@ -263,7 +266,6 @@ static weir_resume *open_stream(weir_checkpoint *checkpoint, weir_connection *co
     if (!stream)
         return constant(&no_memory_stream);
     weir_ledger_init(&stream->ledger, weir_ledger_root());
-    weir_buffer_init(&stream->held_key, &stream->ledger, WEIR_MEMORY_HANDLES, WEIR_CHECKPOINT_MAX);
     weir_buffer_init(&stream->delivered, &stream->ledger, WEIR_MEMORY_HANDLES, WEIR_CHECKPOINT_MAX);
     weir_buffer_init(&stream->scratch, &stream->ledger, WEIR_MEMORY_HANDLES, WEIR_CHECKPOINT_MAX);
     weir_arena_init(&stream->arena, &stream->ledger, WEIR_MEMORY_HANDLES, 512);
@@ -300,24 +302,6 @@ static int not_unique(weir_resume *stream)
     return stream->error.status;
 }
 
-/* Whether the row's key differs from the key in `before` (empty: yes); then it stands there. */
-static int compare_next(weir_resume *stream, const weir_row *row, weir_buffer *before)
-{
-    if (key_text(stream, row, NULL, &stream->scratch) != WEIR_OK)
-        return stream->error.status;
-    if (before->length) {
-        const weir_value *a = key_of(stream, before), *b = a ? key_of(stream, &stream->scratch) : NULL;
-        if (!b)
-            return stream->error.status;
-        if (weir_order_same(stream->checkpoint->order, a, b))
-            return not_unique(stream);
-    }
-    weir_buffer kept = *before;
-    *before = stream->scratch;
-    stream->scratch = kept;
-    return WEIR_OK;
-}
-
 static int make_room(weir_resume *stream, size_t rows)
 {
     if (rows <= stream->capacity)
@@ -334,14 +318,22 @@ static int make_room(weir_resume *stream, size_t rows)
  * another key. A row that has the key of its neighbour ends the stream behind those before them both. */
 static int sift(weir_resume *stream, const weir_partition *partition)
 {
+    const weir_order *order = stream->checkpoint->order;
     size_t count = 0;
     const weir_row *previous = stream->held;
-    if (make_room(stream, partition->count + 1) != WEIR_OK)
+    weir_value *before = stream->keys, *key = before + weir_order_count(order);
+    if (make_room(stream, partition->count + 1) != WEIR_OK || (previous && weir_order_key(order, previous, before, &stream->error) != WEIR_OK))
         return stream->error.status;
-    for (size_t i = 0; i < partition->count && compare_next(stream, partition->rows[i], &stream->held_key) == WEIR_OK; i++) {
+    for (size_t i = 0; i < partition->count; i++) {
+        if (weir_order_key(order, partition->rows[i], key, &stream->error) != WEIR_OK ||
+            (previous && weir_order_same(order, before, key) && not_unique(stream) != WEIR_OK))
+            break;
         if (previous)
             stream->rows[count++] = previous;
         previous = partition->rows[i];
+        weir_value *spare = before;
+        before = key;
+        key = spare;
     }
     stream->shown = (weir_partition){ .count = count, .rows = stream->rows };
     if (count) {
@@ -465,7 +457,7 @@ int weir_resume_close(weir_resume **stream)
     weir_row_release(&s->lent);
     if (s->checkpoint->stream == s)
         s->checkpoint->stream = NULL;
-    weir_buffer_free(&s->held_key);
+    weir_free(s->keys);
     weir_buffer_free(&s->delivered);
     weir_buffer_free(&s->scratch);
     weir_arena_free(&s->arena);

@@ -2,8 +2,6 @@
 #include "transfer/writer.h"
 #include "engine/rows.h"
 
-enum { BLOCK_VALUES = 2048 };           /* about so many are handed at once to formats that take many rows */
-
 static const weir_writer closed_writer = {
     .error = { .status = WEIR_RESOURCE_CLOSED, .message = "this writer is closed" }
 };
@@ -110,7 +108,7 @@ static int begin(weir_writer *writer, const weir_result *result, const weir_view
         return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a %s without columns cannot be written",
                               view ? "row" : "result");
     sheet->names = weir_arena_take(&writer->arena, count * sizeof *sheet->names);
-    writer->block = !writer->format->rows || count >= BLOCK_VALUES ? 1 : BLOCK_VALUES / count;
+    writer->block = !writer->format->rows || count >= WEIR_SHEET_BLOCK ? 1 : WEIR_SHEET_BLOCK / count;
     writer->values = weir_arena_take(&writer->arena, writer->block * count * sizeof *writer->values);
     weir_column_info *columns = weir_arena_take(&writer->arena, count * sizeof *columns);
     if (!sheet->names || !writer->values || !columns)

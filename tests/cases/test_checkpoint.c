@@ -283,6 +283,38 @@ static void test_the_first_statement_has_the_key_in_its_where(void **state)
     }
 }
 
+/* The table of docs/how-to/resume.md: what others did between the two moments. */
+static void test_what_goes_on_sees_its_own_moment(void **state)
+{
+    test_database *db = *state;
+    static const int64_t expected[] = { 5, 6, 8, 9, 10, 11, 12, 13 };
+    test_side_run(db, "CREATE TABLE moment(k bigint PRIMARY KEY, v text);"
+                      "INSERT INTO moment SELECT id, 'old' FROM (SELECT 1 AS id UNION SELECT 3 UNION SELECT 4 UNION SELECT 7 UNION SELECT 8"
+                      " UNION SELECT 9 UNION SELECT 10 UNION SELECT 11 UNION SELECT 12) AS ids;");
+    weir_stmt *stmt = weir_sql("SELECT k FROM moment");
+    weir_checkpoint *checkpoint = weir_checkpoint_new(db->engine, stmt, WEIR_CHECKPOINT_OPTIONS(.key = "k not null"));
+    reading r = start(db, checkpoint, TEXT, BATCH(2));
+    size_t seen = 0;
+    for (const weir_partition *p; seen < 3 && (p = weir_resume_fetchmany(r.stream, 0)) != NULL; ) {
+        seen += p->count;                       /* 1, then 3 and 4 */
+        assert_int_equal(weir_resume_ack(r.stream, p->count), WEIR_OK);
+    }
+    stop(&r);
+    assert_int_equal(seen, 3);
+    test_side_run(db, "INSERT INTO moment VALUES (2, 'late'), (5, 'new'), (6, 'new');"      /* 2: before the place */
+                      "DELETE FROM moment WHERE k = 7; UPDATE moment SET k = 13 WHERE k = 3;");
+    r = start(db, checkpoint, TEXT, BATCH(2));
+    size_t i = 0;
+    for (const weir_partition *p; (p = weir_resume_fetchmany(r.stream, 0)) != NULL; )
+        for (size_t j = 0; j < p->count; j++)
+            assert_int_equal(id_at(p, j), expected[i++]);
+    assert_int_equal(i, 8);                     /* 13, which was 3, for the second time; 2 never */
+    assert_error(weir_resume_error(r.stream), WEIR_OK);
+    stop(&r);
+    weir_checkpoint_free(&checkpoint);
+    weir_stmt_free(&stmt);
+}
+
 /* ---- keys that are not unique -------------------------------------------------------------------------------------------------- */
 static void test_equal_neighbours_are_refused_before_either_is_delivered(void **state)
 {
@@ -436,6 +468,7 @@ int main(void)
         ON_BOTH(test_case_220_where_order_and_parameters_are_part_of_the_place),
         ON_BOTH(test_from_every_row_on_each_batch_size),
         ON_BOTH(test_the_first_statement_has_the_key_in_its_where),
+        ON_BOTH(test_what_goes_on_sees_its_own_moment),
         ON_BOTH(test_equal_neighbours_are_refused_before_either_is_delivered),
         ON_BOTH(test_only_rows_of_the_last_partition_can_be_acknowledged),
         ON_BOTH(test_other_columns_are_refused),

@@ -335,6 +335,31 @@ static void test_mixed_rows_of_a_session(void **state)
     assert_status(weir_session_close(&session), WEIR_OK);
 }
 
+/* Parameters, aliases and locks go into every part of a page. */
+static void test_parameters_aliases_and_locks(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 12);
+    static const int64_t odd[] = { 11, 9, 7, 5, 3, 1 };
+    weir_connection *connection = weir_engine_connect(db->engine);
+    for (int locked = 0; locked < 2; locked++) {
+        weir_source *alias = weir_alias(&order_entity, "o");
+        weir_stmt *stmt = weir_select_list(WEIR_EXPRS(WEIR_ALIAS_OF(alias, order)));
+        weir_where(stmt, WEIR_SQL("o.tenant_id = :tenant"));
+        WEIR_BIND(stmt, "tenant", 1);
+        weir_order_by(stmt, WEIR_NULLS_FIRST(WEIR_ASC(WEIR_SCOL(alias, order, state))));
+        weir_order_by(stmt, WEIR_DESC(WEIR_SCOL(alias, order, id)));
+        weir_source_free(&alias);
+        if (locked)
+            weir_with_for_update(stmt, NULL);
+        weir_keyset *keyset = keyset_of(connection, stmt, WEIR_KEYSET_OPTIONS(.page_size = 4));
+        for (int way = 0; way < 4; way++)
+            walk(keyset, 4, way & 1, way & 2, odd, 6);
+        close_ok(&keyset);
+    }
+    close_connection_ok(&connection);
+}
+
 /* ---- edges of what is there ---- */
 
 static void test_empty_pages_know_where_they_are(void **state)
@@ -668,6 +693,33 @@ static void test_under_autocommit(void **state)
     assert_status(weir_session_close(&session), WEIR_OK);
 }
 
+/* A session that cannot get a connection says so once, with its own words. */
+static void test_sessions_without_a_connection(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    weir_engine *engine = test_engine(db, WEIR_ENGINE_OPTIONS(.pool_size = 1, .max_overflow = WEIR_ZERO, .pool_timeout_ms = 200));
+    weir_connection *holder = weir_engine_connect(engine);
+    weir_session *session = weir_session_open(engine);
+    weir_keyset *keyset = session_keyset_of(session, orders(), NULL);
+    assert_null(weir_keyset_first(keyset));
+    assert_error(weir_keyset_error(keyset), WEIR_TIMEOUT);
+    close_connection_ok(&holder);
+    assert_non_null(weir_keyset_first(keyset));
+    assert_status(weir_session_rollback(session), WEIR_OK);
+    close_ok(&keyset);
+    assert_status(weir_session_close(&session), WEIR_OK);
+    session = weir_session_open_with(engine, WEIR_SESSION_OPTIONS(.autobegin = WEIR_OFF));
+    keyset = session_keyset_of(session, orders(), NULL);
+    assert_null(weir_keyset_first(keyset));
+    assert_error(weir_keyset_error(keyset), WEIR_INVALID_REQUEST);
+    assert_status(weir_session_begin(session), WEIR_OK);
+    assert_int_equal(weir_keyset_first(keyset)->count, 3);
+    close_ok(&keyset);
+    assert_status(weir_session_close(&session), WEIR_OK);
+    weir_engine_close(&engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -680,6 +732,7 @@ int main(void)
         ON_BOTH(test_order_by_columns_that_are_not_selected),
         ON_BOTH(test_instances_ordered_by_another_entity),
         ON_BOTH(test_mixed_rows_of_a_session),
+        ON_BOTH(test_parameters_aliases_and_locks),
         ON_BOTH(test_empty_pages_know_where_they_are),
         ON_BOTH(test_text_whose_order_is_not_unique_is_found_out),
         ON_BOTH(test_bad_tokens_are_errors_before_any_sql),
@@ -689,6 +742,7 @@ int main(void)
         ON_BOTH(test_sessions_that_expire_cannot_stream_by_keyset),
         ON_BOTH(test_a_failed_page_is_tried_again),
         ON_BOTH(test_under_autocommit),
+        ON_BOTH(test_sessions_without_a_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

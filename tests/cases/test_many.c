@@ -496,6 +496,44 @@ static weir_stmt *upsert_totals(void)
     return insert;
 }
 
+/* They are written in the order of their keys; a key that comes twice is returned twice, a row that stays as it was not at all. */
+static void test_upserts_returned_in_input_order(void **state)
+{
+    enum { ROWS = 1500, OLD = 300 };
+    test_database *db = *state;
+    test_fixture(db, OLD);
+    struct invoice *invoices = make_invoices(ROWS, 1);
+    for (size_t i = 0; i < ROWS; i++)
+        invoices[i] = (struct invoice){ 1 + (int64_t)(i * 1117 % ROWS), 1, (int64_t)i, "paid" };
+    invoices[ROWS - 1].id = invoices[0].id;
+    invoices[ROWS - 2].id = invoices[7].id;
+    weir_stmt *upsert = weir_insert(&invoice_entity);
+    weir_on_conflict_do_update(upsert, WEIR_CONFLICT_OPTIONS(.columns = WEIR_EXPRS(WEIR_COL(invoice, id)), .where = WEIR_NE(WEIR_COL(invoice, id), 7)));
+    weir_conflict_set(upsert, WEIR_COL(invoice, total_cents), WEIR_EXCLUDED(invoice, total_cents));
+    weir_returning(upsert, WEIR_COL(invoice, id), WEIR_COL(invoice, total_cents));
+    weir_connection *connection = weir_engine_connect(db->engine);
+    weir_result *returned;
+    assert_int_equal(weir_connection_execute_many_with(connection, upsert, invoices, ROWS, WEIR_MANY_OPTIONS(.returned = &returned, .page_size = 400)),
+                     ROWS - 1);
+    for (size_t i = 0; i < ROWS; i++) {
+        if (invoices[i].id == 7)
+            continue;
+        const weir_row *row = weir_result_next(returned);
+        assert_non_null(row);
+        assert_int_equal(weir_row_int64(row, "id"), invoices[i].id);
+        assert_int_equal(weir_row_int64(row, "total_cents"), i);
+    }
+    assert_null(weir_result_next(returned));
+    close_result_ok(&returned);
+    commit_and_close(&connection);
+    char sql[200];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM invoices WHERE (id = %lld AND total_cents = %d) OR (id = %lld AND total_cents = %d)",
+             (long long)invoices[0].id, ROWS - 1, (long long)invoices[7].id, ROWS - 2);
+    assert_int_equal(test_side_int(db, sql), 2);
+    weir_stmt_free(&upsert);
+    free(invoices);
+}
+
 static void test_case_174_176_upserts(void **state)
 {
     test_database *db = *state;
@@ -638,6 +676,7 @@ int main(void)
         ON_BOTH(test_case_169_composite_keys),
         ON_BOTH(test_case_170_172_returned_in_input_order),
         ON_BOTH(test_case_171_fifty_columns_have_no_limit_of_parameters),
+        ON_BOTH(test_upserts_returned_in_input_order),
         ON_BOTH(test_wide_rows_returned),
         ON_BOTH(test_case_173_failing_set),
         ON_BOTH(test_a_set_that_fails_by_one_before),

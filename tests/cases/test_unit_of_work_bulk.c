@@ -206,6 +206,110 @@ static void test_a_stream_that_is_changed_and_flushed_is_flat(void **state)
     assert_in_range(many, few - 1024, few + 1024);
 }
 
+/* ---- many rows of a flush --------------------------------------------------------------------------------------------------------------- */
+
+static struct order **load_orders(weir_session *session, size_t count, weir_result **result)
+{
+    struct order **orders = calloc(count, sizeof(struct order *));
+    weir_stmt *stmt = weir_select(&order_entity);
+    weir_order_by(stmt, WEIR_DESC(WEIR_COL(order, id)));
+    *result = weir_session_scalars(session, stmt);
+    weir_stmt_free(&stmt);
+    for (size_t i = 0; i < count; i++)
+        assert_non_null(orders[i] = WEIR_NEXT(order, *result));
+    return orders;
+}
+
+/* Instances with the same columns to be written go as parameter sets, a thousand to a page; the others as before, in one flush. */
+static void test_many_changes_go_in_pages(void **state)
+{
+    enum { ROWS = 3000 };
+    test_database *db = *state;
+    weir_result *result;
+    test_fixture(db, ROWS);
+    weir_session *session = weir_session_open(db->engine);
+    struct order **orders = load_orders(session, ROWS, &result);
+    for (size_t i = 0; i < ROWS; i++) {
+        if (i < 2500 || i % 2)
+            WEIR_SET(orders[i], amount_cents, orders[i]->id);
+        if (i >= 2500)
+            WEIR_SET(orders[i], state, i % 2 ? "odd" : "even");
+    }
+    WEIR_SET(orders[5], id, 9001);              /* found by its old key; five are before it, too few for a page */
+    int64_t before = weir_session_statements(session);
+    test_log_clear(db->log);
+    CALL_OK(session, weir_session_flush(session));
+    assert_true(weir_session_statements(session) - before < 520);
+    assert_int_equal(test_log_matching(db->log, WEIR_LOG_STATEMENT, "UPDATE orders SET amount_cents = "), 5 + 3 + 250);
+    CALL_OK(session, weir_session_commit(session));
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders WHERE amount_cents = id OR (id = 9001 AND amount_cents = 2995)"), 2750);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders WHERE state = 'even' AND amount_cents = 10 * id"), 250);
+    close_result_ok(&result);
+    CLOSE_OK(session);
+    free(orders);
+}
+
+static void test_many_deletions_go_in_pages(void **state)
+{
+    enum { ROWS = 2500 };
+    test_database *db = *state;
+    weir_result *result;
+    test_fixture(db, ROWS);
+    test_side_run(db, "DELETE FROM order_lines");
+    weir_session *session = weir_session_open(db->engine);
+    struct order **orders = load_orders(session, ROWS, &result);
+    for (size_t i = 0; i < 2400; i++)
+        CALL_OK(session, weir_session_delete(session, orders[i]));
+    int64_t before = weir_session_statements(session);
+    CALL_OK(session, weir_session_flush(session));
+    assert_true(weir_session_statements(session) - before < 10);
+    assert_int_equal(weir_state_of(orders[0]) & 0xf, WEIR_DELETED);
+    CALL_OK(session, weir_session_rollback(session));
+    assert_int_equal(weir_state_of(orders[0]) & 0xf, WEIR_PERSISTENT);
+    for (size_t i = 0; i < 2400; i++)
+        CALL_OK(session, weir_session_delete(session, orders[i]));
+    CALL_OK(session, weir_session_commit(session));
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders"), 100);
+    close_result_ok(&result);
+    CLOSE_OK(session);
+    free(orders);
+}
+
+/* A row that is gone, and a value that is refused: nothing stays, and the message is that of any flush. */
+static void test_pages_of_a_flush_that_fail(void **state)
+{
+    enum { ROWS = 1200 };
+    test_database *db = *state;
+    weir_result *result;
+    test_fixture(db, ROWS);
+    test_side_run(db, "DELETE FROM order_lines; DELETE FROM orders WHERE id = 1100");
+    test_side_run(db, "CREATE UNIQUE INDEX amounts ON orders (amount_cents)");
+    weir_session *session = weir_session_open_with(db->engine, WEIR_SESSION_OPTIONS(.expire_on_commit = WEIR_OFF));
+    struct order **orders = load_orders(session, ROWS - 1, &result);
+    close_result_ok(&result);
+    CALL_OK(session, weir_session_commit(session));
+    test_side_run(db, "DELETE FROM orders WHERE id = 700");
+    for (size_t i = 0; i < ROWS - 1; i++)
+        WEIR_SET(orders[i], amount_cents, 100000 + (int64_t)i);
+    assert_status(weir_session_flush(session), WEIR_STALE_DATA);
+    assert_string_equal(weir_session_error(session)->message, "UPDATE statement on table 'orders' expected to update 1199 row(s); 1198 were matched.");
+    CALL_OK(session, weir_session_rollback(session));
+    CLOSE_OK(session);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders WHERE amount_cents = 10 * id"), ROWS - 2);
+    session = weir_session_open(db->engine);
+    free(orders);
+    orders = load_orders(session, ROWS - 2, &result);
+    for (size_t i = 0; i < ROWS - 2; i++)
+        WEIR_SET(orders[i], amount_cents, i == 1000 ? 100001 : 100000 + (int64_t)i);
+    assert_status(weir_session_flush(session), WEIR_INTEGRITY);
+    assert_int_equal(weir_session_error(session)->row, 0);
+    CALL_OK(session, weir_session_rollback(session));
+    close_result_ok(&result);
+    CLOSE_OK(session);
+    free(orders);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM orders WHERE amount_cents = 10 * id"), ROWS - 2);
+}
+
 /* ---- faults ---------------------------------------------------------------------------------------------------------------------------- */
 
 static void test_a_backend_killed_before_a_flush(void **state)
@@ -268,7 +372,8 @@ int main(void)
         ON_BOTH(test_case_168_parameter_sets_reach_the_instances), ON_BOTH(test_case_167_additional_criteria_need_synchronization_off),
         ON_BOTH(test_updates_with_criteria_reach_the_instances), ON_BOTH(test_criteria_for_sql_alone_are_fetched_or_refused),
         ON_BOTH(test_a_stream_that_is_changed_and_flushed_is_flat), ON_POSTGRESQL(test_a_backend_killed_before_a_flush),
-        ON_BOTH(test_a_violation_in_the_middle_of_many_rows),
+        ON_BOTH(test_a_violation_in_the_middle_of_many_rows), ON_BOTH(test_many_changes_go_in_pages),
+        ON_BOTH(test_many_deletions_go_in_pages), ON_BOTH(test_pages_of_a_flush_that_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,7 +237,7 @@ test_stats_are_one_json_object() {
     succeeds export "$DB" --table invoices --to work/s.csv --stats json --yield-per 2
     same "$(wc -l < stderr)" 1
     same "$(sqlite3 :memory: "SELECT group_concat(key, ' ') FROM json_each('$err')")" \
-        "rows batches seconds rows_per_second peak_rss_bytes peak_ledger_bytes bytes_written resumed runs reconnects"
+        "rows batches seconds rows_per_second peak_rss_bytes peak_ledger_bytes bytes_written resumed runs reconnects jobs ranges spilled_bytes"
     same "$(sqlite3 :memory: "SELECT json_extract('$err', '\$.rows'), json_extract('$err', '\$.batches'), json_extract('$err', '\$.bytes_written')")" \
         "4|2|$(stat -c %s work/s.csv)"
     same "$(sqlite3 :memory: "SELECT json_extract('$err', '\$.peak_rss_bytes') > 1000000, json_extract('$err', '\$.peak_ledger_bytes') > 1000")" '1|1'

@@ -634,6 +634,9 @@ static void test_pages_of_updates_and_deletes(void **state)
     page = (weir_page){ .columns = key, .types = (const char *[]){ "bigint", "text" }, .column_count = 2 };
     page_is(&weir_dialect_postgresql, &page, "DELETE FROM pairs USING unnest($1::bigint[], $2::text[]) AS sets_1(p1, p2) WHERE pairs.a = "
             "sets_1.p1 AND pairs.b = sets_1.p2");
+    page.in_order = true;
+    page_is(&weir_dialect_postgresql, &page, "DELETE FROM pairs USING unnest($1::bigint[], $2::text[]) AS sets_1(p1, p2) WHERE pairs.a = "
+            "ANY (ARRAY[sets_1.p1]) AND pairs.b = ANY (ARRAY[sets_1.p2])");
 }
 
 static void test_locks_and_types_of_pages(void **state)
@@ -643,18 +646,14 @@ static void test_locks_and_types_of_pages(void **state)
     const weir_member *id[] = { member(&order_entity, "id") };
     weir_page page = { .columns = key, .types = (const char *[]){ "bigint", "text" }, .column_count = 2 };
     assert_int_equal(weir_page_compile_lock(&pair_entity, &weir_dialect_postgresql, &page, &arena, &compiled, &error), WEIR_OK);
-    assert_string_equal(compiled.sql, "SELECT count(*) FROM (SELECT 1 FROM pairs WHERE (pairs.a, pairs.b) IN (SELECT * FROM unnest($1::bigint[], "
-                                      "$2::text[])) ORDER BY pairs.a, pairs.b COLLATE \"C\" FOR UPDATE) AS locked");
+    assert_string_equal(compiled.sql, "SELECT count(*) FROM (SELECT 1 FROM pairs, unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS sets_1(p1, p2, "
+                                      "n) WHERE pairs.a = sets_1.p1 AND pairs.b = sets_1.p2 ORDER BY sets_1.n FOR UPDATE) AS locked");
     assert_true(compiled.facts.locks_rows && compiled.value_count == 2);
     assert_int_equal(weir_page_compile_lock(&pair_entity, &weir_dialect_sqlite, &page, &arena, &compiled, &error), WEIR_COMPILE);
-    page.rows = 2;
-    assert_int_equal(weir_page_compile_lock(&pair_entity, &weir_dialect_postgresql, &page, &arena, &compiled, &error), WEIR_OK);
-    assert_string_equal(compiled.sql, "SELECT count(*) FROM (SELECT 1 FROM pairs WHERE (pairs.a, pairs.b) IN (($1, $2), ($3, $4)) ORDER BY pairs.a, "
-                                      "pairs.b COLLATE \"C\" FOR UPDATE) AS locked");
     page = (weir_page){ .columns = id, .types = (const char *[]){ "bigint" }, .column_count = 1 };
     assert_int_equal(weir_page_compile_lock(&order_entity, &weir_dialect_postgresql, &page, &arena, &compiled, &error), WEIR_OK);
-    assert_string_equal(compiled.sql, "SELECT count(*) FROM (SELECT 1 FROM shop.orders WHERE shop.orders.id = ANY ($1::bigint[]) ORDER BY "
-                                      "shop.orders.id FOR UPDATE) AS locked");
+    assert_string_equal(compiled.sql, "SELECT count(*) FROM (SELECT 1 FROM shop.orders, unnest($1::bigint[]) WITH ORDINALITY AS sets_1(p1, n) WHERE "
+                                      "shop.orders.id = sets_1.p1 ORDER BY sets_1.n FOR UPDATE) AS locked");
     assert_int_equal(weir_page_compile_types(&order_entity, &weir_dialect_postgresql, &page, &arena, &compiled, &error), WEIR_OK);
     assert_string_equal(compiled.sql, "SELECT shop.orders.id FROM shop.orders WHERE false");
 }

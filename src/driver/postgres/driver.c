@@ -20,6 +20,6 @@ const weir_driver weir_driver_postgresql = {
     .close = weir_pg_close, .drop = weir_pg_drop, .ping = weir_pg_ping, .listen = weir_pg_listen, .advance = weir_pg_advance,
     .read_ahead = weir_pg_read_ahead, .open_ahead = weir_pg_open_ahead, .forget = weir_pg_forget, .plan_cell = weir_pg_plan_cell,
     .copy_begin = weir_pg_copy_begin, .copy_put = weir_pg_copy_put, .copy_end = weir_pg_copy_end,
-    .run_page = weir_pg_run_page, .array_type = weir_pg_array_type, .begin_text = begin_text,
+    .run_page = weir_pg_run_page, .ask_order = weir_pg_ask_order, .array_type = weir_pg_array_type, .begin_text = begin_text,
     .cancel = weir_pg_cancel, .awaits = weir_pg_awaits, .reachable = weir_pg_reachable,
 };

@@ -131,7 +131,7 @@ static void take_completion(weir_pg_link *link, const char *tag)
         refuse_quiet_rollback(link);
     if (!strcmp(tag, "DISCARD ALL") || !strcmp(tag, "DEALLOCATE ALL")) {
         weir_pg_statements_free(link);
-        link->serial_parsed = link->parallel_parsed = false;
+        weir_pg_brackets_forgotten(link);
     }
     note_schema(link, tag);
     if (part == WEIR_PG_PART_SETS) {
@@ -184,6 +184,7 @@ static int take_row(weir_pg_link *link, uint8_t *body, size_t length)
     }
     case WEIR_PG_PART_SETTINGS: return take_settings(link, body, length);
     case WEIR_PG_PART_CATALOG: return weir_pg_catalog_row(link, body, length);
+    case WEIR_PG_PART_PLAN: return weir_pg_order_row(link, body, length);
     default: return WEIR_OK;
     }
 }

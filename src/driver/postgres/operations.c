@@ -293,25 +293,13 @@ int weir_pg_plan_cell(weir_link *link, const weir_cursor *cursor, size_t column,
 }
 
 /* ---- open ------------------------------------------------------------------------------------------------------------------- */
-static void send_bracket(weir_pg_link *link, const char *name, const char *sql, bool *parsed, bool named)
-{
-    if (!named) {
-        weir_pg_send_simple(link, sql);
-        return;
-    }
-    if (!*parsed)
-        weir_pg_send_parse(link, name, sql, NULL, 0, parsed);
-    weir_pg_send_bind_plain(link, "", name);
-    weir_pg_send_execute(link, "", 0);
-}
-
 static int send_open_portal(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
 {
     bool stream = cursor->base.mode == WEIR_MODE_PORTAL, named = cursor->base.named;
     const weir_pg_statement *s = cursor->statement;
     if (stream) {
         snprintf(cursor->portal, sizeof cursor->portal, "weir_p%u", ++link->next_portal);
-        send_bracket(link, SERIAL_NAME, SERIAL_SQL, &link->serial_parsed, named);
+        weir_pg_send_bracket(link, SERIAL_NAME, SERIAL_SQL, &link->serial_parsed, named);
         weir_pg_expect(link, WEIR_PG_PART_SETTINGS);
     }
     if (!named)                                 /* BEGIN or the bracket took the unnamed statement's place */
@@ -320,7 +308,7 @@ static int send_open_portal(weir_pg_link *link, weir_pg_cursor *cursor, int64_t 
     if (status != WEIR_OK)
         return status;
     if (stream) {
-        send_bracket(link, PARALLEL_NAME, PARALLEL_SQL, &link->parallel_parsed, named);
+        weir_pg_send_bracket(link, PARALLEL_NAME, PARALLEL_SQL, &link->parallel_parsed, named);
         weir_pg_expect(link, WEIR_PG_PART_PLAIN);
     }
     weir_pg_send_execute(link, cursor->portal, rows);
@@ -489,7 +477,7 @@ static void note_stale(weir_pg_link *link, weir_pg_cursor *cursor)
     cursor->base.stale = true;
     if (forgotten) {
         weir_pg_statements_free(link);
-        link->serial_parsed = link->parallel_parsed = false;
+        weir_pg_brackets_forgotten(link);
     } else {
         weir_pg_statement_discard(link, cursor->statement);
     }
@@ -600,6 +588,8 @@ int weir_pg_operation_next(weir_pg_link *link)
     weir_pg_cursor *cursor = link->cursor;
     if (link->operation == WEIR_PG_PREPARE)
         return prepare_next(link);
+    if (link->operation == WEIR_PG_ORDER)
+        return weir_pg_order_next(link);
     if (link->group_error.status == WEIR_OK && (link->operation == WEIR_PG_OPEN || link->operation == WEIR_PG_FETCH)) {
         bool streamed = cursor->base.mode == WEIR_MODE_PORTAL || cursor->base.mode == WEIR_MODE_DECLARED;
         cursor->base.open = streamed;           /* also at its end: the portal stays until it is closed */

@@ -192,9 +192,13 @@ static int send_page(weir_pg_link *link, weir_page_run *run)
         status = send_arrays(link, run->lock, run->lock_feed);
         weir_pg_expect(link, WEIR_PG_PART_PLAIN);
     }
+    if (run->write->in_order)
+        weir_pg_send_ordered(link, true);
     if (status == WEIR_OK)
         status = run->arrays ? send_arrays(link, run->write, run->feed) : send_sets(link, run->write, run->feed);
     weir_pg_expect(link, run->arrays ? WEIR_PG_PART_ROWS : WEIR_PG_PART_SETS);
+    if (run->write->in_order)
+        weir_pg_send_ordered(link, false);
     send_plain(link, run->release, "RELEASE SAVEPOINT " WEIR_PAGE_SAVEPOINT);
     return status == WEIR_OK && link->out.failed ? no_memory(link) : status;
 }
@@ -227,5 +231,7 @@ bool weir_pg_page_goes_on(weir_pg_link *link, int64_t matched)
     run->matched += matched;
     if (matched == 0 && run->missed == SIZE_MAX)
         run->missed = run->done;
+    if (run->ends)
+        run->ends[run->done] = run->write->sink->count;
     return ++run->done < run->feed->count;
 }

@@ -59,12 +59,14 @@ typedef enum weir_pg_part {
     WEIR_PG_PART_PLAIN = 1,             /* BEGIN, SAVEPOINT, a restored setting: rows are of no interest */
     WEIR_PG_PART_SETTINGS,              /* one row: the time-outs in force */
     WEIR_PG_PART_CATALOG,               /* rows of pg_type */
+    WEIR_PG_PART_PLAN,                  /* the lines of an EXPLAIN */
     WEIR_PG_PART_ROWS,                  /* the cursor's rows */
     WEIR_PG_PART_SETS                   /* the same, once for each set of the page: the next completion but the last ends it not */
 } weir_pg_part;
 
 typedef enum weir_pg_operation {
-    WEIR_PG_NONE = 0, WEIR_PG_COMMAND, WEIR_PG_PREPARE, WEIR_PG_OPEN, WEIR_PG_FETCH, WEIR_PG_CLOSE, WEIR_PG_LISTEN, WEIR_PG_COPY, WEIR_PG_PAGE
+    WEIR_PG_NONE = 0, WEIR_PG_COMMAND, WEIR_PG_PREPARE, WEIR_PG_OPEN, WEIR_PG_FETCH, WEIR_PG_CLOSE, WEIR_PG_LISTEN, WEIR_PG_COPY, WEIR_PG_PAGE,
+    WEIR_PG_ORDER
 } weir_pg_operation;
 
 enum { WEIR_PG_MAX_GROUPS = 32, WEIR_PG_MAX_AHEAD = 24, WEIR_PG_MAX_PARTS = 8, WEIR_PG_STATEMENTS_KEPT = 100 };
@@ -131,6 +133,8 @@ struct weir_pg_link {
     bool       row_waits;               /* the row at the window's start was not taken: the batch is full */
     bool       draining;                /* the batch is full: the rest of its group is taken raw */
     weir_page_run *page;                /* of the operation */
+    size_t      plan_lines;             /* of the EXPLAIN that is read: so many came, as they must be so far */
+    bool        plan_differs, plan_refused;             /* they are not; there was none, and the transaction goes back to before */
     weir_pg_copy *copy;                 /* the COPY that is open, until the server is ready for something else */
     bool       drained, paused;         /* the last read took all there was; the last wait was a pause */
     /* what is known */
@@ -140,7 +144,8 @@ struct weir_pg_link {
     weir_pg_type **types;               /* looked up in the catalog */
     size_t     type_count;
     weir_arena type_arena;
-    bool       serial_parsed, parallel_parsed;          /* the bracket's two statements */
+    bool       serial_parsed, parallel_parsed;          /* a bracket's two statements: of streams (operations.c) */
+    bool        ordered_parsed, freed_parsed;           /* of pages (order.c) */
     bool       schema_changed;          /* by the transaction that is open */
     unsigned   settings_epoch;          /* a SET was seen: what is known of time-outs is old */
     const char *reset_sql;              /* a statement of the operation that runs has reset settings: its text */
@@ -197,6 +202,9 @@ void weir_pg_send_bind_plain(weir_pg_link *link, const char *portal, const char 
 void weir_pg_send_result_formats(weir_pg_link *link, const weir_pg_statement *statement);
 int  weir_pg_send_bind(weir_pg_link *link, weir_pg_cursor *cursor, const char *portal, const char *statement, bool results);
 void weir_pg_send_execute(weir_pg_link *link, const char *portal, int64_t rows);
+/* A statement without parameters that goes before or behind another; parsed under its name, if it has one, the first time. */
+void weir_pg_send_bracket(weir_pg_link *link, const char *name, const char *sql, bool *parsed, bool named);
+void weir_pg_brackets_forgotten(weir_pg_link *link);                    /* the server has them no more */
 void weir_pg_send_close(weir_pg_link *link, char kind, const char *name);
 void weir_pg_send_simple(weir_pg_link *link, const char *sql);          /* Parse, Bind, Execute of the unnamed */
 /* Ends a group with Sync and remembers whose it is. WEIR_OK or an error. */
@@ -211,6 +219,13 @@ int weir_pg_run_page(weir_link *link, weir_page_run *run);
 const char *weir_pg_array_type(weir_link *link, const weir_cursor *described, size_t column);
 /* A set was executed and matched so many rows. Whether more of them are to come. */
 bool weir_pg_page_goes_on(weir_pg_link *link, int64_t matched);
+
+/* ---- order.c: a page's write that meets its rows in the order of the sets -------------------------------------------------------- */
+int weir_pg_ask_order(weir_link *link, weir_cursor *cursor);
+int weir_pg_order_row(weir_pg_link *link, const uint8_t *body, size_t length);
+int weir_pg_order_next(weir_pg_link *link);
+/* The settings under which the plan is that of ask_order, and those of before again. */
+void weir_pg_send_ordered(weir_pg_link *link, bool on);
 
 /* ---- copy.c: COPY … FROM STDIN ------------------------------------------------------------------------------------------------ */
 /* A message of its group. */

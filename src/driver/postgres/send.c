@@ -146,3 +146,20 @@ void weir_pg_expect(weir_pg_link *link, weir_pg_part part)
     if (link->part_count < WEIR_PG_MAX_PARTS)
         link->parts[link->part_count++] = part;
 }
+
+void weir_pg_send_bracket(weir_pg_link *link, const char *name, const char *sql, bool *parsed, bool named)
+{
+    if (!named) {
+        weir_pg_send_simple(link, sql);
+        return;
+    }
+    if (!*parsed)
+        weir_pg_send_parse(link, name, sql, NULL, 0, parsed);
+    weir_pg_send_bind_plain(link, "", name);
+    weir_pg_send_execute(link, "", 0);
+}
+
+void weir_pg_brackets_forgotten(weir_pg_link *link)
+{
+    link->serial_parsed = link->parallel_parsed = link->ordered_parsed = link->freed_parsed = false;
+}

@@ -120,6 +120,8 @@ static int run_page(weir_lite_link *link)
         if (page->done % SETS_BETWEEN_LOOKS == 0 && atomic_load_explicit(&link->base.cancelled, memory_order_relaxed))
             return weir_lite_cancelled(link);
         status = run_set(link, cursor, page->done);
+        if (status == WEIR_OK && page->ends)
+            page->ends[page->done] = cursor->base.sink->count;
         page->done += status == WEIR_OK;
     }
     sqlite3_clear_bindings(cursor->statement);      /* they point to the program's memory */

@@ -1,0 +1,549 @@
+/* A worker: leases ranges of a job one after the other, writes each into a file, and marks it done if it still has the lease. */
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include "base/lock.h"
+#include "sql/dialect.h"
+#include "transfer/format.h"
+#include "transfer/job_table.h"
+#include "transfer/parallel.h"
+
+enum { DEFAULT_LEASE_MS = 60000, DEFAULT_ATTEMPTS = 3, DEFAULT_RANGE = 16 << 20, DEFAULT_ROWS = 5000, PLAN_JOBS = 4, LONGEST_NAME = 64,
+       LONGEST_PAUSE_MS = 1000 };
+
+struct weir_worker {
+    weir_ledger         ledger;
+    weir_engine        *engine;         /* the program's; NULL: it only carries an error */
+    weir_worker_options options;
+    weir_writer_options writer;
+    const weir_format  *format;
+    weir_order         *order;
+    weir_job_table      table;
+    weir_job_facts      facts;
+    weir_worker_figures figures;
+    pthread_mutex_t     mutex;          /* of error, failed, figures, and what the heartbeat looks at */
+    pthread_mutex_t     handles;        /* of reader: held while it comes and goes, and while it is cancelled */
+    pthread_cond_t      changed;
+    weir_connection    *reader;
+    weir_job_lease      lease;          /* that the heartbeat prolongs */
+    bool                leased, lost;   /* lost: somebody else has it */
+    atomic_bool         stop;
+    bool                ran, failed;
+    weir_error          error;
+};
+
+static const weir_worker closed_worker = { .error = { .status = WEIR_RESOURCE_CLOSED, .message = "this weir_worker is closed" } };
+static const weir_worker no_memory_worker = { .error = { .status = WEIR_OUT_OF_MEMORY, .message = "no memory for a worker" } };
+
+static weir_worker *constant(const weir_worker *worker) { return (weir_worker *)(uintptr_t)worker; }
+static bool is_constant(const weir_worker *w) { return !w || w == &closed_worker || w == &no_memory_worker; }
+
+/* ---- opening ------------------------------------------------------------------------------------------------------------------------ */
+/* It becomes a part of file names. */
+static bool is_name(const char *job)
+{
+    size_t length = job ? strlen(job) : 0;
+    return length > 0 && length <= LONGEST_NAME && *job != '.' &&
+           strspn(job, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-") == length;
+}
+
+static int take_writer(weir_worker *w)
+{
+    const weir_writer_options *given = w->options.writer;
+    if (given && (given->struct_size == 0 || given->struct_size > sizeof w->writer))
+        return weir_error_set(&w->error, WEIR_ARGUMENT, "make writer options with WEIR_WRITER_OPTIONS");
+    if (given)
+        memcpy(&w->writer, given, given->struct_size);
+    w->writer.struct_size = sizeof w->writer;
+    w->writer.format = w->writer.format ? w->writer.format : "csv";
+    w->format = weir_format_find(w->writer.format);
+    if (!w->format)
+        return weir_error_set(&w->error, WEIR_ARGUMENT, "unknown format '%s'", w->writer.format);
+    snprintf(w->facts.format, sizeof w->facts.format, "%s header=%d replace=%d null=%.120s", w->format->name, w->writer.header != WEIR_OFF,
+             w->writer.replace_invalid_text == WEIR_ON, w->writer.null_text ? w->writer.null_text : "");
+    return WEIR_OK;
+}
+
+static int take_options(weir_worker *w, const weir_worker_options *given)
+{
+    weir_worker_options *o = &w->options;
+    if (!given || given->struct_size < sizeof given->struct_size || given->struct_size > sizeof *o)
+        return weir_error_set(&w->error, WEIR_ARGUMENT, "worker options are made with WEIR_WORKER_OPTIONS");
+    memcpy(o, given, given->struct_size);
+    if (!is_name(o->job))
+        return weir_error_set(&w->error, WEIR_ARGUMENT, "a job's name has 1 to %d letters, digits, '.', '_' and '-', and begins with no '.'", LONGEST_NAME);
+    if (o->range_bytes < 0 || o->yield_per < 0 || o->lease_ms < 0 || o->attempts < 0)
+        return weir_error_set(&w->error, WEIR_ARGUMENT, "range_bytes, yield_per, lease_ms and attempts are not negative");
+    o->range_bytes = o->range_bytes ? o->range_bytes : DEFAULT_RANGE;
+    o->yield_per = o->yield_per ? o->yield_per : DEFAULT_ROWS;
+    o->schema = o->schema ? o->schema : "weir_jobs";
+    o->directory = o->directory && *o->directory ? o->directory : ".";
+    w->facts.lease_ms = o->lease_ms ? o->lease_ms : DEFAULT_LEASE_MS;
+    w->facts.failures = o->attempts ? o->attempts : DEFAULT_ATTEMPTS;
+    return take_writer(w);
+}
+
+static void make_owner(weir_worker *w)
+{
+    char host[64] = "";
+    unsigned long long random = 0;
+    if (gethostname(host, sizeof host - 1) != 0 || !*host)
+        snprintf(host, sizeof host, "somewhere");
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        random = (unsigned long long)weir_now();
+    snprintf(w->figures.owner, sizeof w->figures.owner, "%s:%ld:%016llx", host, (long)getpid(), random);
+}
+
+static int set_up(weir_worker *w, weir_engine *engine, const weir_stmt *stmt, const weir_worker_options *options)
+{
+    if (take_options(w, options) != WEIR_OK)
+        return w->error.status;
+    if (!engine || !stmt)
+        return weir_error_set(&w->error, WEIR_ARGUMENT, "an engine and a statement are needed");
+    if (weir_error_keep(&w->error, weir_engine_error(engine)) != WEIR_OK)
+        return w->error.status;
+    if (strcmp(weir_engine_dialect(engine), "postgresql") != 0)
+        return weir_error_set(&w->error, WEIR_NOT_SUPPORTED, "workers share their work out by tables in PostgreSQL; SQLite is read by one process");
+    weir_order_options order = { .dialect = &weir_dialect_postgresql, .text = w->options.order, .unchecked = true };
+    w->engine = engine;
+    w->order = weir_order_of(stmt, &order, &w->ledger, &w->error);
+    if (!w->order)
+        return w->error.status;
+    weir_order_fingerprint(w->order, w->facts.fingerprint);
+    make_owner(w);
+    w->table = (weir_job_table){ engine, &w->ledger, w->options.schema, w->options.job, w->figures.owner, &w->stop };
+    return WEIR_OK;
+}
+
+weir_worker *weir_worker_open(weir_engine *engine, const weir_stmt *stmt, const weir_worker_options *options)
+{
+    pthread_condattr_t monotonic;
+    weir_worker *w = weir_alloc_zero(NULL, WEIR_MEMORY_HANDLES, sizeof *w);
+    if (!w)
+        return constant(&no_memory_worker);
+    weir_ledger_init(&w->ledger, weir_ledger_root());
+    pthread_mutex_init(&w->mutex, NULL);
+    pthread_mutex_init(&w->handles, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    w->failed = set_up(w, engine, stmt, options) != WEIR_OK;
+    return w;
+}
+
+/* ---- failing ---------------------------------------------------------------------------------------------------------------------------- */
+static int fail(weir_worker *w, const weir_error *error)
+{
+    weir_lock(&w->mutex);
+    if (!w->failed) {
+        w->error = *error;
+        w->failed = true;
+    }
+    pthread_cond_broadcast(&w->changed);
+    weir_unlock(&w->mutex);
+    return w->error.status;
+}
+
+/* Held across the cancel, which may block: see parallel.c. */
+static void cancel_reader(weir_worker *w)
+{
+    if (pthread_mutex_trylock(&w->handles) != 0)
+        return;
+    if (w->reader)
+        weir_connection_cancel(w->reader);
+    pthread_mutex_unlock(&w->handles);
+}
+
+void weir_worker_cancel(weir_worker *w)
+{
+    weir_error error;
+    if (is_constant(w))
+        return;
+    atomic_store(&w->stop, true);
+    weir_error_set(&error, WEIR_CANCELLED, "cancelled by weir_worker_cancel");
+    fail(w, &error);
+    cancel_reader(w);
+}
+
+/* Waits, but not longer than until it is stopped. */
+static void rest(weir_worker *w, int64_t milliseconds)
+{
+    int64_t until = weir_deadline_ms(milliseconds);
+    struct timespec t = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
+    weir_lock(&w->mutex);
+    while (!atomic_load(&w->stop) && pthread_cond_timedwait(&w->changed, &w->mutex, &t) != ETIMEDOUT) {
+    }
+    weir_unlock(&w->mutex);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------------------------ */
+static void set_reader(weir_worker *w, weir_connection *connection)
+{
+    pthread_mutex_lock(&w->handles);
+    w->reader = connection;
+    pthread_mutex_unlock(&w->handles);
+}
+
+static int open_reader(weir_worker *w, weir_error *error)
+{
+    weir_connection *connection = weir_engine_connect(w->engine);
+    weir_execution_options options = { .struct_size = sizeof options, .isolation_level = WEIR_REPEATABLE_READ, .read_only = WEIR_ON };
+    set_reader(w, connection);
+    if (weir_connection_error(connection)->status != WEIR_OK || weir_connection_options(connection, &options) != WEIR_OK)
+        *error = *weir_connection_error(connection);
+    return error->status;
+}
+
+static void close_reader(weir_worker *w)
+{
+    weir_connection *connection = w->reader;
+    set_reader(w, NULL);
+    if (connection && weir_connection_close(&connection) != WEIR_OK) {
+        /* what was read before counts; a connection that is lost is replaced */
+    }
+}
+
+/* ---- making the job ------------------------------------------------------------------------------------------------------------------------ */
+/* The ranges' bounds as texts. */
+static int write_bounds(const weir_range_plan *plan, weir_arena *arena, const char ***out, weir_error *error)
+{
+    const char **texts = weir_arena_take(arena, (plan->count + 1) * sizeof *texts);
+    for (size_t i = 0; texts && i < plan->count; i++) {
+        weir_buffer text;
+        weir_buffer_init(&text, arena->ledger, WEIR_MEMORY_HANDLES, 1 << 24);
+        char *copy = NULL;
+        if (weir_key_write(plan->bounds[i], plan->keys, &text, error) == WEIR_OK && (copy = weir_arena_bytes(arena, text.length + 1)) != NULL) {
+            memcpy(copy, text.data, text.length);
+            copy[text.length] = 0;
+        }
+        weir_buffer_free(&text);
+        if (!copy)
+            return error->status != WEIR_OK ? error->status : weir_error_out_of_memory(error);
+        texts[i] = copy;
+    }
+    *out = texts;
+    return texts ? WEIR_OK : weir_error_out_of_memory(error);
+}
+
+static int add_job(weir_worker *w, weir_error *error)
+{
+    weir_range_plan plan = { 0 };
+    weir_arena texts;
+    const char **bounds = NULL;
+    weir_range_wish wish = { w->options.range_bytes, PLAN_JOBS, w->options.remark, w->options.context };
+    weir_arena_init(&texts, &w->ledger, WEIR_MEMORY_HANDLES, 4096);
+    int status = open_reader(w, error);
+    if (status == WEIR_OK)
+        status = weir_range_plan_make(&plan, w->order, w->reader, true, &wish, &w->ledger, error);
+    close_reader(w);
+    if (status == WEIR_OK)
+        status = write_bounds(&plan, &texts, &bounds, error);
+    if (status == WEIR_OK)
+        status = weir_job_add(&w->table, &w->facts, bounds, plan.count, error);
+    weir_range_plan_free(&plan);
+    weir_arena_free(&texts);
+    return status;
+}
+
+static int check_job(weir_worker *w, const weir_job_facts *found, weir_error *error)
+{
+    const char *what = strcmp(found->fingerprint, w->facts.fingerprint) != 0 ? "another statement or order"
+                     : strcmp(found->format, w->facts.format) != 0 ? "another format of files" : NULL;
+    if (what)
+        return weir_error_set(error, WEIR_INVALID_REQUEST, "the job %s is of %s: give this worker the same as the others, or another job's name",
+                              w->options.job, what);
+    w->facts.failures = found->failures;
+    return WEIR_OK;
+}
+
+/* Whoever is first makes it; the others find it. */
+static int join_job(weir_worker *w, weir_error *error)
+{
+    weir_job_facts found = { .state = "" };
+    bool there = false;
+    int status = weir_job_make_tables(&w->table, error);
+    for (int round = 0; status == WEIR_OK && !there; round++) {
+        status = weir_job_find(&w->table, &found, &there, error);
+        if (status != WEIR_OK || there)
+            break;
+        status = round < 5 ? add_job(w, error) : weir_error_set(error, WEIR_OPERATIONAL, "the job %s could not be made", w->options.job);
+    }
+    return status == WEIR_OK ? check_job(w, &found, error) : status;
+}
+
+/* ---- the heartbeat ---------------------------------------------------------------------------------------------------------------------------- */
+/* Prolongs the lease three times in its time. When it is somebody else's, reading is pointless. */
+static void *beat(void *worker)
+{
+    weir_worker *w = worker;
+    weir_lock(&w->mutex);
+    while (w->leased) {
+        int64_t until = weir_deadline_ms(w->facts.lease_ms / 3 + 1);
+        struct timespec t = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
+        if (pthread_cond_timedwait(&w->changed, &w->mutex, &t) != ETIMEDOUT || !w->leased)
+            continue;
+        weir_error error;
+        weir_unlock(&w->mutex);
+        bool lost = weir_job_prolong(&w->table, &w->facts, &w->lease, &error) == 0;
+        weir_lock(&w->mutex);
+        w->lost = w->lost || lost;
+        if (lost) {
+            weir_unlock(&w->mutex);
+            cancel_reader(w);
+            weir_lock(&w->mutex);
+            break;
+        }
+    }
+    weir_unlock(&w->mutex);
+    return NULL;
+}
+
+static int start_heart(weir_worker *w, const weir_job_lease *lease, pthread_t *thread, weir_error *error)
+{
+    sigset_t all, before;
+    w->lease = *lease;
+    w->leased = true;
+    w->lost = false;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int number = pthread_create(thread, NULL, beat, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return number == 0 ? WEIR_OK : weir_error_set(error, WEIR_OUT_OF_MEMORY, "the system starts no thread");
+}
+
+static void stop_heart(weir_worker *w, pthread_t thread)
+{
+    weir_lock(&w->mutex);
+    w->leased = false;
+    pthread_cond_broadcast(&w->changed);
+    weir_unlock(&w->mutex);
+    pthread_join(thread, NULL);
+}
+
+/* ---- a range -------------------------------------------------------------------------------------------------------------------------------------- */
+static bool is_over(weir_worker *w)
+{
+    weir_lock(&w->mutex);
+    bool over = w->lost || atomic_load(&w->stop);
+    weir_unlock(&w->mutex);
+    return over;
+}
+
+static int read_key(weir_worker *w, const char *text, weir_arena *arena, const weir_value **out, weir_error *error)
+{
+    size_t count = weir_order_count(w->order);
+    *out = NULL;
+    if (!text)
+        return WEIR_OK;
+    weir_value *key = weir_arena_take(arena, count * sizeof *key);
+    if (!key)
+        return weir_error_out_of_memory(error);
+    *out = key;
+    return weir_key_read(text, strlen(text), arena, key, count, error);
+}
+
+static int read_rows(weir_worker *w, weir_result *result, weir_piece *piece, weir_error *error)
+{
+    int status = weir_result_error(result)->status;
+    if (status == WEIR_OK)
+        status = weir_piece_columns(piece, result, error);
+    for (const weir_partition *rows; status == WEIR_OK && !is_over(w) && (rows = weir_result_fetchmany(result, 0)) != NULL; )
+        status = weir_piece_rows(piece, rows, error);
+    weir_error_keep(error, weir_result_error(result));
+    if (error->status == WEIR_OK && is_over(w))
+        weir_error_set(error, WEIR_CANCELLED, "the range was given up");
+    return error->status;
+}
+
+static int export_range(weir_worker *w, const weir_job_lease *lease, weir_piece *piece, const char *path, weir_arena *arena, weir_error *error)
+{
+    weir_order_range range = { 0 };
+    if (read_key(w, lease->after, arena, &range.after, error) != WEIR_OK || read_key(w, lease->through, arena, &range.through, error) != WEIR_OK ||
+        weir_piece_open(piece, &w->ledger, path, &w->writer, error) != WEIR_OK || open_reader(w, error) != WEIR_OK)
+        return error->status;
+    weir_execution_options options = { .struct_size = sizeof options, .yield_per = w->options.yield_per };
+    weir_stmt *stmt = weir_order_statement(w->order, &range);
+    weir_result *result = weir_connection_execute(w->reader, stmt, &options);
+    read_rows(w, result, piece, error);
+    if (weir_result_close(&result) != WEIR_OK && error->status == WEIR_OK)
+        weir_error_set(error, WEIR_OPERATIONAL, "closing the result failed");
+    weir_stmt_free(&stmt);
+    return error->status == WEIR_OK ? weir_piece_finish(piece, error) : error->status;
+}
+
+/* The file is there: is the range still ours? What is not known is left as it is. */
+static int hand_in(weir_worker *w, const weir_job_lease *lease, const weir_piece *piece, const char *path, weir_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    int outcome = weir_job_finish(&w->table, lease, &piece->facts, slash ? slash + 1 : path, error);
+    weir_lock(&w->mutex);
+    if (outcome > 0) {
+        w->figures.ranges++;
+        w->figures.rows += piece->facts.rows;
+        w->figures.bytes += piece->facts.bytes;
+    }
+    w->figures.fenced += outcome == 0;
+    weir_unlock(&w->mutex);
+    if (outcome == 0)
+        unlink(path);
+    return outcome < 0 ? outcome : WEIR_OK;
+}
+
+static bool is_own_fault(const weir_error *error)
+{
+    return weir_status_is(error->status, WEIR_IO) || error->status == WEIR_OUT_OF_MEMORY;
+}
+
+/* A range that cannot be read counts as a failed attempt, and may be tried again by anybody; a disk that is full is this worker's alone. */
+static int give_back(weir_worker *w, const weir_job_lease *lease, const weir_error *why)
+{
+    weir_error error;
+    char reason[400];
+    bool stopped = atomic_load(&w->stop), lost = w->lost;
+    weir_error_format(why, reason, sizeof reason);
+    weir_lock(&w->mutex);
+    w->figures.fenced += lost;
+    w->figures.failed += !lost && !stopped;
+    weir_unlock(&w->mutex);
+    int status = lost ? WEIR_OK : weir_job_give_back(&w->table, lease, !stopped && !is_own_fault(why), stopped ? NULL : reason, &error);
+    if (!stopped && !lost && is_own_fault(why))
+        return fail(w, why);
+    if (!stopped && !lost && w->options.remark) {
+        char text[512];
+        snprintf(text, sizeof text, "range %lld failed: %s", (long long)lease->number, reason);
+        w->options.remark(text, w->options.context);
+    }
+    return status == WEIR_OK || stopped ? WEIR_OK : fail(w, &error);
+}
+
+static int work_on(weir_worker *w, const weir_job_lease *lease, weir_arena *arena)
+{
+    char path[PATH_MAX];
+    weir_error error = { 0 };
+    weir_piece piece = { .output.fd = -1 };
+    pthread_t heart;
+    if (snprintf(path, sizeof path, "%s/%s.r%06lld.a%lld%s", w->options.directory, w->options.job, (long long)lease->number,
+                 (long long)lease->attempt, w->format->suffixes[0]) >= (int)sizeof path)
+        weir_error_set(&error, WEIR_IO, "the directory's path is too long");
+    else if (start_heart(w, lease, &heart, &error) == WEIR_OK) {
+        export_range(w, lease, &piece, path, arena, &error);
+        close_reader(w);
+        stop_heart(w, heart);
+    }
+    int status = error.status == WEIR_OK ? hand_in(w, lease, &piece, path, &error) : WEIR_OK;
+    bool begun = piece.writer != NULL;
+    if (begun)
+        weir_piece_drop(&piece);
+    if (status != WEIR_OK)
+        return fail(w, &error);         /* nobody knows whether the range counts: the file stays */
+    return error.status == WEIR_OK ? WEIR_OK : give_back(w, lease, &error);
+}
+
+/* ---- the run ------------------------------------------------------------------------------------------------------------------------------------------ */
+static int write_manifest(weir_worker *w)
+{
+    char path[PATH_MAX];
+    weir_error error = { 0 };
+    if (snprintf(path, sizeof path, "%s/%s.manifest.json", w->options.directory, w->options.job) >= (int)sizeof path)
+        weir_error_set(&error, WEIR_IO, "the directory's path is too long");
+    else
+        weir_job_write_manifest(&w->table, w->format->name, path, &error);
+    return error.status == WEIR_OK ? WEIR_OK : fail(w, &error);
+}
+
+static int end_failed(weir_worker *w)
+{
+    weir_error error;
+    weir_error_set(&error, WEIR_ERROR, "the job %s has failed: %s", w->options.job, w->facts.reason);
+    return fail(w, &error);
+}
+
+static int work(weir_worker *w)
+{
+    weir_error error = { 0 };
+    int64_t pause = w->facts.lease_ms / 4 < LONGEST_PAUSE_MS ? w->facts.lease_ms / 4 + 1 : LONGEST_PAUSE_MS;
+    if (join_job(w, &error) != WEIR_OK)
+        return fail(w, &error);
+    while (!atomic_load(&w->stop) && !w->failed) {
+        weir_arena arena;
+        weir_job_lease lease;
+        weir_arena_init(&arena, &w->ledger, WEIR_MEMORY_HANDLES, 1024);
+        int state = weir_job_take(&w->table, &w->facts, &arena, &lease, &error);
+        if (state == WEIR_JOB_RANGE)
+            work_on(w, &lease, &arena);
+        weir_arena_free(&arena);
+        if (state == WEIR_JOB_DONE)
+            return write_manifest(w);
+        if (state == WEIR_JOB_FAILED)
+            return end_failed(w);
+        if (state < 0)
+            return fail(w, &error);
+        if (state == WEIR_JOB_WAIT)
+            rest(w, pause);
+    }
+    return w->error.status;
+}
+
+static void run_here(void *worker) { work(worker); }
+static void interrupt(void *worker) { weir_worker_cancel(worker); }
+
+int weir_worker_run(weir_worker *w)
+{
+    weir_error error;
+    if (is_constant(w) || w->failed)
+        return weir_worker_error(w)->status;
+    if (w->ran)
+        weir_error_set(&error, WEIR_INVALID_REQUEST, "this weir_worker has run: open another one");
+    else if (weir_may_wait(&error) == WEIR_OK) {
+        w->ran = true;
+        int outcome = weir_run_blocking(run_here, interrupt, w);
+        if (outcome == WEIR_READY)
+            return weir_worker_error(w)->status;
+        if (outcome == WEIR_LATE)
+            weir_error_out_of_memory(&error);
+        else
+            weir_interrupted(outcome, &error);
+    }
+    return fail(w, &error);
+}
+
+/* ---- about, and the end ------------------------------------------------------------------------------------------------------------------------------------ */
+void weir_worker_info(const weir_worker *worker, weir_worker_figures *out)
+{
+    weir_worker *w = (weir_worker *)(uintptr_t)worker;
+    *out = (weir_worker_figures){ 0 };
+    if (is_constant(w))
+        return;
+    weir_lock(&w->mutex);
+    *out = w->figures;
+    weir_unlock(&w->mutex);
+}
+
+const weir_error *weir_worker_error(const weir_worker *w)
+{
+    static const weir_error none = { 0 };
+    return is_constant(w) ? w ? &w->error : &closed_worker.error : w->failed ? &w->error : &none;
+}
+
+int weir_worker_close(weir_worker **worker)
+{
+    weir_worker *w = worker ? *worker : NULL;
+    if (!w || w == &closed_worker)
+        return WEIR_OK;
+    *worker = constant(&closed_worker);
+    if (w == &no_memory_worker)
+        return WEIR_OUT_OF_MEMORY;
+    int status = weir_worker_error(w)->status;
+    weir_order_free(w->order);
+    pthread_cond_destroy(&w->changed);
+    pthread_mutex_destroy(&w->handles);
+    pthread_mutex_destroy(&w->mutex);
+    weir_free(w);
+    return status;
+}

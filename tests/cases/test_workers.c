@@ -1,0 +1,279 @@
+/* Many workers at one job: whatever happens to some of them, the manifest's files together are the rows, each once (RULES K5). */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "trouble.h"
+
+enum { ROWS = 4000, LEASE_MS = 1000, ENDED_WELL = 10, MOST_FENCED = 9 };
+
+/* Each row takes its time at the server, so that there is a middle in which things happen. */
+#define SLOW_QUERY "SELECT id, v FROM t WHERE pg_sleep(0.0003) IS NOT NULL"
+#define SLOWER_QUERY "SELECT id, v FROM t WHERE pg_sleep(0.001) IS NOT NULL"
+#define QUERY "SELECT id, v FROM t"
+
+static char directory[64];
+
+static void make_directory(void)
+{
+    snprintf(directory, sizeof directory, "/tmp/weir-workers-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+}
+
+static void remove_directory(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    assert_int_equal(system(command), 0);
+}
+
+static void make_table(test_database *db)
+{
+    char sql[256];
+    test_side_run(db, "CREATE TABLE t(id integer PRIMARY KEY, v text)");
+    snprintf(sql, sizeof sql, "INSERT INTO t SELECT i * 3, 'value ' || i || repeat('x', i %% 90) FROM generate_series(1, %d) AS i; ANALYZE t", ROWS);
+    test_side_run(db, sql);
+}
+
+static weir_worker *open_worker(weir_engine *engine, const char *sql, const char *job)
+{
+    weir_stmt *stmt = weir_sql(sql);
+    weir_worker *worker = weir_worker_open(engine, stmt, WEIR_WORKER_OPTIONS(.job = job, .directory = directory, .order = "id not null",
+                                           .range_bytes = 32768, .lease_ms = LEASE_MS, .yield_per = 100, .writer = WEIR_WRITER_OPTIONS(.header = WEIR_OFF)));
+    weir_stmt_free(&stmt);
+    return worker;
+}
+
+/* A process of its own, as on another machine. Its exit code tells how it went, and how often it was fenced off. */
+static pid_t start_worker(test_database *db, const char *sql, const char *job)
+{
+    pid_t process = fork();
+    assert_true(process >= 0);
+    if (process > 0)
+        return process;
+    weir_engine *engine;
+    weir_worker_figures figures;
+    if (weir_engine_open(&engine, db->url, NULL) != WEIR_OK)
+        _exit(2);
+    weir_worker *worker = open_worker(engine, sql, job);
+    int status = weir_worker_run(worker);
+    weir_worker_info(worker, &figures);
+    if (getenv("WEIR_TEST_TALKS"))
+        fprintf(stderr, "%s: %lld ranges, %lld fenced, %lld failed\n", figures.owner, (long long)figures.ranges, (long long)figures.fenced,
+                (long long)figures.failed);
+    if (status != WEIR_OK)
+        fprintf(stderr, "worker: %s\n", weir_worker_error(worker)->message);
+    _exit(status != WEIR_OK ? 1 : ENDED_WELL + (figures.fenced < MOST_FENCED ? (int)figures.fenced : MOST_FENCED));
+}
+
+static int wait_for(pid_t process)
+{
+    int status;
+    while (waitpid(process, &status, 0) < 0)
+        assert_int_equal(errno, EINTR);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static char *read_all(const char *command)
+{
+    FILE *pipe = popen(command, "r");
+    size_t length = 0, capacity = 1 << 20;
+    char *text = malloc(capacity);
+    assert_non_null(pipe);
+    for (size_t n; (n = fread(text + length, 1, capacity - length - 1, pipe)) > 0; )
+        if ((length += n) + 1 == capacity)
+            text = realloc(text, capacity *= 2);
+    text[length] = 0;
+    assert_int_equal(pclose(pipe), 0);
+    return text;
+}
+
+/* What the manifest says, checked with tools that are not weir's: the files' SHA-256, all of them one behind the other. */
+static void check_manifest(test_database *db, const char *job)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "cd %s && sed -n 's/.*\"file\":\"\\([^\"]*\\)\".*\"sha256\":\"\\([^\"]*\\)\".*/\\2  \\1/p' %s.manifest.json | sha256sum -c --quiet",
+             directory, job);
+    char *sums = read_all(command);
+    assert_string_equal(sums, "");
+    free(sums);
+    snprintf(command, sizeof command, "cd %s && cat $(sed -n 's/.*\"file\":\"\\([^\"]*\\)\".*/\\1/p' %s.manifest.json)", directory, job);
+    char *rows = read_all(command);
+    char *wanted = malloc(ROWS * 160);
+    size_t length = 0;
+    (void)db;
+    for (int i = 1; i <= ROWS; i++) {
+        length += (size_t)sprintf(wanted + length, "%d,value %d", i * 3, i);
+        memset(wanted + length, 'x', (size_t)(i % 90));
+        length += (size_t)(i % 90);
+        wanted[length++] = '\n';
+    }
+    wanted[length] = 0;
+    assert_int_equal(strlen(rows), length);
+    assert_string_equal(rows, wanted);
+    free(rows);
+    free(wanted);
+}
+
+static weir_job_figures job_status(test_database *db, const char *job)
+{
+    weir_job_figures figures;
+    weir_error error;
+    int status = weir_job_status(db->engine, NULL, job, &figures, &error);
+    assert_error(&error, WEIR_OK);
+    assert_int_equal(status, WEIR_OK);
+    return figures;
+}
+
+/* Until so many ranges are done. */
+static void wait_for_ranges(test_database *db, const char *job, int64_t done)
+{
+    weir_job_figures figures;
+    weir_error error;
+    for (int i = 0; i < 400; i++) {
+        if (weir_job_status(db->engine, NULL, job, &figures, &error) == WEIR_OK && figures.done >= done)
+            return;
+        test_sleep_ms(25);
+    }
+    fail_msg("the job does not come forward");
+}
+
+static void test_a_killed_and_a_paused_worker(void **state)
+{
+    test_database *db = *state;
+    make_directory();
+    make_table(db);
+    pid_t killed = start_worker(db, SLOW_QUERY, "nightly"), paused = start_worker(db, SLOW_QUERY, "nightly"), good = start_worker(db, SLOW_QUERY, "nightly");
+    wait_for_ranges(db, "nightly", 2);
+    kill(killed, SIGKILL);
+    kill(paused, SIGSTOP);
+    assert_int_equal(wait_for(killed), -SIGKILL);
+    test_sleep_ms(LEASE_MS + 1500);
+    kill(paused, SIGCONT);
+    assert_int_equal(wait_for(good), ENDED_WELL);
+    assert_true(wait_for(paused) >= ENDED_WELL);
+    weir_job_figures figures = job_status(db, "nightly");
+    assert_string_equal(figures.state, "done");
+    assert_int_equal(figures.rows, ROWS);
+    assert_int_equal(figures.done, figures.ranges);
+    assert_true(figures.ranges >= 8);
+    assert_true(figures.takeovers >= 1);
+    check_manifest(db, "nightly");
+    /* one that comes late writes the manifest again, and nothing else */
+    assert_int_equal(wait_for(start_worker(db, SLOW_QUERY, "nightly")), ENDED_WELL);
+    check_manifest(db, "nightly");
+    remove_directory();
+}
+
+static void test_who_lost_a_range_removes_its_file(void **state)
+{
+    test_database *db = *state;
+    char command[256];
+    make_directory();
+    make_table(db);
+    /* the paused one wakes up with its lease gone, in the middle of a range that somebody else has done */
+    pid_t paused = start_worker(db, SLOWER_QUERY, "job.2");
+    wait_for_ranges(db, "job.2", 1);
+    test_sleep_ms(80);                  /* a range takes some 300 ms */
+    kill(paused, SIGSTOP);
+    assert_int_equal(wait_for(start_worker(db, SLOWER_QUERY, "job.2")), ENDED_WELL);
+    kill(paused, SIGCONT);
+    assert_int_equal(wait_for(paused), ENDED_WELL + 1);
+    check_manifest(db, "job.2");
+    snprintf(command, sizeof command, "cd %s && ls -A | wc -l", directory);
+    char *files = read_all(command);
+    assert_int_equal(atoi(files), job_status(db, "job.2").ranges + 1);     /* and the manifest */
+    free(files);
+    remove_directory();
+}
+
+static void test_another_query_is_refused(void **state)
+{
+    test_database *db = *state;
+    make_directory();
+    make_table(db);
+    weir_worker *worker = open_worker(db->engine, QUERY, "one");
+    assert_status(weir_worker_run(worker), WEIR_OK);
+    assert_status(weir_worker_close(&worker), WEIR_OK);
+    check_manifest(db, "one");
+    worker = open_worker(db->engine, "SELECT id, v FROM t WHERE id > 3", "one");
+    assert_status(weir_worker_run(worker), WEIR_INVALID_REQUEST);
+    assert_contains(weir_worker_error(worker)->message, "another statement");
+    assert_status(weir_worker_close(&worker), WEIR_INVALID_REQUEST);
+    worker = open_worker(db->engine, QUERY, "no/name");
+    assert_status(weir_worker_close(&worker), WEIR_ARGUMENT);
+    weir_job_figures figures;
+    weir_error error;
+    assert_status(weir_job_status(db->engine, NULL, "other", &figures, &error), WEIR_INVALID_REQUEST);
+    remove_directory();
+}
+
+static void test_a_range_that_fails_ends_the_job(void **state)
+{
+    test_database *db = *state;
+    make_directory();
+    make_table(db);
+    weir_worker *worker = open_worker(db->engine, "SELECT id, v, 1 / (id - 6000) AS x FROM t", "bad");
+    assert_status(weir_worker_run(worker), WEIR_ERROR);
+    assert_contains(weir_worker_error(worker)->message, "failed 3 times");
+    assert_contains(weir_worker_error(worker)->message, "division by zero");
+    assert_status(weir_worker_close(&worker), WEIR_ERROR);
+    weir_job_figures figures = job_status(db, "bad");
+    assert_string_equal(figures.state, "failed");
+    assert_int_equal(figures.failed, 1);
+    assert_contains(figures.reason, "division by zero");
+    remove_directory();
+}
+
+static void *cancel_soon(void *worker)
+{
+    test_sleep_ms(700);
+    weir_worker_cancel(worker);
+    return NULL;
+}
+
+static void test_a_cancelled_worker_gives_its_range_back(void **state)
+{
+    test_database *db = *state;
+    pthread_t thread;
+    make_directory();
+    make_table(db);
+    weir_worker *worker = open_worker(db->engine, SLOW_QUERY, "c");
+    pthread_create(&thread, NULL, cancel_soon, worker);
+    assert_status(weir_worker_run(worker), WEIR_CANCELLED);
+    pthread_join(thread, NULL);
+    assert_status(weir_worker_close(&worker), WEIR_CANCELLED);
+    weir_job_figures figures = job_status(db, "c");
+    assert_string_equal(figures.state, "running");
+    assert_int_equal(figures.leased, 0);
+    assert_int_equal(figures.takeovers, 0);
+    assert_true(figures.open > 0);
+    assert_int_equal(wait_for(start_worker(db, SLOW_QUERY, "c")), ENDED_WELL);
+    check_manifest(db, "c");
+    remove_directory();
+}
+
+static void test_sqlite_has_no_jobs(void **state)
+{
+    test_database *db = *state;
+    weir_worker *worker = open_worker(db->engine, QUERY, "one");
+    assert_status(weir_worker_close(&worker), WEIR_NOT_SUPPORTED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_POSTGRESQL(test_a_killed_and_a_paused_worker),
+        ON_POSTGRESQL(test_who_lost_a_range_removes_its_file),
+        ON_POSTGRESQL(test_another_query_is_refused),
+        ON_POSTGRESQL(test_a_range_that_fails_ends_the_job),
+        ON_POSTGRESQL(test_a_cancelled_worker_gives_its_range_back),
+        ON_SQLITE(test_sqlite_has_no_jobs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,237 @@
+#!/usr/bin/env bash
+# weir export --resume, killed, stopped, out of room and without its server at many points, repeated until it ends well: the file is byte for
+# byte that of one run. usage and environment as test_export.sh; with postgresql also a server of its own, which is restarted.
+set -uo pipefail
+WEIR=${WEIR:-${WEIR_COMMAND:?set WEIR to the command}}
+HERE=$(cd "$(dirname "$0")" && pwd)
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/weir-resume.XXXXXX") || exit 2
+OWN=
+end() { [ -z "$OWN" ] || "$HERE/../servers" stop "$OWN"; rm -rf "$TMP"; }
+trap end EXIT
+export LC_ALL=C
+cd "$TMP" || exit 2
+mkdir work
+. "$HERE/common.sh"
+SEED=${WEIR_TEST_SEED:-20261122}
+RANDOM=$SEED
+ROWS=20000
+
+make_tables() {
+    local key=$1 series=$2
+    cat << SQL
+CREATE TABLE events (id $key PRIMARY KEY, kind integer NOT NULL, note varchar(200));
+INSERT INTO events SELECT i, i % 7, CASE WHEN i % 5 = 0 THEN NULL WHEN i % 11 = 0 THEN 'two
+lines, "quoted" ' || i ELSE 'event number ' || i END FROM $series;
+CREATE TABLE loose (a integer, b integer NOT NULL);
+INSERT INTO loose SELECT i, (i + 1) / 2 FROM $series WHERE i < 100;
+CREATE UNIQUE INDEX loose_a ON loose (a);
+CREATE TABLE pairs (a integer NOT NULL, b integer NOT NULL, c integer, UNIQUE (a, b));
+INSERT INTO pairs SELECT i % 10, i, i % 3 FROM $series WHERE i < 100;
+CREATE VIEW seen AS SELECT * FROM events WHERE id < 100;
+SQL
+}
+
+# In steps: small batches and many checkpoints, so that there is much to be broken off.
+STEPS="--table events --resume --quiet --yield-per 100 --checkpoint-every 500"
+EXPORT() { "$WEIR" export "$URL" $STEPS "$@"; }
+reference() { "$WEIR" export "$URL" --table events --order-by id --to "reference.$1" --quiet || problem "no reference"; }
+alone() { same "$(ls -A work)" "out.$1"; }
+whole() {
+    cmp "work/out.$1" "reference.$1" >> failures 2>&1 || problem "another file (seed $SEED)"
+    alone "$1"
+}
+
+# ---- signals ----------------------------------------------------------------------------------------------------------------------
+# until_done FORMAT SIGNAL: runs that get the signal after 10 to 160 ms, until one ends well.
+until_done() {
+    local runs=0 early=0 said=0 begun=$SECONDS
+    while :; do
+        runs=$((runs + 1))
+        { timeout --preserve-status -s "$2" "0.$(printf '%03d' $((10 + RANDOM % 150)))" "$WEIR" export "$URL" $STEPS --to "work/out.$1" 2> stderr
+          code=$?; } 2> /dev/null
+        case $2:$code in
+        *:0) break ;;
+        KILL:137) ;;
+        INT:130 | TERM:143)             # nothing is said when it had hardly begun
+            [ ! -s stderr ] || { said=$((said + 1)); holds "$(cat stderr)" "run the same command again to go on"; } ;;
+        *) problem "$2 gave exit $code: $(cat stderr)"; return ;;
+        esac
+        early=$((early + 1))
+        [ $((SECONDS - begun)) -lt 40 ] || { problem "no end after $runs runs"; return; }
+    done
+    [ "$2" = KILL ] || [ "$said" -gt 0 ] || problem "$2: nothing was ever said"
+    [ "$early" -gt 1 ] || problem "$2: only $early runs were broken off"
+    whole "$1"
+}
+
+test_killed() { reference csv; until_done csv KILL; }
+test_killed_jsonl() { reference jsonl; until_done jsonl KILL; }
+test_terminated() { reference csv; until_done csv TERM; }
+test_interrupted() { reference jsonl; until_done jsonl INT; }
+
+# Killed when the part has so many bytes, wherever the checkpoint is.
+test_killed_at_sizes() {
+    local at size pid
+    reference csv
+    for at in 1 5000 9000 150000 400000; do
+        "$WEIR" export "$URL" $STEPS --to work/out.csv 2> /dev/null & pid=$!
+        for ((i = 0; i < 2000; i++)); do
+            size=$(stat -c %s work/out.csv.weir-part 2> /dev/null || echo 0)
+            [ "$size" -lt "$at" ] || break
+            kill -0 "$pid" 2> /dev/null || break
+        done
+        { kill -KILL "$pid"; wait "$pid"; } 2> /dev/null
+        [ ! -e work/out.csv ] || break
+    done
+    EXPORT --to work/out.csv || problem "exit $?"
+    whole csv
+}
+
+# ---- room ---------------------------------------------------------------------------------------------------------------------------
+# A limit on the file's size is a full disk that is the same everywhere.
+test_no_room() {
+    local blocks
+    reference csv
+    for blocks in 1 2 150 151 280 400; do
+        (ulimit -f "$blocks"; EXPORT --to work/out.csv) 2> stderr
+        same "$?" 1
+        holds "$(cat stderr)" "raise the limit"
+        same "$(ls work/out.csv 2>&1 | grep -c 'No such')" 1
+    done
+    EXPORT --to work/out.csv --stats json 2> stderr || problem "exit $?"
+    holds "$(cat stderr)" '"resumed":true'
+    holds "$(cat stderr)" "\"rows\":$ROWS"
+    whole csv
+}
+
+# ---- refusals -----------------------------------------------------------------------------------------------------------------------
+# A part of 500 rows with its checkpoint.
+begin_part() { (ulimit -f 60; EXPORT --to work/out.csv "$@" > /dev/null 2>&1); [ -e work/out.csv.weir-checkpoint ] || problem "no checkpoint"; }
+
+test_what_changed_is_refused() {
+    local to=(--to work/out.csv --resume)
+    begin_part
+    cp -p work/out.csv.weir-checkpoint kept
+    fails 1 "another statement" export "$URL" --table events "${to[@]}" --where 'id > 5'
+    fails 1 "another statement" export "$URL" --table events "${to[@]}" --key 'id desc'
+    fails 1 "another statement" export "$URL" --table pairs "${to[@]}" --key 'a, b'
+    fails 1 "header 1" export "$URL" --table events "${to[@]}" --no-header
+    fails 1 "format csv" export "$URL" --table events "${to[@]}" --format jsonl
+    fails 1 "text for NULL" export "$URL" --table events "${to[@]}" --null NULL
+    fails 1 "belongs to" export "$OTHER_URL" --table events "${to[@]}"
+    printf 'X' | dd of=work/out.csv.weir-part bs=1 seek=20 conv=notrunc 2> /dev/null
+    fails 1 "somebody changed it" export "$URL" --table events "${to[@]}"
+    : > work/out.csv.weir-part
+    fails 1 "shorter" export "$URL" --table events "${to[@]}"
+    rm work/out.csv.weir-part
+    fails 1 "it is gone" export "$URL" --table events "${to[@]}"
+    echo nonsense > work/out.csv.weir-checkpoint
+    fails 1 "no checkpoint" export "$URL" --table events "${to[@]}"
+    rm work/out.csv.weir-checkpoint
+    succeeds export "$URL" --table events "${to[@]}"
+    alone csv
+}
+
+test_keys_must_be_unique() {
+    fails 1 "no primary key or unique index" export "$URL" --table loose --to work/x.csv --resume
+    fails 1 "no unique index of loose" export "$URL" --table loose --order-by b --to work/x.csv --resume
+    fails 1 "no unique index of loose" export "$URL" --table loose --order-by a --to work/x.csv --retry 1
+    fails 1 "no unique index of pairs" export "$URL" --table pairs --order-by 'b desc' --to work/x.csv --resume
+    fails 1 "name columns with --key" export "$URL" --table seen --to work/x.csv --resume
+    fails 1 "the key (b) is not unique" export "$URL" --query 'SELECT b FROM loose' --key b --to work/x.csv --resume
+    fails 2 "the key's column id is not in --columns" export "$URL" --table events --columns kind --to work/x.csv --resume
+    fails 1 "" export "$URL" --query 'SELECT b FROM loose' --key nowhere --to work/x.csv --resume
+    same "$(ls -A work)" ""
+    succeeds export "$URL" --table pairs --to work/x.csv --resume --order-by 'c, b desc, a'
+    same "$(sed 1d work/x.csv | cut -d, -f3 | sort -c -n 2>&1)" ""
+    same "$(wc -l < work/x.csv)" 100
+    succeeds export "$URL" --table seen --key id --to work/x.csv --resume
+    same "$(sed 1d work/x.csv | cut -d, -f1 | grep -c '^[0-9]*$')" "$(sed 1d work/x.csv | grep -c '^[0-9]*,')"
+    succeeds export "$URL" --query 'SELECT id, kind FROM events WHERE kind < :k' --param k=3 --key 'kind desc, id not null' --to work/x.csv --resume
+    same "$(sed -n 2p work/x.csv)" "2,2"
+}
+
+test_wrong_usage() {
+    fails 2 "standard output" export "$URL" --table events --to - --resume
+    fails 1 "no regular file" export "$URL" --table events --to /dev/null --resume
+    fails 2 "name them with --key" export "$URL" --query 'SELECT 1 AS a' --to work/x --resume
+    fails 2 "name them with --key" export "$URL" --query 'SELECT 1 AS a' --to work/x --retry 2
+    fails 2 "--key is about" export "$URL" --table events --key id --to work/x
+    fails 2 "exclude each other" export "$URL" --table events --key id --order-by id --to work/x --resume
+    fails 2 "is about --resume" export "$URL" --table events --checkpoint-every 5s --to work/x
+    for every in 0 -1 5x M 5m 99999999999 ''; do
+        fails 2 "10000, 64M or 5s" export "$URL" --table events --resume --checkpoint-every "$every" --to work/x
+    done
+    fails 2 "a column's name" export "$URL" --query 'SELECT 1 AS a' --key 'a,' --to work/x --resume
+}
+
+test_two_runs_at_once_are_refused() {
+    : > work/out.csv.weir-part
+    exec 9<> work/out.csv.weir-part
+    flock 9
+    fails 1 "another process is writing it" export "$URL" --table events --to work/out.csv --resume
+    exec 9>&-
+    succeeds export "$URL" --table events --to work/out.csv --resume
+    alone csv
+}
+
+# ---- the server ------------------------------------------------------------------------------------------------------------------------
+# A query that takes its time, in the order of an index.
+SLOW="SELECT id, note FROM events WHERE id <= 1500 AND pg_sleep(0.0008) IS NOT NULL"
+
+crash() { sleep "$1"; "$HERE/../servers" restart "$OWN"; }
+
+test_a_restarted_server() {
+    local patient="$OWN_URL&options=-c%20enable_seqscan%3Doff%20-c%20enable_sort%3Doff%20-c%20enable_bitmapscan%3Doff" runs=0
+    "$WEIR" export "$patient" --query "SELECT id, note FROM events WHERE id <= 1500 ORDER BY id" --to reference.csv --quiet
+    crash 0.8 & local crasher=$!
+    "$WEIR" export "$patient" --query "$SLOW" --key 'id not null' --to work/out.csv --yield-per 20 --retry 8 --stats json 2> stderr ||
+        problem "exit $?: $(cat stderr)"
+    wait "$crasher"
+    holds "$(cat stderr)" "connection lost: "
+    holds "$(cat stderr)" '"reconnects":1'
+    whole csv
+    rm work/out.csv
+    crash 0.8 & crasher=$!
+    until "$WEIR" export "$patient" --query "$SLOW" --key 'id not null' --to work/out.csv --yield-per 20 --resume --stats json 2> stderr; do
+        runs=$((runs + 1))
+        [ "$runs" -lt 100 ] || { problem "no end: $(cat stderr)"; break; }
+        sleep 0.1
+    done
+    wait "$crasher"
+    [ "$runs" -gt 0 ] || problem "the restart came too late"
+    holds "$(cat stderr)" '"resumed":true'
+    whole csv
+}
+
+# ---- databases --------------------------------------------------------------------------------------------------------------------------
+common="test_killed test_killed_jsonl test_terminated test_interrupted test_killed_at_sizes test_no_room test_what_changed_is_refused
+    test_keys_must_be_unique test_wrong_usage test_two_runs_at_once_are_refused"
+
+run_sqlite() {
+    database=sqlite
+    URL=sqlite:////${TMP#/}/shop.db
+    OTHER_URL=sqlite:////${TMP#/}/other.db
+    make_tables INTEGER "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $ROWS) SELECT i FROM n) AS s" | sqlite3 shop.db
+    cp shop.db other.db
+    run_tests $common
+}
+
+run_postgresql() {
+    database=postgresql
+    OWN=$(mktemp -d "${TMPDIR:-/tmp}/weir-own.XXXXXX")
+    local environment
+    environment=$("$HERE/../servers" start "$OWN") || exit 2
+    OWN_URL=$(eval "$environment"; echo "$WEIR_TEST_PG")
+    URL=$OWN_URL
+    OTHER_URL=$(eval "$environment"; echo "$WEIR_TEST_PG_TCP")
+    make_tables integer "generate_series(1, $ROWS) AS s(i)" | psql -qX -v ON_ERROR_STOP=1 "postgresql://weir@/postgres?${URL#*\?}" || exit 2
+    run_tests $common test_a_restarted_server
+}
+
+case ${1:-both} in
+sqlite) run_sqlite ;;
+postgresql) run_postgresql ;;
+*) run_sqlite; run_postgresql ;;
+esac
+if [ -s failures ]; then cat failures; exit 1; fi
