@@ -235,7 +235,7 @@ static bool wants_progress(const export_settings *s)
 static void show_progress(export_run *run)
 {
     if (wants_progress(run->settings))
-        progress_start(weir_connection_estimate_rows(run->connection, run->stmt));
+        progress_start_at(weir_writer_rows(run->writer), weir_connection_estimate_rows(run->connection, run->stmt));
 }
 
 /* Rows of one execution, which end with it. The file is opened before the connection, so that a wrong path is told first. */

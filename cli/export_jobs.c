@@ -15,7 +15,10 @@
 
 enum { MOST_JOBS = 256, CONNECTIONS_OF_A_WORKER = 3 };
 
-bool jobs_wanted(const export_settings *s) { return s->jobs || s->split || s->worker || s->job_status; }
+bool jobs_wanted(const export_settings *s)
+{
+    return s->jobs || s->split || s->range_bytes || s->worker || s->job_status || s->job_schema || s->lease || s->attempts;
+}
 
 const char *jobs_outcome(const export_settings *s)
 {
@@ -58,8 +61,8 @@ int jobs_check_settings(const export_settings *s)
                            s->jobs ? "--jobs" : "--split");
     if (!s->worker && (s->job_schema || s->lease || s->attempts))
         return failure_say(EXIT_USAGE, "wrong usage: --job-schema, --lease and --attempts are about --worker; give it, or leave them away");
-    if (s->split && !s->jobs)
-        return failure_say(EXIT_USAGE, "wrong usage: --split is about --jobs; give --jobs N, 1 if you like");
+    if (!s->worker && !s->jobs)
+        return failure_say(EXIT_USAGE, "wrong usage: %s is about --jobs; give --jobs N, 1 if you like", s->split ? "--split" : "--range-bytes");
     if (s->jobs > MOST_JOBS)
         return failure_say(EXIT_USAGE, "wrong value for --jobs: %" PRId64 " connections are too many; give 1 to %d", s->jobs, MOST_JOBS);
     if ((s->split || s->worker) && !strcmp(s->to, "-"))

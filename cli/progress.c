@@ -13,7 +13,7 @@
 
 static atomic_bool shown;               /* a line stands there that is not ended */
 static bool active;
-static int64_t estimated;
+static int64_t estimated, before;       /* before: rows that an earlier run had done */
 static double started_at, shown_at;
 
 bool progress_possible(void)
@@ -45,13 +45,13 @@ static void put_rest(char *out, size_t size, int64_t rows, double seconds)
 {
     char left[32] = "";
     out[0] = 0;
-    if (estimated <= 0 || rows <= 0)
+    if (estimated <= 0 || rows <= before)
         return;
     if (rows >= estimated) {
         snprintf(out, size, "  99 %%");
         return;
     }
-    put_duration(left, sizeof left, seconds * (double)(estimated - rows) / (double)rows);
+    put_duration(left, sizeof left, seconds * (double)(estimated - rows) / (double)(rows - before));
     snprintf(out, size, "  %d %%  %s left", (int)(100 * (double)rows / (double)estimated), left);
 }
 
@@ -60,7 +60,7 @@ static void show(int64_t rows, bool last)
     char line[256], grouped[32], rate[32], rest[64] = "", memory[64];
     struct winsize window = { 0 };
     double seconds = stats_clock() - started_at;
-    int64_t per_second = seconds > 0 ? (int64_t)((double)rows / seconds) : 0;
+    int64_t per_second = seconds > 0 ? (int64_t)((double)(rows - before) / seconds) : 0;
     put_memory(memory, sizeof memory);
     if (last)
         snprintf(rest, sizeof rest, "  in %.1f s", seconds);
@@ -76,13 +76,16 @@ static void show(int64_t rows, bool last)
     atomic_store(&shown, !last);
 }
 
-void progress_start(int64_t estimate)
+void progress_start_at(int64_t rows, int64_t estimate)
 {
     active = true;
+    before = rows;
     estimated = estimate;
     started_at = shown_at = stats_clock();
-    show(0, false);
+    show(rows, false);
 }
+
+void progress_start(int64_t estimate) { progress_start_at(0, estimate); }
 
 void progress_rows(int64_t rows)
 {

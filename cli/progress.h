@@ -8,6 +8,8 @@
 bool progress_possible(void);
 /* From here on progress_rows shows the line. estimate: of all rows; <= 0: none. */
 void progress_start(int64_t estimate);
+/* The same where an earlier run did so many rows. */
+void progress_start_at(int64_t rows, int64_t estimate);
 void progress_rows(int64_t rows);
 /* The last line, which stays. */
 void progress_end(int64_t rows);

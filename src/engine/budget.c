@@ -1,4 +1,4 @@
-/* Budgets of streams: the arithmetic of stages and credits, and the words of what does not fit (RULES B1, decision 0027).
+/* Budgets of streams: the arithmetic of stages and credits, and the words of what does not fit (RULES B1, decision 0029).
  * What holds the bound is the ledger, which refuses; what is reckoned here only makes that rare. */
 #include "engine/budget.h"
 #include "engine/result.h"

@@ -53,6 +53,7 @@ static void retire_batch(weir_result *result)
     result->batch = NULL;
     result->chunk = NULL;
     result->at = result->limit = result->end = NULL;
+    result->bare = result->bare_limit = result->bare_end = NULL;
     if (batch->kept) {
         batch->next = result->kept;
         result->kept = batch;
@@ -148,17 +149,19 @@ void weir_result_batch_failed(weir_result *result, weir_batch *batch)
 
 int weir_result_batch_came(weir_result *result, weir_batch *batch, weir_error *error)
 {
-    if (weir_batch_end(batch) > 0)
-        result->batches++;
+    bool has_rows = weir_batch_end(batch) > 0;
     result->batch = batch;
     const weir_batch_hooks *hooks = result->hooks;
-    weir_bounds_learn(result, (int64_t)batch->sink.count);
+    size_t rows = result->bounds.memory ? result->cursor->sink->count : 0;
+    weir_bounds_learn(result, (int64_t)rows);
     weir_bounds_enter(result, WEIR_STAGE_LOADS);
     weir_bounds_note_rows(result);
     int status = hooks && hooks->came ? hooks->came(result->hooks_context, result, batch, error) : WEIR_OK;
+    if (has_rows || batch->sink.count || result->bare != result->bare_end)
+        result->batches++;
     if (status != WEIR_OK)
         weir_bounds_name(result, error);
-    weir_bounds_note_loads(result, batch->ready < batch->sink.count ? batch->ready : batch->sink.count);
+    weir_bounds_note_loads(result, batch->ready < rows ? batch->ready : rows);
     weir_bounds_enter(result, WEIR_STAGE_REST);
     if (status != WEIR_OK)
         return status;
@@ -173,6 +176,7 @@ void weir_result_drop_rows(weir_result *result)
         weir_batch_drop_rows(result->batch);
     result->chunk = NULL;
     result->at = result->limit = result->end = NULL;
+    result->bare = result->bare_limit = result->bare_end = NULL;
 }
 
 /* ---- fetching --------------------------------------------------------------------------------------------------------------- */
@@ -332,31 +336,66 @@ static void soft_close(weir_result *result)
     result->spare_count = 0;
 }
 
-static weir_row *take_any(weir_result *result, int64_t wanted)
+bool weir_result_has_more(weir_result *result, int64_t wanted)
 {
-    for (;;) {
-        if (result->at != result->end) {
-            weir_row *row = weir_result_hand_out(result);
-            result->limit = result->unique || result->one_by_one ? result->at : result->end;
-            return row;
-        }
+    while (result->at == result->end && result->bare == result->bare_end) {
         if (next_chunk(result))
             continue;
         if (result->pauses && result->batch)
-            return NULL;
+            return false;
         if (has_parts(result)) {
             if (next_part(result) != WEIR_OK)
-                return NULL;
+                return false;
             continue;
         }
         retire_batch(result);
         if (result->ended) {
             soft_close(result);
-            return NULL;
+            return false;
         }
         if (fetch(result, rows_to_ask(result, wanted)) != WEIR_OK)
-            return NULL;
+            return false;
     }
+    return true;
+}
+
+static bool looks_at_each(const weir_result *result) { return result->unique || result->one_by_one; }
+
+void *weir_result_take_bare(weir_result *result)
+{
+    if (result->bare == result->bare_end || looks_at_each(result))
+        return NULL;
+    result->taken++;
+    result->bare_limit = result->bare_end;
+    return *result->bare++;
+}
+
+/* Rows of the instances that have none yet. */
+static int make_rows(weir_result *result)
+{
+    weir_batch *batch = result->batch;
+    for (void *const *instance = result->bare; instance != result->bare_end; instance++) {
+        weir_row *row = weir_sink_row(&batch->sink);
+        if (!row) {
+            weir_error error;
+            weir_error_out_of_memory(&error);
+            return weir_result_fail(result, &error);
+        }
+        row->cells[result->instance_cell] = (weir_value){ .type = WEIR_T_INSTANCE, .as.blob = { *instance, 0 } };
+    }
+    (void)weir_batch_end(batch);
+    result->bare = result->bare_limit = result->bare_end = NULL;
+    open_window(result, batch->chunks, 0);
+    return WEIR_OK;
+}
+
+static weir_row *take_any(weir_result *result, int64_t wanted)
+{
+    if (!weir_result_has_more(result, wanted) || (result->bare != result->bare_end && make_rows(result) != WEIR_OK))
+        return NULL;
+    weir_row *row = weir_result_hand_out(result);
+    result->limit = looks_at_each(result) ? result->at : result->end;
+    return row;
 }
 
 static int is_new(weir_result *result, const weir_row *row, int column)

@@ -160,6 +160,7 @@ void weir_result_release(weir_result *result)
 static void shut_window(weir_result *result)
 {
     result->at = result->limit = result->end = NULL;
+    result->bare = result->bare_limit = result->bare_end = NULL;
     result->chunk = NULL;
     result->ended = true;
 }
@@ -318,7 +319,7 @@ int64_t weir_result_rowcount(const weir_result *result) { return result->row_cou
 static size_t rows_held(const weir_result *result)
 {
     if (!result->chunk)
-        return 0;
+        return (size_t)(result->bare_end - result->bare);
     size_t rows = result->chunk->count - (size_t)(result->at - result->chunk->places) / result->stride;
     for (const weir_chunk *chunk = result->chunk->next; chunk; chunk = chunk->next)
         rows += chunk->count;

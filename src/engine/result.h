@@ -48,6 +48,8 @@ struct weir_result {
     char        *end;                   /* of the rows in the chunk that is read */
     weir_chunk  *chunk;
     size_t       chunk_first;           /* rows of the batch before it */
+    /* A batch of which the hooks made instances may have no rows: they are made when rows are asked for. As at, limit and end. */
+    void *const *bare, *const *bare_limit, *const *bare_end;
     weir_batch  *batch;                 /* that is read */
     weir_batch  *kept;                  /* read to their end, but the last read handed out rows of them */
     weir_batch  *spare;                 /* to be used again */
@@ -139,7 +141,11 @@ int weir_result_check(weir_result *result);
 /* Keeps an error unless there is one; ends reading. Returns the kept status. */
 int weir_result_fail(weir_result *result, const weir_error *error);
 /* Makes the next read look at what happened before it hands out a row. */
-static inline void weir_result_stop(weir_result *result) { result->limit = result->at; }
+static inline void weir_result_stop(weir_result *result)
+{
+    result->limit = result->at;
+    result->bare_limit = result->bare;
+}
 /* The next row, where at != limit. */
 static inline weir_row *weir_result_hand_out(weir_result *result)
 {
@@ -185,6 +191,10 @@ int weir_result_begin_read(weir_result *result);
 /* The next row that passes the filter; NULL at the end or on an error. `wanted`: rows the caller still wants (0: it goes row by
  * row; WEIR_ALL_ROWS). column: the cell by which rows are unique, or WEIR_WHOLE_ROW. */
 weir_row *weir_result_take(weir_result *result, int64_t wanted, int column);
+/* Whether there is one more, fetched if need be: a row, or an instance without one. */
+bool weir_result_has_more(weir_result *result, int64_t wanted);
+/* The next instance without a row, where bare != bare_end, and nothing has to be looked at first. */
+void *weir_result_take_bare(weir_result *result);
 /* Takes up to `count` rows into result->list: the rows, or their values of one cell. */
 int weir_result_collect(weir_result *result, size_t count, int column);
 typedef enum weir_single { WEIR_SINGLE_FIRST, WEIR_SINGLE_ONE, WEIR_SINGLE_ONE_OR_NONE } weir_single;

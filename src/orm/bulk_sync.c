@@ -67,7 +67,7 @@ static weir_truth all_hold(const weir_stmt *stmt, const weir_mapper *mapper, con
 static bool find_by_looking(hits *h, const weir_stmt *stmt, weir_error *error)
 {
     const weir_identity_map *map = &h->mapper->map;
-    for (size_t i = 0; i <= map->mask; i++) {
+    for (size_t i = 0; i < weir_identity_extent(map); i++) {
         weir_instance *instance = map->entries[i].instance;
         if (!instance)
             continue;

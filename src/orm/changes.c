@@ -9,8 +9,8 @@ static size_t rounded(size_t size) { return (size + _Alignof(max_align_t) - 1) /
 
 weir_side *weir_side_need(weir_instance *instance)
 {
-    if (instance->before)
-        return instance->before;
+    if (weir_side_of(instance))
+        return weir_side_of(instance);
     const weir_mapper *mapper = weir_mapper_of(instance);
     size_t flags = rounded(mapper->column_count);
     weir_side *side = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, sizeof *side + flags + mapper->entity->size);
@@ -18,7 +18,8 @@ weir_side *weir_side_need(weir_instance *instance)
         *side = (weir_side){ .flags = flags, .inserted_in = -1, .deleted_in = -1 };
         memset(side->columns, 0, flags);
     }
-    instance->before = side;
+    weir_rest_of(instance)->side = side;
+    instance->flags |= WEIR_INSTANCE_SIDED;
     return side;
 }
 
@@ -35,7 +36,7 @@ void weir_side_free(weir_instance *instance)
     weir_side *side = weir_side_of(instance);
     if (!side)
         return;
-    instance->before = NULL;
+    instance->flags &= ~(uint32_t)WEIR_INSTANCE_SIDED;
     weir_links_drop(side);
     weir_old_key_drop(side);
     weir_past_keys_drop(side);

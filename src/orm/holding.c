@@ -123,8 +123,8 @@ static void close_loads(weir_holding *holding, size_t from)
 /* Nobody but this batch ever held it, except for relationships. */
 static inline bool is_ours(const weir_instance *instance, const weir_mapper *mapper, const weir_holding *holding)
 {
-    return (instance->flags & ~(uint32_t)WEIR_INSTANCE_TARGET) == WEIR_PERSISTENT && instance->holds == 1 && !instance->retains &&
-           !instance->own && !instance->before && (instance->home == holding || !instance->home) && weir_mapper_of(instance) == mapper;
+    return (instance->flags & ~(uint32_t)(WEIR_INSTANCE_TARGET | WEIR_INSTANCE_TURNED)) == WEIR_PERSISTENT && instance->holds == 1 &&
+           (instance->home == holding || !instance->home) && weir_mapper_of(instance) == mapper;
 }
 
 /* What nearly all of a stream is: it holds nothing, either. */
@@ -188,23 +188,30 @@ static bool drop_all_there_is(weir_holding *holding)
     return true;
 }
 
-/* False: some have to be looked at one by one. */
-static bool drop_all_at_once(weir_holding *holding)
+/* Those go in one pass, the last first, so that slots are taken again in order. What has to be looked at one by one stays in the list. */
+static void drop_those_alone(weir_holding *holding)
 {
-    size_t users = 0;
-    if (!holding->count)
-        return true;
-    weir_mapper *mapper = weir_mapper_of(holding->items[0]);
-    for (size_t i = 0; i < holding->count; i++) {
-        if (!is_ours_alone(holding->items[i], mapper, holding))
-            return false;
-        users += holding->items[i]->home == holding;
+    weir_instance **items = holding->items;
+    size_t alone = holding->count, users = 0;
+    if (!alone)
+        return;
+    weir_mapper *mapper = weir_mapper_of(items[0]);
+    weir_slab_giving giving = { NULL, 0 };
+    for (size_t i = alone; i-- > 0;) {
+        weir_instance *instance = items[i];
+        if (is_ours_alone(instance, mapper, holding)) {
+            users += instance->home == holding;
+            weir_slab_give_next(&giving, instance);
+        } else {
+            items[i] = items[--alone];
+            items[alone] = instance;
+        }
     }
+    weir_slab_given(giving.chunk, giving.count);
+    weir_identity_remove_all(mapper, items, alone);     /* their keys can still be read */
     holding->users -= users;
-    weir_identity_remove_all(mapper, holding->items, holding->count);
-    weir_slab_give_all(holding->items, holding->count);
-    holding->count = 0;
-    return true;
+    holding->count -= alone;
+    memmove(items, items + alone, holding->count * sizeof *items);
 }
 
 /* Lets go of all; what may live on stays in the list. The last comes first, so that keys that follow each other leave the identity
@@ -231,8 +238,8 @@ static void let_go_with_loads(weir_holding *holding)
         return;
     holding->let_go = true;
     holding->delivered = holding->count;
-    if (!drop_all_at_once(holding))
-        let_go_of_all(holding);
+    drop_those_alone(holding);
+    let_go_of_all(holding);
     for (size_t i = 0; i < holding->load_count; i++)
         if (load_of(holding, i))
             let_go_with_loads(load_of(holding, i));

@@ -23,23 +23,23 @@ static inline size_t weir_identity_place(const weir_identity_map *map, uint64_t 
 {
     return (size_t)((key >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> map->shift) << 3 | (key & 7);
 }
-/* As weir_identity_entry_of for a key that is an integer, where that needs no call. */
+/* Has the key's place in a table come into the cache: it is wanted soon. always_inline: gcc drops a call that only prefetches. */
+__attribute__((always_inline)) static inline void weir_identity_expect(const weir_identity_map *map, uint64_t key)
+{
+    if (map->mask)
+        __builtin_prefetch(&map->entries[weir_identity_place(map, key)], 1);
+}
+enum { WEIR_KEYS_AHEAD = 16 };
+/* As weir_identity_entry_of for a key that is an integer, without a call where it is the next of a list. */
 static inline weir_identity_entry *weir_identity_integer_entry(weir_mapper *mapper, uint64_t key)
 {
     const weir_identity_map *map = &mapper->map;
-    if (map->count >= (map->mask + 1) / 2)
+    if (map->listed >= map->room || (int64_t)key <= map->last) {
+        weir_identity_expect(map, key + WEIR_KEYS_AHEAD);      /* tables see keys that follow each other, too */
         return weir_identity_entry_of(mapper, key, NULL);
-    for (size_t i = weir_identity_place(map, key);; i = (i + 1) & map->mask) {
-        weir_identity_entry *entry = &map->entries[i];
-        if (!entry->instance || entry->key == key)
-            return entry;
     }
-}
-/* Has the key's place come into the cache: it is wanted soon. always_inline: gcc drops a call that only prefetches. */
-__attribute__((always_inline)) static inline void weir_identity_expect(const weir_identity_map *map, uint64_t key)
-{
-    if (map->entries)
-        __builtin_prefetch(&map->entries[weir_identity_place(map, key)], 1);
+    map->entries[map->listed].instance = NULL;
+    return &map->entries[map->listed];
 }
 /* ---- intake.c, and how it fills a slot before it takes it ---- */
 /* Whether rows of this result go through an intake: sets reading->intake, the steps' direct targets and the rows' stride. */
@@ -48,6 +48,9 @@ weir_sink *weir_intake_begin(weir_intake *intake, weir_batch *batch);       /* N
 void weir_intake_pause(weir_intake *intake);                /* between two rows: slots may be given back until it goes on */
 void weir_intake_resume(weir_intake *intake);
 int weir_intake_end(weir_intake *intake, weir_error *error);                /* the batch is here, or failed; safe to repeat */
+size_t weir_intake_count(const weir_intake *intake);        /* rows of the batch */
+bool weir_intake_make_rows(weir_intake *intake);            /* a row for each instance. False: no memory */
+bool weir_intake_is_bare(const weir_intake *intake);       /* it made no rows: the holding's items are what they would deliver */
 /* The slot that is taken next, when there is one free. */
 static inline weir_instance *weir_slab_head(const weir_slab *slab)
 {
@@ -79,23 +82,40 @@ static inline void weir_slab_claim(weir_mapper *mapper, weir_instance *head)
     __builtin_prefetch((const char *)head + WEIR_SLOTS_AHEAD * slab->slot_size, 1);
     __builtin_prefetch((const char *)head + WEIR_SLOTS_AHEAD * slab->slot_size + 64, 1);
     if (head == chunk->free)
-        chunk->free = head->link;
+        chunk->free = head->next_free;
     else
         chunk->fresh++;
     head->chunk = chunk;
     head->key = 0;
     head->home = NULL;
-    head->own = NULL;
-    head->link = head->mark_link = NULL;
-    head->before = NULL;
-    head->overrides = head->loaded = 0;
-    head->holds = head->retains = head->visit = head->flags = 0;
-    head->mark = WEIR_INSTANCE_MARK ^ (uintptr_t)head;
+    head->loaded = 0;
+    head->holds = head->visit = head->flags = 0;
+    head->mark = weir_instance_mark(head);
     if (++chunk->used == chunk->capacity)
         weir_slab_leave_room(slab, chunk);
     if (chunk->used == 1 && ++slab->used > slab->peak)
         slab->peak = slab->used;
     mapper->store->live++;
+}
+/* Makes what reads a dead instance notice: filled, and poisoned where a sanitizer watches. */
+void weir_instance_poison(weir_instance *instance);
+/* Slots are given back one after another, those of a chunk being counted together: weir_slab_given says how many, in the end too. */
+typedef struct weir_slab_giving { weir_slab_chunk *chunk; size_t count; } weir_slab_giving;
+void weir_slab_given(weir_slab_chunk *chunk, size_t count);
+static inline void weir_slab_give_next(weir_slab_giving *giving, weir_instance *instance)
+{
+    weir_slab_chunk *chunk = instance->chunk;
+    if (chunk != giving->chunk) {
+        weir_slab_given(giving->chunk, giving->count);
+        *giving = (weir_slab_giving){ chunk, 0 };
+    }
+    instance->flags = 0;
+    instance->mark = 0;
+    if (WEIR_POISONING || chunk->mapper->store->poison)
+        weir_instance_poison(instance);
+    instance->next_free = chunk->free;
+    chunk->free = instance;
+    giving->count++;
 }
 /* One row of cells; its first cell becomes the instance, or NULL. Its number is reading->rows. */
 int weir_hydrate_row(weir_reading *reading, weir_holding *holding, weir_row *row, weir_error *error);
@@ -104,7 +124,7 @@ static inline bool weir_holding_room(weir_holding *holding)
 {
     return holding->count != holding->capacity || weir_holding_grow(holding);
 }
-/* Gives back the slots of instances of one mapper, in which nothing is left to be freed. */
+/* Gives back the slots of instances in which nothing is left to be freed. */
 void weir_slab_give_all(weir_instance *const *instances, size_t count);
 void weir_identity_remove_all(weir_mapper *mapper, weir_instance *const *instances, size_t count);
 void weir_identity_empty(weir_mapper *mapper);
@@ -154,8 +174,6 @@ void weir_before_note(weir_instance *instance);     /* notes which members were 
 void weir_before_moved(weir_instance *instance);    /* its values moved: they are what they were */
 bool weir_before_changed(const weir_instance *instance, size_t column);
 void weir_before_drop(weir_instance *instance);
-/* Makes what reads a dead instance notice: filled, and poisoned where a sanitizer watches. */
-void weir_instance_poison(weir_instance *instance);
 /* The guards that a statement's shape alone decides, under yield_per. */
 int weir_reading_check_shape(const weir_select_shape *shape, weir_error *error);
 /* All instances leave the session; the store must be looked at afterwards. */

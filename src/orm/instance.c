@@ -101,6 +101,16 @@ static void free_own(void *own)
     weir_free(values);
 }
 
+static void set_own(weir_instance *instance, own_values *values)
+{
+    if (values) {
+        weir_rest_of(instance)->own = values;
+        instance->flags |= WEIR_INSTANCE_OWNS;
+    } else {
+        instance->flags &= ~(uint32_t)WEIR_INSTANCE_OWNS;
+    }
+}
+
 static int settle(weir_instance *instance, const weir_mapped_relationship *growing)
 {
     const weir_mapper *mapper = weir_mapper_of(instance);
@@ -124,8 +134,8 @@ static int settle(weir_instance *instance, const weir_mapped_relationship *growi
         }
         memcpy(object, values->room, mapper->entity->size);
     }
-    free_own(instance->own);
-    instance->own = values;
+    free_own(weir_own_of(instance));
+    set_own(instance, values);
     weir_before_moved(instance);
     weir_holding_leave(instance);
     return WEIR_OK;
@@ -136,7 +146,7 @@ int weir_instance_settle_growing(weir_instance *instance, const weir_mapped_rela
 
 bool weir_collection_append(weir_instance *instance, const weir_mapped_relationship *relationship, weir_instance *item)
 {
-    const own_values *own = instance->own;
+    const own_values *own = weir_own_of(instance);
     collection *items = collection_of(instance, relationship);
     size_t room;
     if (!own || (const char *)items->items < own->room || (const char *)items->items >= own->arena.end)
@@ -152,8 +162,8 @@ bool weir_collection_append(weir_instance *instance, const weir_mapped_relations
 
 void weir_instance_drop_values(weir_instance *instance)
 {
-    free_own(instance->own);
-    instance->own = NULL;
+    free_own(weir_own_of(instance));
+    set_own(instance, NULL);
     weir_side_free(instance);
     weir_holding_leave(instance);
 }
@@ -201,19 +211,23 @@ void *weir_retain(void *object)
     weir_instance *instance = weir_instance_of(object);
     if (instance && instance->flags & WEIR_INSTANCE_COPY)
         weir_instance_copy_hold(instance);
-    else if (!instance || ((instance->home || !instance->own) && weir_instance_settle(instance) != WEIR_OK))
+    else if (!instance || ((instance->home || !(instance->flags & WEIR_INSTANCE_OWNS)) && weir_instance_settle(instance) != WEIR_OK))
         return NULL;
-    instance->retains++;
+    if (!(instance->flags & WEIR_INSTANCE_RETAINED))
+        weir_rest_of(instance)->retains = 0;
+    weir_rest_of(instance)->retains++;
+    instance->flags |= WEIR_INSTANCE_RETAINED;
     return object;
 }
 
 void weir_release(void *object)
 {
     weir_instance *instance = weir_instance_of(object);
-    if (!instance || !instance->retains)
+    if (!instance || !(instance->flags & WEIR_INSTANCE_RETAINED))
         return;
     weir_store *store = weir_mapper_of(instance)->store;
-    instance->retains--;
+    if (--weir_rest_of(instance)->retains == 0)
+        instance->flags &= ~(uint32_t)WEIR_INSTANCE_RETAINED;
     if (instance->flags & WEIR_INSTANCE_COPY) {
         weir_instance_copy_let_go(instance);
         return;

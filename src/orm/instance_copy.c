@@ -104,7 +104,7 @@ static targets targets_of(weir_instance *instance, const weir_mapped_relationshi
 static size_t slot_size(const weir_instance *instance)
 {
     size_t alignment = _Alignof(max_align_t);
-    return (sizeof *instance + weir_mapper_of(instance)->entity->size + alignment - 1) / alignment * alignment;
+    return (sizeof(weir_rest) + sizeof *instance + weir_mapper_of(instance)->entity->size + alignment - 1) / alignment * alignment;
 }
 
 static int add(found *all, weir_instance *instance, uint32_t visit, weir_error *error)
@@ -127,7 +127,7 @@ static int add(found *all, weir_instance *instance, uint32_t visit, weir_error *
 
 static whole *whole_of(const weir_instance *instance)
 {
-    return instance->flags & WEIR_INSTANCE_COPY ? (whole *)(void *)instance->link : NULL;
+    return instance->flags & WEIR_INSTANCE_COPY ? (whole *)(void *)weir_rest_of(instance)->link : NULL;
 }
 
 /* Instances of one store, or of one copy: their marks mean the same. */
@@ -167,30 +167,30 @@ static int find_all(found *all, weir_instance *first, weir_error *error)
 
 /* ---- laying it out ------------------------------------------------------------------------------------------------------------------- */
 
-enum { KEPT = WEIR_INSTANCE_EXPIRED | WEIR_INSTANCE_MODIFIED };
+enum { KEPT = WEIR_INSTANCE_EXPIRED | WEIR_INSTANCE_MODIFIED | WEIR_INSTANCE_TURNED };
 
 static int lay_out(whole *copy, const found *all, weir_error *error)
 {
     char *at = copy->slots;
     weir_slab_chunk *chunk = NULL;
     for (size_t i = 0; i < all->count; i++) {
-        weir_instance *from = all->items[i], *to = (weir_instance *)(void *)at;
+        weir_instance *from = all->items[i], *to = (weir_instance *)(void *)(at + sizeof(weir_rest));
         const weir_entity *entity = weir_mapper_of(from)->entity;
         if (!chunk || chunk->mapper->entity != entity)
             chunk = chunk_of(copy->copies, entity, error);
         if (!chunk)
             return error->status;
-        *to = (weir_instance){ .chunk = chunk, .key = from->key, .link = (weir_instance *)(void *)copy, .overrides = from->overrides,
-                               .loaded = from->loaded, .mark = WEIR_INSTANCE_MARK ^ (uintptr_t)to,
+        *to = (weir_instance){ .chunk = chunk, .key = from->key, .loaded = from->loaded, .mark = weir_instance_mark(to),
                                .flags = WEIR_DETACHED | WEIR_INSTANCE_COPY | (from->flags & KEPT) };
+        *weir_rest_of(to) = (weir_rest){ .link = (weir_instance *)(void *)copy, .overrides = weir_overrides_of(from) };
         memcpy(weir_instance_struct(to), weir_instance_struct(from), entity->size);
-        from->mark_link = to;
+        weir_rest_of(from)->mark_link = to;
         at += slot_size(from);
     }
     return WEIR_OK;
 }
 
-static void *copy_of(void *target) { return target ? weir_instance_struct(((weir_instance *)target - 1)->mark_link) : NULL; }
+static void *copy_of(void *target) { return target ? weir_instance_struct(weir_rest_of((weir_instance *)target - 1)->mark_link) : NULL; }
 
 static int copy_relationship(weir_instance *from, weir_instance *to, const weir_mapped_relationship *relationship, weir_arena *room)
 {
@@ -212,7 +212,7 @@ static int copy_relationship(weir_instance *from, weir_instance *to, const weir_
 static int fill(const found *all, weir_arena *room)
 {
     for (size_t i = 0; i < all->count; i++) {
-        weir_instance *from = all->items[i], *to = from->mark_link;
+        weir_instance *from = all->items[i], *to = weir_rest_of(from)->mark_link;
         const weir_mapper *mapper = weir_mapper_of(from);
         int status = weir_instance_copy_columns(mapper, room, weir_instance_struct(from), weir_instance_struct(to));
         for (size_t k = 0; k < mapper->relationship_count && status == WEIR_OK; k++)
@@ -259,7 +259,7 @@ void *weir_instance_copy(weir_copies *copies, weir_instance *instance, size_t *b
     if (!copy)
         return NULL;
     *bytes = weir_block_bytes(copy);
-    return weir_instance_struct((weir_instance *)(void *)copy->slots);
+    return weir_instance_struct((weir_instance *)(void *)(copy->slots + sizeof(weir_rest)));
 }
 
 /* ---- holders ------------------------------------------------------------------------------------------------------------------------ */
@@ -273,7 +273,7 @@ void weir_instance_copy_let_go(weir_instance *instance)
         return;
     char *at = copy->slots;
     for (size_t i = 0; i < copy->count; i++) {
-        weir_instance *part = (weir_instance *)(void *)at;
+        weir_instance *part = (weir_instance *)(void *)(at + sizeof(weir_rest));
         at += slot_size(part);
         weir_instance_drop_values(part);        /* what it was given since */
     }

@@ -1,4 +1,4 @@
-/* The intake: rows become instances as they come. A result whose rows are one entity each keeps no cells of them: the driver puts
+/* The intake: rows become instances as they come. A result whose rows are one entity each keeps nothing else of them: the driver puts
  * a row's values straight into the next free slot of the slab, and what cannot go that way (a NULL where the type has none, a row
  * that overwrites an instance, a text that is no UTF-8) comes as one row of cells, to be hydrated like any other. */
 #include "orm/inside.h"
@@ -6,22 +6,24 @@
 #include "base/wait.h"
 
 enum {
-    PATIENCE = 64,                      /* rows by cells, before it is asked whether the other way pays */
-    KEYS_AHEAD = 16                     /* whose places are brought into the cache, as those of a stream's next rows */
+    PATIENCE = 64                       /* rows by cells, before it is asked whether the other way pays */
 };
 
 struct weir_intake {
     weir_sink      sink;                /* first: the driver knows only this */
     weir_reading  *reading;
     weir_mapper   *mapper;
-    weir_batch    *batch;               /* that is filled; its rows have one cell, for the instance */
+    weir_batch    *batch;               /* that is filled */
     weir_holding  *holding;
     weir_instance *slot;                /* free; its struct is the sink's object */
     weir_row      *row;                 /* for one row of cells */
     bool           direct, filling;
+    bool           bare;                /* the batch has no rows; else one for each, with one cell, for the instance */
     bool           plain_key;           /* one int64_t */
     size_t         key_offset;          /* … at this place of the struct */
-    size_t         by_cells, taken;
+    size_t         most;                /* rows of the batch, under a budget */
+    int64_t        rows_before;         /* of the reading, when the batch began */
+    int64_t        by_cells;
     weir_error     error;               /* of the first row that became no instance: it waits until the batch is here */
 };
 
@@ -46,19 +48,24 @@ static void take_back_offer(weir_intake *intake)
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------------------ */
 
-/* The row that the program will get. There is room. */
-static inline void place_row(weir_batch *batch, weir_instance *instance)
+/* The row that the program will get. NULL: none. */
+static bool place_row(weir_batch *batch, weir_instance *instance)
 {
-    weir_row *row = (weir_row *)(void *)batch->sink.next;
-    batch->sink.next += batch->sink.stride;
-    batch->sink.count++;
-    row->cells[0].type = WEIR_T_INSTANCE;
-    row->cells[0].as.blob.ptr = instance;
+    weir_row *row = weir_sink_row(&batch->sink);
+    if (row)
+        row->cells[0] = (weir_value){ .type = instance ? WEIR_T_INSTANCE : WEIR_T_NULL, .as.blob = { instance, 0 } };
+    return row != NULL;
 }
 
-static bool has_room(weir_batch *batch)
+/* A row without an instance is one all the same: from now on, and for what came before it in this batch. */
+static bool place_rows(weir_intake *intake)
 {
-    return batch->sink.next != batch->sink.end || batch->sink.grow(&batch->sink) == WEIR_OK;
+    const weir_holding *holding = intake->holding;
+    intake->bare = false;
+    for (size_t i = 0; i < holding->count; i++)
+        if (!place_row(intake->batch, holding->items[i]))
+            return false;
+    return true;
 }
 
 /* A whole row is in the slot. False: it has to come as cells, to overwrite an instance or to say what is wrong. */
@@ -68,14 +75,12 @@ static bool took(weir_sink *sink)
     weir_mapper *mapper = intake->mapper;
     weir_holding *holding = intake->holding;
     weir_instance *slot = intake->slot;
-    if (!weir_holding_room(holding) || !has_room(intake->batch) || weir_slab_head(&mapper->slab) != slot)
+    if (!intake->bare || sink->count == intake->most || !weir_holding_room(holding) || weir_slab_head(&mapper->slab) != slot)
         return false;
     uint64_t key;
     weir_identity_entry *entry;
     if (intake->plain_key) {
         memcpy(&key, (const char *)(slot + 1) + intake->key_offset, sizeof key);
-        if (key % 4 == 0)               /* streams come in the order of their keys, and four entries share a line of the cache */
-            weir_identity_expect(&mapper->map, key + KEYS_AHEAD);
         entry = weir_identity_integer_entry(mapper, key);
     } else {
         key = weir_identity_key(mapper, slot + 1);
@@ -100,11 +105,31 @@ static bool took(weir_sink *sink)
     }
     instance->holds++;
     holding->items[holding->count++] = instance;
-    place_row(intake->batch, instance);
-    intake->reading->rows++;
-    intake->taken++;
     sink->count++;
     return true;
+}
+
+/* The row found no place: the batch does not hold its instance either. */
+static void unhold(weir_holding *holding, size_t items)
+{
+    while (holding->count > items) {
+        weir_instance *instance = holding->items[--holding->count];
+        instance->holds--;
+        weir_instance_let_go(instance);
+    }
+}
+
+static void make_of_cells(weir_intake *intake)
+{
+    weir_reading *reading = intake->reading;
+    size_t items = intake->holding->count;
+    if (weir_hydrate_row(reading, intake->holding, intake->row, &intake->error) != WEIR_OK)
+        return;
+    weir_instance *instance = weir_row_instance(intake->row, &reading->plans[0]);
+    if ((instance || !intake->bare || place_rows(intake)) && (intake->bare || place_row(intake->batch, instance)))
+        return;
+    unhold(intake->holding, items);
+    weir_error_out_of_memory(&intake->error);
 }
 
 static void came_as_cells(weir_sink *sink)
@@ -112,25 +137,22 @@ static void came_as_cells(weir_sink *sink)
     weir_intake *intake = (weir_intake *)(void *)sink;
     weir_reading *reading = intake->reading;
     sink->next = (char *)intake->row;
-    reading->rows++;
+    reading->rows = intake->rows_before + (int64_t)sink->count;
     if (intake->error.status != WEIR_OK)
         return;
     take_back_offer(intake);
-    if (!has_room(intake->batch))
+    if (sink->count > intake->most)
         weir_error_out_of_memory(&intake->error);
     else
-        (void)weir_hydrate_row(reading, intake->holding, intake->row, &intake->error);
-    if (intake->batch->sink.full || weir_sink_ends(sink, intake->error.status)) {
+        make_of_cells(intake);
+    if (sink->count > intake->most || weir_sink_ends(sink, intake->error.status)) {
         weir_error_clear(&intake->error);
-        reading->rows--;
         sink->count--;
         sink->full = true;
     }
     if (sink->full || intake->error.status != WEIR_OK)
         return;
-    weir_row *row = weir_sink_row(&intake->batch->sink);
-    row->cells[0] = intake->row->cells[reading->plans[0].first];
-    if (++intake->by_cells % PATIENCE == 0 && intake->by_cells > intake->taken)
+    if (++intake->by_cells % PATIENCE == 0 && intake->by_cells > reading->rows / 2)
         intake->direct = false;         /* this stream's rows are not made for it */
     offer(intake);
 }
@@ -149,6 +171,9 @@ weir_sink *weir_intake_begin(weir_intake *intake, weir_batch *batch)
     intake->sink.arena = &batch->arena;
     intake->sink.next = (char *)intake->row;
     intake->sink.count = 0;
+    intake->rows_before = reading->rows;
+    intake->bare = true;
+    intake->most = reading->result->bounds.memory ? batch->limit : SIZE_MAX;
     weir_error_clear(&intake->error);
     intake->filling = true;
     reading->store->busy++;             /* no memory of free slots is given back meanwhile, whatever a callback does */
@@ -169,11 +194,23 @@ int weir_intake_end(weir_intake *intake, weir_error *error)
         return WEIR_OK;
     take_back_offer(intake);
     intake->filling = false;
+    intake->reading->rows = intake->rows_before + (int64_t)intake->sink.count;
     intake->reading->store->busy--;
     if (intake->error.status != WEIR_OK)
         *error = intake->error;
     return intake->error.status;
 }
+
+size_t weir_intake_count(const weir_intake *intake) { return intake->sink.count; }
+
+bool weir_intake_make_rows(weir_intake *intake)
+{
+    bool made = !intake->bare || place_rows(intake);
+    (void)weir_batch_end(intake->batch);
+    return made;
+}
+
+bool weir_intake_is_bare(const weir_intake *intake) { return intake->bare; }
 
 /* ---- the plan ------------------------------------------------------------------------------------------------------------------------ */
 

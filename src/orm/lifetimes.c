@@ -12,7 +12,7 @@ static void drop(weir_instance *instance)
     weir_mapper *mapper = weir_mapper_of(instance);
     if (weir_instance_state(instance) == WEIR_PERSISTENT)
         weir_identity_remove(mapper, instance);
-    if (instance->own || instance->before)
+    if (instance->flags & (WEIR_INSTANCE_OWNS | WEIR_INSTANCE_SIDED))
         weir_instance_drop_values(instance);
     else if (instance->home)
         weir_holding_leave(instance);
@@ -34,7 +34,7 @@ void weir_instance_let_go(weir_instance *instance)
     if (instance->flags & WEIR_INSTANCE_LINGERS)
         return;
     instance->flags |= WEIR_INSTANCE_LINGERS;
-    instance->link = store->lingering;
+    weir_rest_of(instance)->link = store->lingering;
     store->lingering = instance;
     store->lingering_count++;
 }
@@ -63,7 +63,7 @@ static void visit(weir_store *store, weir_instance *instance, weir_instance **wo
     instance->visit = store->visit;
     if (!(instance->loaded >> WEIR_REACHES))
         return;
-    instance->mark_link = *work;
+    weir_rest_of(instance)->mark_link = *work;
     *work = instance;
 }
 
@@ -106,7 +106,7 @@ static void walk(weir_store *store)
     }
     while (work) {
         weir_instance *instance = work;
-        work = instance->mark_link;
+        work = weir_rest_of(instance)->mark_link;
         follow(store, instance, &work);
     }
 }
@@ -115,13 +115,13 @@ static void drop_all(weir_instance *dead)
 {
     weir_instance *soon = dead;
     for (int i = 0; i < DROPS_AHEAD && soon; i++)
-        soon = soon->link;
+        soon = weir_rest_of(soon)->link;
     while (dead) {
         weir_instance *instance = dead;
-        dead = instance->link;
+        dead = weir_rest_of(instance)->link;
         if (soon) {
             weir_identity_expect(&weir_mapper_of(soon)->map, soon->key);
-            soon = soon->link;
+            soon = weir_rest_of(soon)->link;
         }
         drop(instance);
     }
@@ -134,15 +134,15 @@ static void sort_out(weir_store *store)
     store->lingering_count = 0;
     while (list) {
         weir_instance *instance = list;
-        list = instance->link;
+        list = weir_rest_of(instance)->link;
         if (weir_instance_held(instance)) {
             instance->flags &= ~(uint32_t)WEIR_INSTANCE_LINGERS;
         } else if (instance->visit == store->visit) {
-            instance->link = store->lingering;
+            weir_rest_of(instance)->link = store->lingering;
             store->lingering = instance;
             store->lingering_count++;
         } else {
-            instance->link = dead;
+            weir_rest_of(instance)->link = dead;
             dead = instance;
         }
     }

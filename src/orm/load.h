@@ -81,7 +81,7 @@ static inline bool weir_lazy_is_eager(weir_lazy how)
 /* Says whether weir_load of the instance is forbidden. */
 static inline bool weir_load_is_raising(const weir_instance *i, const weir_mapped_relationship *r)
 {
-    return (r->member->lazy == WEIR_LAZY_RAISE) != (i->overrides >> r->bit & 1);
+    return (r->member->lazy == WEIR_LAZY_RAISE) != (weir_overrides_of(i) >> r->bit & 1);
 }
 
 /* ---- load_node.c -------------------------------------------------------------------------------------------------------------- */

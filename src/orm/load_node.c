@@ -1,5 +1,6 @@
 /* The work on the instances of one node of the plan, and on those that it reaches: level by level, so that the keys of a level
  * go together however many statements the level before took. Also the engine's hooks: a result's plan, its batches, its end. */
+#include "orm/inside.h"
 #include "orm/load.h"
 #include <string.h>
 
@@ -60,8 +61,14 @@ static void set_raising(const weir_load_step *step, weir_instances instances)
 {
     uint64_t bit = UINT64_C(1) << step->relationship->bit;
     bool turned = (step->how == WEIR_LAZY_RAISE) != (step->relationship->member->lazy == WEIR_LAZY_RAISE);
-    for (size_t i = 0; i < instances.count; i++)
-        instances.items[i]->overrides = turned ? instances.items[i]->overrides | bit : instances.items[i]->overrides & ~bit;
+    for (size_t i = 0; i < instances.count; i++) {
+        weir_instance *instance = instances.items[i];
+        uint64_t before = weir_overrides_of(instance), after = turned ? before | bit : before & ~bit;
+        if (after == before)
+            continue;
+        weir_rest_of(instance)->overrides = after;
+        instance->flags |= WEIR_INSTANCE_TURNED;
+    }
 }
 
 static int do_step(weir_load_work *work, const weir_load_node *node, const weir_load_step *step, weir_instances instances)
@@ -181,6 +188,19 @@ int weir_loaders_plan(weir_reading *reading, weir_error *error)
     return plan_items(reading, loaders, error);
 }
 
+static int collect_all(weir_reading *reading, weir_load_work *work, weir_instances *out)
+{
+    const weir_holding *holding = work->holding;
+    *out = (weir_instances){ weir_arena_take(work->arena, (holding->count + 1) * sizeof(weir_instance *)), 0 };
+    if (!out->items)
+        return weir_error_out_of_memory(work->error);
+    uint32_t visit = ++reading->store->visit;
+    for (size_t i = 0; i < holding->count; i++)
+        if (weir_load_first_visit(holding->items[i], visit))
+            out->items[out->count++] = holding->items[i];
+    return WEIR_OK;
+}
+
 static int collect_item(weir_reading *reading, weir_load_work *work, size_t item, weir_instances *out)
 {
     size_t most = 0;
@@ -208,7 +228,7 @@ static int run_items(weir_reading *reading, const weir_loaders *loaders, weir_lo
         weir_instances instances;
         if (!loaders->nodes[i] || !loaders->nodes[i]->busy)
             continue;
-        status = collect_item(reading, work, i, &instances);
+        status = reading->intake && weir_intake_is_bare(reading->intake) ? collect_all(reading, work, &instances) : collect_item(reading, work, i, &instances);
         if (status == WEIR_OK)
             status = weir_load_node_run(work, loaders->nodes[i], instances);
     }

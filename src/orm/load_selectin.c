@@ -231,7 +231,7 @@ static int run_groups(job *j, int64_t group)
 int weir_load_attach_many(weir_load_work *work, weir_instance *parent, const weir_mapped_relationship *relationship, void **items,
                           size_t count)
 {
-    if (!parent->home && !parent->own && work->holding)
+    if (!parent->home && !(parent->flags & WEIR_INSTANCE_OWNS) && work->holding)
         weir_holding_take(parent, work->holding);
     if (count && parent->home) {
         void **lasting = weir_arena_take(&parent->home->batch->arena, count * sizeof *lasting);

@@ -80,6 +80,7 @@ weir_mapper *weir_store_mapper(weir_store *store, const weir_entity *entity, wei
         weir_error_set(error, WEIR_MAPPING, "%s has no primary key: its rows cannot be instances", entity->name);
         return NULL;
     }
+    weir_identity_begin(mapper);
     mapper->next = store->mappers;
     store->mappers = mapper;
     return mapper;

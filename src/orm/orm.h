@@ -26,31 +26,45 @@ enum {                                      /* weir_instance.flags; the low four
     WEIR_INSTANCE_COPY = 0x200,             /* part of a copy that lives and dies as a whole, which `link` points to (instance_copy.h) */
     WEIR_INSTANCE_WAITS = 0x400,            /* in the session's list of what is to be written */
     WEIR_INSTANCE_HIT = 0x800,              /* an update or delete with criteria is on its way to its row, and no row has filled it since */
+    WEIR_INSTANCE_RETAINED = 0x1000, WEIR_INSTANCE_OWNS = 0x2000,   /* what its weir_rest has: retains, own, */
+    WEIR_INSTANCE_SIDED = 0x4000, WEIR_INSTANCE_TURNED = 0x8000,    /* side, overrides */
     WEIR_INSTANCE_CHANGED_IN = 16,          /* shift: the savepoint inside which it was changed last; 0: none */
 };
 struct weir_instance {
     weir_slab_chunk *chunk;                 /* its mapper: weir_mapper_of */
     uint64_t         key;                   /* one integer key: itself; else the hash of its key values */
-    weir_holding    *home;                  /* the batch in whose arena its values lie; NULL: in `own`, or none */
-    void            *own;                   /* a block of its own with its values and collections */
-    weir_instance   *link;                  /* free slots, lingering ones, work lists */
-    weir_instance   *mark_link;
-    void            *before;                /* its weir_side (unit.h): what its members were, what waits to be written; few have one */
-    uint64_t         overrides;             /* a bit for each relationship whose lazy='raise' a statement turned round (load.h) */
+    union {
+        weir_holding  *home;                /* the batch in whose arena its values lie; NULL: in a block of its own, or none */
+        weir_instance *next_free;           /* of a free slot */
+    };
     uint64_t         loaded;                /* a bit for each relationship that is loaded (the low half); one for each that has
                                                pointers to follow, which stay when it expires (the high half) */
-    uint32_t         holds, retains;        /* by batches; by weir_retain */
-    uint32_t         visit, flags;
-    uint64_t         mark;                  /* directly in front of the struct; checked by weir_instance_of */
+    uint32_t         holds;                 /* by batches */
+    uint32_t         visit;
+    uint32_t         flags;
+    uint32_t         mark;                  /* directly in front of the struct; checked by weir_instance_of */
 };
+/* What few instances have: it lies apart, so that streams of those that have nothing of it never touch it. A member whose flag the
+ * instance does not have says nothing. */
+typedef struct weir_rest {
+    weir_instance   *link;                  /* lingering ones; of a copy: what it is part of */
+    weir_instance   *mark_link;             /* work lists */
+    void            *own;                   /* a block of its own with its values and collections */
+    void            *side;                  /* its weir_side (unit.h): what its members were, what waits to be written */
+    uint64_t         overrides;             /* a bit for each relationship whose lazy='raise' a statement turned round (load.h) */
+    uint64_t         retains;               /* by weir_retain */
+} weir_rest;
 enum { WEIR_REACHES = 32, WEIR_RELATIONSHIPS_MAX = 32 };    /* shift to the high half of `loaded` */
-#define WEIR_INSTANCE_MARK UINT64_C(0x77656972216f726d)
+static inline uint32_t weir_instance_mark(const weir_instance *i)
+{
+    return UINT32_C(0x77656972) ^ (uint32_t)(uintptr_t)i ^ (uint32_t)((uint64_t)(uintptr_t)i >> 32);
+}
 static inline void *weir_instance_struct(weir_instance *i) { return i + 1; }
 /* NULL: not an instance. */
 static inline weir_instance *weir_instance_of(const void *object)
 {
     weir_instance *i = object ? (weir_instance *)(uintptr_t)object - 1 : NULL;
-    return i && i->mark == (WEIR_INSTANCE_MARK ^ (uintptr_t)i) ? i : NULL;
+    return i && i->mark == weir_instance_mark(i) ? i : NULL;
 }
 static inline weir_state weir_instance_state(const weir_instance *i) { return (weir_state)(i->flags & WEIR_INSTANCE_STATE); }
 
@@ -65,13 +79,24 @@ typedef struct weir_mapped_relationship {
     const weir_entity *association;         /* of the table between, made by the first load through it */
 } weir_mapped_relationship;
 typedef struct weir_identity_entry { uint64_t key; weir_instance *instance; } weir_identity_entry;
-typedef struct weir_identity_map { weir_identity_entry *entries; size_t mask, count, peak, peak_before; int shift; } weir_identity_map;
+/* A list in the order of the keys while each key that comes is larger than all before, as streams bring them; else a hash table. */
+typedef struct weir_identity_map {
+    weir_identity_entry *entries;           /* without an instance: free; in a list: left, the key still tells the order */
+    size_t  count, peak, peak_before;       /* instances in it */
+    bool    is_list;
+    size_t  listed, room;                   /* a list: entries that it has, and there is room for; a table: 0 */
+    size_t  near;                           /* … where something was found last: what is looked for next is mostly beside it */
+    int64_t last;                           /* … the largest key; INT64_MIN: none */
+    size_t  mask;                           /* a table: its entries - 1; a list: 0 */
+    int     shift;
+} weir_identity_map;
 struct weir_slab_chunk {
     weir_mapper     *mapper;
     weir_slab_chunk *next, *previous;       /* of all chunks of the slab */
     weir_slab_chunk *room_next, *room_previous;     /* of those with room */
     weir_instance   *free;
     size_t           used, fresh, capacity; /* slots in use; slots ever used; slots */
+    weir_rest       *rests;                 /* behind the slots, one for each */
     _Alignas(max_align_t) char slots[];
 };
 typedef struct weir_slab { weir_slab_chunk *chunks, *room; size_t slot_size, count, used, peak, peak_before; } weir_slab;
@@ -90,6 +115,14 @@ struct weir_mapper {
     weir_slab          slab;
 };
 static inline weir_mapper *weir_mapper_of(const weir_instance *i) { return i->chunk->mapper; }
+static inline weir_rest *weir_rest_of(const weir_instance *i)
+{
+    if (i->flags & WEIR_INSTANCE_COPY)
+        return (weir_rest *)(uintptr_t)i - 1;
+    return &i->chunk->rests[(size_t)((const char *)i - i->chunk->slots) / i->chunk->mapper->slab.slot_size];
+}
+static inline void *weir_own_of(const weir_instance *i) { return i->flags & WEIR_INSTANCE_OWNS ? weir_rest_of(i)->own : NULL; }
+static inline uint64_t weir_overrides_of(const weir_instance *i) { return i->flags & WEIR_INSTANCE_TURNED ? weir_rest_of(i)->overrides : 0; }
 /* The session's mapper of the entity, made at first use; NULL with *error (WEIR_MAPPING and its like). */
 weir_mapper *weir_store_mapper(weir_store *store, const weir_entity *entity, weir_error *error);
 /* The relationship at that offset or of that member; NULL: none. */
@@ -129,9 +162,17 @@ static inline void weir_identity_put(weir_mapper *mapper, weir_identity_entry *e
 {
     weir_identity_map *map = &mapper->map;
     *entry = (weir_identity_entry){ instance->key, instance };
+    if (map->is_list && entry == map->entries + map->listed) {
+        map->listed++;
+        map->last = (int64_t)instance->key;
+    }
     if (++map->count > map->peak)
         map->peak = map->count;
 }
+/* So many entries have to be looked at to see all that have an instance. */
+static inline size_t weir_identity_extent(const weir_identity_map *map) { return map->is_list ? map->listed : map->entries ? map->mask + 1 : 0; }
+/* Before a stream: an empty map is a list again. */
+void weir_identity_begin(weir_mapper *mapper);
 void weir_identity_remove(weir_mapper *mapper, weir_instance *instance);
 /* The key of a struct's key members: itself, or their hash. */
 uint64_t weir_identity_key(const weir_mapper *mapper, const void *object);
@@ -149,7 +190,7 @@ void weir_instance_let_go(weir_instance *instance);
 void weir_store_look(weir_store *store, bool thorough);
 static inline bool weir_instance_held(const weir_instance *i)
 {
-    return i->holds || i->retains || (i->flags & (WEIR_INSTANCE_SESSION_HOLDS | WEIR_INSTANCE_WAITS)) ||
+    return i->holds || (i->flags & (WEIR_INSTANCE_RETAINED | WEIR_INSTANCE_SESSION_HOLDS | WEIR_INSTANCE_WAITS)) ||
            ((i->flags & WEIR_INSTANCE_MODIFIED) && weir_instance_state(i) == WEIR_PERSISTENT);
 }
 

@@ -31,7 +31,7 @@ int64_t weir_parts_least(weir_reading *reading, weir_result *result)
     for (size_t i = 0; i < reading->entity_count; i++) {
         weir_mapper *mapper = reading->entities[i]->mapper;
         bytes += (int64_t)weir_slab_chunk_bytes(mapper) + TABLE_BYTES;
-        made += (int64_t)(sizeof(weir_instance) + mapper->entity->size + sizeof(void *) + 4 * sizeof(weir_identity_entry));
+        made += (int64_t)(sizeof(weir_instance) + sizeof(weir_rest) + mapper->entity->size + sizeof(void *) + 4 * sizeof(weir_identity_entry));
     }
     for (size_t i = 0; loaders && i < reading->shape->item_count; i++)
         bytes += least_of_targets(loaders->nodes[i]);
@@ -123,6 +123,10 @@ static int load_part(weir_reading *reading, weir_holding *holding, weir_error *e
         }
         holding->part_end = before + rows / 2;
         result->budget->refused = false;
+        if (reading->intake && !weir_intake_make_rows(reading->intake)) {       /* parts are made of rows */
+            status = weir_error_out_of_memory(error);
+            break;
+        }
         weir_bounds_note_split(result, (int64_t)rows / 2);
     }
     weir_free(all);
@@ -161,7 +165,7 @@ static int make_part(weir_reading *reading, weir_batch *batch, weir_error *error
 int weir_parts_first(weir_reading *reading, weir_batch *batch, weir_error *error)
 {
     weir_holding *holding = batch->attached;
-    holding->made = reading->intake ? batch->sink.count : 0;
+    holding->made = reading->intake ? weir_intake_count(reading->intake) : 0;
     return make_part(reading, batch, error);
 }
 

@@ -82,6 +82,8 @@ static int plan_entity(weir_reading *reading, weir_result *result, weir_item_pla
     plan->mapper = weir_store_mapper(reading->store, item->entity, error);
     if (!plan->mapper)
         return error->status;
+    if (!reading->is_load)
+        weir_identity_begin(plan->mapper);
     size_t columns = plan->mapper->column_count, keys = 0;
     int *cells = weir_arena_take(&result->arena, (columns + plan->mapper->key_count + 1) * sizeof *cells);
     weir_place *places = weir_arena_take(&result->arena, (columns + 1) * sizeof *places);
@@ -185,7 +187,6 @@ static weir_sink *sink_for(void *context, weir_result *result, weir_batch *batch
 static int came(void *context, weir_result *result, weir_batch *batch, weir_error *error)
 {
     weir_reading *reading = context;
-    (void)result;
     if (!reading->entity_count)
         return WEIR_OK;
     reading->store->busy++;
@@ -198,6 +199,11 @@ static int came(void *context, weir_result *result, weir_batch *batch, weir_erro
         status = weir_parts_first(reading, batch, error);
     if (status == WEIR_OK && reading->session_holds)
         let_session_hold(batch->attached);
+    if (status == WEIR_OK && reading->intake && weir_intake_is_bare(reading->intake)) {
+        const weir_holding *holding = batch->attached;
+        result->bare = result->bare_limit = (void *const *)holding->items;
+        result->bare_end = result->bare + holding->count;
+    }
     reading->store->busy--;
     return status;
 }
@@ -249,8 +255,8 @@ static void end_shown(weir_reading *reading)
 {
     weir_instance *instance = reading->shown;
     reading->shown = NULL;
-    if (!instance || instance->holds != 1 || instance->retains || !reading->store->session ||
-        (instance->flags & (WEIR_INSTANCE_SESSION_HOLDS | WEIR_INSTANCE_MODIFIED | WEIR_INSTANCE_TARGET)))
+    if (!instance || instance->holds != 1 || !reading->store->session ||
+        (instance->flags & (WEIR_INSTANCE_RETAINED | WEIR_INSTANCE_SESSION_HOLDS | WEIR_INSTANCE_MODIFIED | WEIR_INSTANCE_TARGET)))
         return;
     weir_instance_detach(instance);
     if (instance->loaded >> WEIR_REACHES)
@@ -346,6 +352,11 @@ static void *next_instance_slowly(weir_result *result, const weir_entity *expect
         return NULL;
     if (result->instance_entity != expected)
         return fail_delivery(result, expected);
+    if (!weir_result_has_more(result, 0))
+        return NULL;
+    weir_instance *instance = weir_result_take_bare(result);
+    if (instance)
+        return weir_instance_struct(instance);
     const weir_row *row = weir_result_take(result, 0, WEIR_WHOLE_ROW);
     void *object = row ? deliver(result, row) : NULL;
     weir_reading *reading = weir_result_reading(result);
@@ -356,6 +367,10 @@ static void *next_instance_slowly(weir_result *result, const weir_entity *expect
 
 void *weir_result_next_instance(weir_result *result, const weir_entity *expected)
 {
+    if (result->bare != result->bare_limit && result->instance_entity == expected) {
+        result->taken++;
+        return weir_instance_struct(*result->bare++);
+    }
     if (result->at == result->limit || result->instance_entity != expected)
         return next_instance_slowly(result, expected);
     return deliver(result, weir_result_hand_out(result));

@@ -43,20 +43,25 @@ static size_t capacity_of(weir_mapper *mapper)
         size_t alignment = _Alignof(max_align_t);
         slab->slot_size = (sizeof(weir_instance) + mapper->entity->size + alignment - 1) / alignment * alignment;
     }
-    size_t capacity = CHUNK_BYTES / slab->slot_size;
+    size_t capacity = CHUNK_BYTES / (slab->slot_size + sizeof(weir_rest));
     return capacity < SLOTS_AT_LEAST ? SLOTS_AT_LEAST : capacity;
 }
 
-size_t weir_slab_chunk_bytes(weir_mapper *mapper) { return sizeof(weir_slab_chunk) + capacity_of(mapper) * mapper->slab.slot_size; }
+size_t weir_slab_chunk_bytes(weir_mapper *mapper)
+{
+    size_t capacity = capacity_of(mapper);
+    return sizeof(weir_slab_chunk) + capacity * (mapper->slab.slot_size + sizeof(weir_rest));
+}
 
 static weir_slab_chunk *add_chunk(weir_mapper *mapper)
 {
     size_t capacity = capacity_of(mapper);
     weir_slab *slab = &mapper->slab;
-    weir_slab_chunk *chunk = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, sizeof *chunk + capacity * slab->slot_size);
+    weir_slab_chunk *chunk = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, weir_slab_chunk_bytes(mapper));
     if (!chunk)
         return NULL;
     *chunk = (weir_slab_chunk){ .mapper = mapper, .capacity = capacity, .next = slab->chunks };
+    chunk->rests = (weir_rest *)(void *)(chunk->slots + capacity * slab->slot_size);
     if (slab->chunks)
         slab->chunks->previous = chunk;
     slab->chunks = chunk;
@@ -84,43 +89,32 @@ weir_instance *weir_slab_take(weir_mapper *mapper)
     return instance;
 }
 
-void weir_slab_give(weir_instance *instance)
+void weir_slab_given(weir_slab_chunk *chunk, size_t count)
 {
-    weir_slab_chunk *chunk = instance->chunk;
+    if (!count)
+        return;
     weir_slab *slab = &chunk->mapper->slab;
-    instance->flags = 0;
-    instance->mark = 0;
-    if (WEIR_POISONING || chunk->mapper->store->poison)
-        weir_instance_poison(instance);
-    instance->link = chunk->free;
-    chunk->free = instance;
-    if (chunk->used-- == chunk->capacity)
+    if (chunk->used == chunk->capacity)
         enter_room(slab, chunk);
+    chunk->used -= count;
     if (chunk->used == 0)
         slab->used--;
-    chunk->mapper->store->live--;
+    chunk->mapper->store->live -= count;
+}
+
+void weir_slab_give(weir_instance *instance)
+{
+    weir_slab_giving giving = { NULL, 0 };
+    weir_slab_give_next(&giving, instance);
+    weir_slab_given(giving.chunk, giving.count);
 }
 
 void weir_slab_give_all(weir_instance *const *instances, size_t count)
 {
-    weir_store *store = weir_mapper_of(instances[0])->store;
-    weir_slab *slab = &weir_mapper_of(instances[0])->slab;
-    bool poison = WEIR_POISONING || store->poison;
-    while (count-- > 0) {               /* the last first, so that they are taken again in order */
-        weir_instance *instance = instances[count];
-        weir_slab_chunk *chunk = instance->chunk;
-        instance->flags = 0;
-        instance->mark = 0;
-        if (poison)
-            weir_instance_poison(instance);
-        instance->link = chunk->free;
-        chunk->free = instance;
-        if (chunk->used-- == chunk->capacity)
-            enter_room(slab, chunk);
-        if (chunk->used == 0)
-            slab->used--;
-        store->live--;
-    }
+    weir_slab_giving giving = { NULL, 0 };
+    while (count-- > 0)                 /* the last first, so that they are taken again in order */
+        weir_slab_give_next(&giving, instances[count]);
+    weir_slab_given(giving.chunk, giving.count);
 }
 
 static void free_chunk(weir_slab *slab, weir_slab_chunk *chunk)

@@ -36,7 +36,7 @@ typedef struct weir_side {
     _Alignas(max_align_t) unsigned char columns[];      /* what is known of each, bits; then the struct as it was */
 } weir_side;
 enum { WEIR_COLUMN_CHANGED = 1, WEIR_COLUMN_GENERATED = 2 };    /* generated: by the database, in this transaction */
-static inline weir_side *weir_side_of(const weir_instance *instance) { return instance->before; }
+static inline weir_side *weir_side_of(const weir_instance *i) { return i->flags & WEIR_INSTANCE_SIDED ? weir_rest_of(i)->side : NULL; }
 
 /* ---- changes.c ---- */
 /* Made if need be; NULL: no memory. */
@@ -67,7 +67,7 @@ void weir_unit_unlist(weir_instance *instance);
 void weir_unit_forget(weir_instance *instance);
 /* It is no member any more. */
 void weir_unit_leave(weir_instance *instance);
-static inline bool weir_is_deleting(const weir_instance *i) { return i->before && weir_side_of(i)->deleting; }
+static inline bool weir_is_deleting(const weir_instance *i) { return i->flags & WEIR_INSTANCE_SIDED && weir_side_of(i)->deleting; }
 /* Pending, persistent or about to be deleted in this session; NULL: it is none of those. */
 weir_instance *weir_unit_member(const weir_session *session, const void *object);
 /* One step of weir_session_add, weir_session_delete, of merge and of cascades. */

@@ -217,6 +217,8 @@ static void real_bounds(const weir_parquet_type *type, const char *values, size_
 
 void weir_parquet_bounds_of(const weir_parquet_type *type, const char *values, size_t length, size_t count, weir_parquet_bounds *bounds)
 {
+    if (count == 0)
+        return;
     const char *end = values + length;
     switch (type->physical) {
     case WEIR_PHYSICAL_INT32:  int_bounds(values, count, 4, bounds); break;

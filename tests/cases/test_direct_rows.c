@@ -16,6 +16,8 @@ WEIR_ENTITY(thing, "things",
     WEIR_COLUMN(thing, maybe), WEIR_COLUMN(thing, real), WEIR_COLUMN(thing, flag));
 struct word { weir_text text; int64_t id; };
 WEIR_ENTITY(word, "words", WEIR_COLUMN(word, text, .primary_key = true), WEIR_COLUMN(word, id));
+struct keyed { int64_t maybe, id; };
+WEIR_ENTITY(keyed, "things", WEIR_COLUMN(keyed, maybe, .primary_key = true), WEIR_COLUMN(keyed, id));
 struct strict { int64_t id, maybe; };
 WEIR_ENTITY(strict, "things", WEIR_COLUMN(strict, id, .primary_key = true), WEIR_COLUMN(strict, maybe));
 
@@ -147,6 +149,66 @@ static void test_rows_and_partitions_have_the_instances(void **state)
     close_result_ok(&result);
     assert_int_equal(weir_session_count(session), 0);
     assert_status(weir_session_close(&session), WEIR_OK);
+}
+
+static void assert_held(const weir_result *result, int read)
+{
+    weir_result_figures figures;
+    weir_result_info(result, &figures);
+    assert_int_equal(figures.rows, read);
+    assert_int_equal(figures.batches, (read + 6) / 7);
+    assert_int_equal(figures.rows_held, read <= ROWS / 7 * 7 ? (7 - read % 7) % 7 : ROWS - read);
+}
+
+/* The window of instances, of rows and of partitions is one: what was read one way does not come the other. */
+static void test_rows_are_made_of_the_instances_that_are_left(void **state)
+{
+    test_database *db = *state;
+    make_things(db);
+    weir_session *session = weir_session_open(db->engine);
+    weir_result *result = things(session, 7, false);
+    for (int i = 0; i < ROWS;) {
+        assert_thing(WEIR_NEXT(thing, result), ++i);
+        assert_held(result, i);
+        const weir_row *row = weir_result_next(result);
+        assert_thing(WEIR_ROW(thing, row), ++i);
+        assert_held(result, i);
+        const weir_partition *partition = weir_result_next_partition(result, 3);
+        for (int k = 0; k < 3; k++)
+            assert_thing(partition->instances[k], ++i);
+        assert_held(result, i);
+    }
+    assert_null(WEIR_NEXT(thing, result));
+    assert_null(weir_result_next(result));
+    close_result_ok(&result);
+    assert_status(weir_session_close(&session), WEIR_OK);
+}
+
+/* Each fifth row has no key, and so no instance; it is a row all the same, in its place. */
+static void test_rows_without_an_instance_keep_their_place(void **state)
+{
+    test_database *db = *state;
+    make_things(db);
+    static const int64_t sizes[] = { 0, 1, 7, 20, ROWS };
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = weir_select(&keyed_entity);
+        weir_order_by(stmt, WEIR_ASC(WEIR_COL(keyed, id)));
+        if (sizes[k])
+            weir_yield_per(stmt, sizes[k]);
+        weir_result *result = weir_session_execute(session, stmt);
+        weir_stmt_free(&stmt);
+        int i = 0;
+        for (const weir_row *row; (row = weir_result_next(result)) != NULL;) {
+            const struct keyed *keyed = WEIR_ROW(keyed, row);
+            assert_int_equal(keyed == NULL, ++i % 5 == 0);
+            if (keyed)
+                assert_int_equal(keyed->id, i);
+        }
+        assert_int_equal(i, ROWS);
+        close_result_ok(&result);
+        assert_status(weir_session_close(&session), WEIR_OK);
+    }
 }
 
 /* Row 50 cannot be an instance: those before come, the error names it, and nothing stays behind. */
@@ -288,6 +350,8 @@ int main(void)
         ON_BOTH(test_all_values_arrive_at_every_batch_size),
         ON_BOTH(test_members_without_a_column_are_zero),
         ON_BOTH(test_rows_and_partitions_have_the_instances),
+        ON_BOTH(test_rows_are_made_of_the_instances_that_are_left),
+        ON_BOTH(test_rows_without_an_instance_keep_their_place),
         ON_BOTH(test_a_row_that_fits_no_struct_is_named),
         ON_POSTGRESQL(test_an_error_in_mid_batch_leaves_no_instances),
         ON_BOTH(test_instances_of_the_session_stay_as_they_are_unless_asked),

@@ -1,5 +1,6 @@
 /* One statement read by several connections: its rows are those of a single stream, in its order, whatever kind the key is and whatever
  * the statistics say; files; snapshots; failures. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,232 @@ static void test_partitioned_tables(void **state)
     assert_true(same_as_alone(db, "SELECT * FROM l", "id", "id not null", 3, NULL).ranges > 4);
 }
 
+/* ---- one snapshot ------------------------------------------------------------------------------------------------------------------- */
+typedef struct counted { _Atomic int64_t rows, sum; } counted;
+static int count_rows(weir_range_read *read, const weir_partition *rows, weir_error *error)
+{
+    counted *c = read->context;
+    (void)error;
+    for (size_t i = 0; i < rows->count; i++)
+        c->sum += weir_row_int64(rows->rows[i], "id");
+    c->rows += (int64_t)rows->count;
+    return WEIR_OK;
+}
+
+static weir_parallel *open_on(weir_engine *engine, int jobs, int64_t window)
+{
+    weir_stmt *stmt = weir_sql("SELECT * FROM t");
+    weir_parallel *parallel = weir_parallel_open(engine, stmt, WEIR_PARALLEL_OPTIONS(.jobs = jobs, .order = "id not null", .range_bytes = SMALL_RANGE,
+                                                 .yield_per = 200, .window_bytes = window));
+    weir_stmt_free(&stmt);
+    return parallel;
+}
+
+static void make_t(test_database *db, int rows)
+{
+    test_side_run(db, "CREATE TABLE t(id bigint PRIMARY KEY, v text)");
+    numbers(db, "t", "id, v", "i, 'value ' || i || ' and more of it, so that it takes some room'", 1, rows);
+}
+
+static void test_all_jobs_see_one_moment(void **state)
+{
+    test_database *db = *state;
+    counted c = { 0 };
+    if (!db->postgresql)
+        test_side_run(db, "PRAGMA journal_mode = wal");
+    make_t(db, 10000);
+    weir_parallel *parallel = open_on(db->engine, 3, 0);
+    assert_status(weir_parallel_plan(parallel), WEIR_OK);
+    test_side_run(db, "DELETE FROM t WHERE id % 2 = 0");
+    numbers(db, "t", "id, v", "i, 'new'", 20001, 21000);
+    assert_status(weir_parallel_run(parallel, WEIR_PARALLEL_CALLS(.rows = count_rows, .context = &c)), WEIR_OK);
+    assert_int_equal(c.rows, 10000);
+    assert_int_equal(c.sum, INT64_C(10000) * 10001 / 2);
+    assert_status(weir_parallel_run(parallel, WEIR_PARALLEL_CALLS(.rows = count_rows, .context = &c)), WEIR_INVALID_REQUEST);
+    assert_status(weir_parallel_close(&parallel), WEIR_INVALID_REQUEST);
+    assert_status(weir_parallel_run(parallel, WEIR_PARALLEL_CALLS(.context = &c)), WEIR_RESOURCE_CLOSED);
+}
+
+/* ---- the ordered variant -------------------------------------------------------------------------------------------------------------- */
+typedef struct taken { int64_t last_range, numbers, next_id; int sleep_ms; } taken;
+static int put_ids(weir_range_read *read, const weir_partition *rows, weir_error *error)
+{
+    (void)error;
+    for (size_t i = 0; i < rows->count; i++) {
+        int64_t id[64] = { weir_row_int64(rows->rows[i], "id") };
+        int status = weir_range_put(read, id, sizeof id);
+        if (status != WEIR_OK)
+            return status;
+    }
+    return WEIR_OK;
+}
+
+static int take_ids(int64_t range, const void *bytes, size_t length, void *context, weir_error *error)
+{
+    taken *t = context;
+    const int64_t *ids = bytes;
+    if (range < t->last_range || length % 512 != 0)
+        return error->status = WEIR_INTERNAL;
+    t->last_range = range;
+    for (size_t i = 0; i < length / sizeof *ids; i += 64)
+        if (ids[i] != ++t->next_id)
+            return error->status = WEIR_INTERNAL;
+    if (t->sleep_ms)
+        test_sleep_ms(t->sleep_ms);
+    return WEIR_OK;
+}
+
+/* A taker that is slow, and hardly any room in memory: what comes early waits on disk, and comes in order all the same. */
+static void test_bytes_in_order_by_way_of_the_disk(void **state)
+{
+    test_database *db = *state;
+    for (int spills = 0; spills < 2; spills++) {
+        weir_parallel_figures figures;
+        weir_memory_figures memory;
+        taken t = { .sleep_ms = 3 };
+        if (!spills)
+            make_t(db, 12000);
+        weir_stmt *stmt = weir_sql("SELECT * FROM t");
+        weir_parallel *parallel = weir_parallel_open(db->engine, stmt, WEIR_PARALLEL_OPTIONS(.jobs = 4, .order = "id not null",
+            .range_bytes = 4 * SMALL_RANGE, .window_bytes = 300000, .spill = spills ? WEIR_UNSET : WEIR_OFF));
+        weir_stmt_free(&stmt);
+        assert_status(weir_parallel_run(parallel, WEIR_PARALLEL_CALLS(.rows = put_ids, .bytes = take_ids, .context = &t)), WEIR_OK);
+        assert_int_equal(t.next_id, 12000);
+        weir_parallel_info(parallel, &figures);
+        weir_memory_usage(&memory);
+        assert_int_equal(figures.bytes, 12000 * 512);
+        assert_true(spills ? figures.spilled > 0 : figures.spilled == 0);
+        assert_true(memory.by_purpose[WEIR_MEMORY_OUTPUT] < 4 << 20);
+        assert_status(weir_parallel_close(&parallel), WEIR_OK);
+    }
+}
+
+/* ---- failures --------------------------------------------------------------------------------------------------------------------------- */
+static int give_up(weir_range_read *read, const weir_partition *rows, weir_error *error)
+{
+    (void)rows;
+    if (read->number < 2)
+        return WEIR_OK;
+    snprintf(error->message, sizeof error->message, "enough of it");
+    return error->status = WEIR_DATA;
+}
+
+static int dropped;
+static pthread_mutex_t drop_mutex = PTHREAD_MUTEX_INITIALIZER;
+static int begin_counted(weir_range_read *read, const weir_result *result, weir_error *error)
+{
+    (void)read, (void)result, (void)error;
+    pthread_mutex_lock(&drop_mutex);
+    dropped++;
+    pthread_mutex_unlock(&drop_mutex);
+    return WEIR_OK;
+}
+static int end_counted(weir_range_read *read, weir_error *error) { return begin_counted(read, NULL, error); }
+static void drop_counted(weir_range_read *read) { begin_counted(read, NULL, NULL); }
+
+/* What was begun was ended or dropped, and nothing hangs. */
+static void test_the_first_error_wins(void **state)
+{
+    test_database *db = *state;
+    make_t(db, 12000);
+    for (int i = 0; i < 2; i++) {
+        dropped = 0;
+        weir_parallel *parallel = open_on(db->engine, 3, 0);
+        assert_status(weir_parallel_run(parallel, i ? WEIR_PARALLEL_CALLS(.begin = begin_counted, .rows = give_up, .end = end_counted, .drop = drop_counted)
+                                                    : WEIR_PARALLEL_CALLS(.rows = give_up)), WEIR_DATA);
+        assert_contains(weir_parallel_error(parallel)->message, "enough of it");
+        assert_contains(weir_parallel_error(parallel)->message, "range ");
+        assert_int_equal(dropped % 2, 0);
+        assert_status(weir_parallel_close(&parallel), WEIR_DATA);
+    }
+    /* a value that cannot be computed, in the middle: no file is left */
+    char path[128];
+    path_of(path, "-failed.csv");
+    weir_stmt *stmt = weir_sql(db->postgresql ? "SELECT id, 1 / (id - 7000) AS v FROM t" : "SELECT id, CASE WHEN id = 7000 THEN CAST(x'FF' AS text) END AS v FROM t");
+    for (int split = 0; split < 2; split++) {
+        char command[256];
+        weir_parallel *parallel = weir_parallel_open(db->engine, stmt, WEIR_PARALLEL_OPTIONS(.order = "id", .range_bytes = SMALL_RANGE));
+        int status = split ? weir_parallel_write_split(parallel, path, NULL) : weir_parallel_write(parallel, path, NULL);
+        assert_status(status, WEIR_DATA);
+        assert_status(weir_parallel_close(&parallel), WEIR_DATA);
+        snprintf(command, sizeof command, "test -z \"$(ls -A /tmp | grep weir-parallel-%ld)\"", (long)getpid());
+        assert_int_equal(system(command), 0);
+    }
+    weir_stmt_free(&stmt);
+}
+
+static void *cancel_soon(void *parallel)
+{
+    test_sleep_ms(300);
+    weir_parallel_cancel(parallel);
+    return NULL;
+}
+
+static void test_a_cancel_and_a_dead_server(void **state)
+{
+    test_database *db = *state;
+    pthread_t thread;
+    make_t(db, 4000);
+    weir_stmt *stmt = weir_sql("SELECT * FROM t WHERE pg_sleep(0.01) IS NOT NULL");
+    for (int killed = 0; killed < 2; killed++) {
+        weir_parallel *parallel = weir_parallel_open(db->engine, stmt, WEIR_PARALLEL_OPTIONS(.jobs = 3, .order = "id", .range_bytes = 4 * SMALL_RANGE));
+        assert_status(weir_parallel_plan(parallel), WEIR_OK);
+        int64_t started = test_now_ms();
+        if (killed)
+            test_side_run(db, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND "
+                              "datname = current_database() AND pid <> pg_backend_pid() ORDER BY backend_start LIMIT 1");
+        else
+            pthread_create(&thread, NULL, cancel_soon, parallel);
+        int status = weir_parallel_run(parallel, WEIR_PARALLEL_CALLS(.context = NULL));
+        assert_status(status, killed ? WEIR_OPERATIONAL : WEIR_CANCELLED);
+        assert_true(test_now_ms() - started < 4000);
+        if (!killed)
+            pthread_join(thread, NULL);
+        assert_status(weir_parallel_close(&parallel), killed ? WEIR_OPERATIONAL : WEIR_CANCELLED);
+    }
+    weir_stmt_free(&stmt);
+}
+
+static void test_what_cannot_be_cut_is_refused(void **state)
+{
+    test_database *db = *state;
+    static const struct { const char *sql, *order; int jobs, status; } cases[] = {
+        { "SELECT * FROM t", NULL, 2, WEIR_INVALID_REQUEST },
+        { "SELECT * FROM t", "id +", 2, WEIR_ARGUMENT },
+        { "SELECT * FROM t", "id", 257, WEIR_ARGUMENT },
+        { "SELECT * FROM t; SELECT 1", "id", 2, WEIR_INVALID_REQUEST },
+        { "SELECT v FROM t", "id", 2, WEIR_DBAPI },
+    };
+    make_t(db, 3000);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        weir_stmt *stmt = weir_sql(cases[i].sql);
+        weir_parallel *parallel = weir_parallel_open(db->engine, stmt, WEIR_PARALLEL_OPTIONS(.jobs = cases[i].jobs, .order = cases[i].order));
+        assert_status(weir_parallel_run(parallel, WEIR_PARALLEL_CALLS(.context = NULL)), cases[i].status);
+        assert_status(weir_parallel_close(&parallel), cases[i].status);
+        weir_stmt_free(&stmt);
+    }
+}
+
+static void test_a_file_per_range(void **state)
+{
+    test_database *db = *state;
+    char path[128], alone[128], command[512];
+    make_t(db, 6000);
+    path_of(path, ".csv");
+    path_of(alone, "-alone");
+    write_alone(db, "SELECT * FROM t", "id", alone);
+    weir_parallel *parallel = open_on(db->engine, 3, 0);
+    assert_status(weir_parallel_write_split(parallel, path, NULL), WEIR_OK);
+    assert_status(weir_parallel_close(&parallel), WEIR_OK);
+    path[strlen(path) - 4] = 0;
+    snprintf(command, sizeof command, "cd /tmp && head -n 1 %s.000000.csv > %s.all && for f in $(sed -n 's/.*\"file\":\"\\([^\"]*\\)\".*/\\1/p' %s.manifest.json); "
+             "do tail -n +2 $f >> %s.all; done && cmp %s.all %s && sed -n 's/.*\"file\":\"\\([^\"]*\\)\".*\"sha256\":\"\\([^\"]*\\)\".*/\\2  \\1/p' "
+             "%s.manifest.json | sha256sum -c --quiet", path, path, path, path, path, alone, path);
+    assert_int_equal(system(command), 0);
+    snprintf(command, sizeof command, "rm -f %s* %s", path, alone);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +462,12 @@ int main(void)
         ON_POSTGRESQL(test_statistics_that_are_wrong),
         ON_POSTGRESQL(test_what_no_index_serves_is_one_range),
         ON_POSTGRESQL(test_partitioned_tables),
+        ON_BOTH(test_all_jobs_see_one_moment),
+        ON_BOTH(test_bytes_in_order_by_way_of_the_disk),
+        ON_BOTH(test_the_first_error_wins),
+        ON_POSTGRESQL(test_a_cancel_and_a_dead_server),
+        ON_BOTH(test_what_cannot_be_cut_is_refused),
+        ON_BOTH(test_a_file_per_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -375,6 +375,7 @@ static void test_orders(void **state)
     assert_remark(f, "index-not-used", WEIR_REMARK_NOTE, "t_a_b");
     look_at_order(f, "SELECT * FROM t ORDER BY a, b", true, true);
     assert_remark(f, "no-index-for-order", WEIR_REMARK_WARNING, "t has the order (a, b)");
+    assert_remark(f, "order-not-unique", WEIR_REMARK_WARNING, "its key lacks id");      /* an index that is not unique proves nothing */
     look_at_order(f, "SELECT * FROM t ORDER BY c", true, true);              /* that index is partial */
     assert_remark(f, "no-index-for-order", WEIR_REMARK_WARNING, "(c)");
     look_at_order(f, "SELECT * FROM t ORDER BY lower(a) DESC", true, true);

@@ -508,7 +508,7 @@ int weir_pg_finish_operation(weir_pg_link *link, int status)
     if (link->base.lost && !link->begin_sent)
         link->begin_sql = NULL;
     if (link->base.transaction == WEIR_LINK_IDLE && !link->group_count && !link->base.lost) {
-        weir_pg_set_low_water(link, false);
+        weir_pg_drop_low_water(link);
         weir_pg_shrink_input(link);
     }
     link->operation = WEIR_PG_NONE;
@@ -603,7 +603,7 @@ int weir_pg_advance(weir_link *base, weir_want *want)
             return weir_pg_finish_operation(link, link->end_of_stream ? end_of_stream(link) : link->base.error.status);
         if (n == 0) {
             if (link->low_water && !read_something && !link->low_water_stays) {     /* less than the low-water mark is all there is */
-                weir_pg_set_low_water(link, false);
+                weir_pg_drop_low_water(link);
                 link->short_reads = 0;
             }
             return wait_for_more(link, want);

@@ -94,7 +94,7 @@ struct weir_pg_link {
     int        send_errno;              /* the server hung up: what it said before is still to be read */
     /* coalescing of reads (RULES L3) */
     bool       bulk;                    /* a batch is on its way: many bytes are expected */
-    bool       low_water;               /* SO_RCVLOWAT is raised */
+    int        low_water;               /* bytes that SO_RCVLOWAT is raised to; 0: not raised */
     bool       low_water_stays;         /* … from the batch before, one of many bytes: finding nothing yet does not end it */
     int        short_reads;             /* in this operation */
     int64_t    last_progress;           /* when bytes last came: the read time-out counts from here */
@@ -164,6 +164,7 @@ struct weir_pg_cursor {
     int64_t     ahead_rows;             /* rows of the batch on its way; 0: none */
     int64_t     bytes_before;           /* of base.bytes, when the batch was asked for that came last */
     int64_t     kept_rows;              /* rows the kept raw batch was asked for */
+    int64_t     least;                  /* bytes of a row's fields that go straight into the sink's object, as far as known beforehand */
     weir_buffer kept;                   /* a batch taken raw, whole messages, from kept_at on not read yet */
     size_t      kept_at;
     weir_spill  spill;                  /* what follows it */
@@ -187,7 +188,7 @@ void weir_pg_set_input(weir_pg_link *link, size_t capacity);
 void weir_pg_shrink_input(weir_pg_link *link);
 /* Fills `want` for the next wait, coalescing reads of a bulk stream. */
 void weir_pg_want(weir_pg_link *link, weir_want *want);
-void weir_pg_set_low_water(weir_pg_link *link, bool raise);
+void weir_pg_drop_low_water(weir_pg_link *link);
 int weir_pg_lost(weir_pg_link *link, int status, const char *format, ...) WEIR_PRINTF_(3, 4);
 int weir_pg_lost_by_errno(weir_pg_link *link, int number, const char *doing);
 

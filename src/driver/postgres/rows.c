@@ -47,18 +47,22 @@ enum way { BY_CELL, INT64_OF_8, INT64_OF_4, INT32_OF_4, TEXT };
 
 void weir_pg_plan_direct(weir_pg_cursor *cursor)
 {
-    static const struct { weir_direct_kind kind; weir_decode_fn decode; enum way way; } ways[] = {
-        { WEIR_DIRECT_INT64, weir_pg_decode_int8, INT64_OF_8 }, { WEIR_DIRECT_INT64, weir_pg_decode_int4, INT64_OF_4 },
-        { WEIR_DIRECT_INT32, weir_pg_decode_int4, INT32_OF_4 }, { WEIR_DIRECT_TEXT, weir_pg_decode_text, TEXT },
+    static const struct { weir_direct_kind kind; weir_decode_fn decode; enum way way; uint8_t bytes; } ways[] = {
+        { WEIR_DIRECT_INT64, weir_pg_decode_int8, INT64_OF_8, 8 }, { WEIR_DIRECT_INT64, weir_pg_decode_int4, INT64_OF_4, 4 },
+        { WEIR_DIRECT_INT32, weir_pg_decode_int4, INT32_OF_4, 4 }, { WEIR_DIRECT_TEXT, weir_pg_decode_text, TEXT, 0 },
     };
     cursor->in_place = true;
+    cursor->least = 0;
     for (size_t i = 0; i < cursor->base.column_count; i++) {
         weir_step *step = &cursor->base.steps[i];
         cursor->in_place = cursor->in_place && step->decode != weir_pg_decode_array && step->decode != weir_pg_decode_numeric;
         step->direct.way = BY_CELL;
+        cursor->least += 4;
         for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
-            if (step->direct.kind == ways[k].kind && step->decode == ways[k].decode)
+            if (step->direct.kind == ways[k].kind && step->decode == ways[k].decode) {
                 step->direct.way = (int)ways[k].way;
+                cursor->least += ways[k].bytes;
+            }
     }
 }
 
@@ -75,77 +79,88 @@ static __attribute__((noinline)) bool put_by_cell(weir_arena *arena, const weir_
     return step->direct.store(&step->direct, object, &cell);
 }
 
+static __attribute__((noinline)) bool put_any_text(weir_arena *arena, const uint8_t *source, size_t length, void *target)
+{
+    weir_text text = { weir_arena_bytes(arena, length + 1), length };
+    char *bytes = (char *)(uintptr_t)text.ptr;
+    if (!bytes)
+        return false;
+    memcpy(bytes, source, length);
+    bytes[length] = 0;
+    memcpy(target, &text, sizeof text);
+    return weir_text_is_ascii(text) || weir_utf8_valid_length(text) == length;
+}
+
 /* Most texts are short: two words are copied, and their bytes looked at, without a call, where so many can be read. */
 static inline bool put_text(weir_arena *arena, const uint8_t *source, size_t length, const uint8_t *readable, void *target)
 {
     enum { SHORT = 16 };
     static const uint64_t high = UINT64_C(0x8080808080808080);
-    weir_text text = { arena->next, length };
-    if (length < SHORT && readable - source >= SHORT && text.ptr && arena->end - arena->next >= SHORT) {
-        uint64_t first, last = weir_pg_load64(source + (length & 8)) >> 1 >> (63 - 8 * (length & 7));   /* of its bytes alone */
-        memcpy(&first, source, sizeof first);
-        memcpy(arena->next, source, SHORT);
-        arena->next[length] = 0;
-        arena->next += length + 1;
-        memcpy(target, &text, sizeof text);
-        if (!((last | (length & 8 ? first : 0)) & high))
-            return true;
-    } else {
-        char *bytes = weir_arena_bytes(arena, length + 1);
-        if (!bytes)
-            return false;
-        memcpy(bytes, source, length);
-        bytes[length] = 0;
-        text.ptr = bytes;
-        memcpy(target, &text, sizeof text);
-        if (weir_text_is_ascii(text))
-            return true;
-    }
-    return weir_utf8_valid_length(text) == length;
+    char *bytes = arena->next;
+    if (length >= SHORT || readable - source < SHORT || arena->end - bytes < SHORT)
+        return put_any_text(arena, source, length, target);
+    uint64_t first, second;
+    memcpy(&first, source, sizeof first);
+    memcpy(&second, source + sizeof first, sizeof second);
+    memcpy(bytes, &first, sizeof first);
+    memcpy(bytes + sizeof first, &second, sizeof second);
+    bytes[length] = 0;
+    arena->next = bytes + length + 1;
+    weir_text text = { bytes, length };
+    memcpy(target, &text, sizeof text);
+    return !((first | second) & high) || weir_text_is_ascii(text) || weir_utf8_valid_length(text) == length;
 }
 
-/* False: the row has something that is not for the object, or that only the other way can name. Nothing was done then. */
+/* False: the row has something that is not for the object, or that only the other way can name. What was done then does not matter.
+ * `spare`: bytes of the row beyond those that it has at least, so that only what is longer needs a look at its end. */
 static inline bool read_direct(const weir_pg_cursor *cursor, weir_sink *sink, const uint8_t *next, const uint8_t *end,
                                const uint8_t *readable)
 {
     char *object = sink->object;
     const weir_step *step = cursor->base.steps, *last = step + cursor->base.column_count;
+    int64_t spare = end - next - cursor->least;
+    if (spare < 0)
+        return false;
     for (; step != last; step++) {
+        int32_t length = read_length(next);
         const uint8_t *source = next + 4;
         char *at = object + step->direct.offset;
-        if (step->direct.way == INT64_OF_8 && end - source >= 8 && read_length(next) == 8) {
+        if (step->direct.way == INT64_OF_8) {   /* what most columns are made of comes first */
+            if (length != 8)
+                return false;
             memcpy(at, &(uint64_t){ weir_pg_load64(source) }, 8);
             next = source + 8;
             continue;
         }
-        if (end < source)
-            return false;
-        int32_t length = read_length(next);
-        if (length > end - source)
-            return false;
-        next = source + (length > 0 ? length : 0);
         switch ((enum way)step->direct.way) {
         case TEXT:
             if (length < 0)
                 break;
-            if (!put_text(sink->arena, source, (size_t)length, readable, at))
+            spare -= length;
+            if (spare < 0 || !put_text(sink->arena, source, (size_t)length, readable, at))
                 return false;
+            next = source + length;
             continue;
         case INT32_OF_4:
             if (length != 4)
-                break;
+                return false;
             memcpy(at, &(uint32_t){ weir_pg_load32(source) }, 4);
+            next = source + 4;
             continue;
         case INT64_OF_4:
             if (length != 4)
-                break;
+                return false;
             memcpy(at, &(int64_t){ (int32_t)weir_pg_load32(source) }, 8);
+            next = source + 4;
             continue;
         case INT64_OF_8: case BY_CELL:
             break;
         }
-        if (!put_by_cell(sink->arena, step, source, length, object))
+        if (length > 0)
+            spare -= length;
+        if (spare < 0 || !put_by_cell(sink->arena, step, source, length, object))
             return false;
+        next = source + (length > 0 ? length : 0);
     }
     return sink->took(sink);
 }

@@ -8,10 +8,10 @@
 #include "driver/postgres/pg.h"
 
 enum {
-    LOW_WATER = 64 * 1024,              /* TCP: not woken for less while a batch is on its way */
-    LOW_WATER_MS = 2,                   /* … unless nothing came for so long */
+    LOW_WATER = 64 * 1024, LOW_WATER_MS = 2,    /* TCP: not woken for less while a batch is on its way, unless nothing came for so long; */
+    HIGH_WATER = 128 * 1024, HIGH_WATER_MS = 4, /* with another batch behind this one */
     LOCAL_PAUSE_NS = 50 * 1000,         /* Unix sockets: let the server fill the socket before looking again; */
-    LONG_PAUSE_NS = 200 * 1000,         /* with another batch behind this one, there is enough to come that nobody waits for the end */
+    LONG_PAUSE_NS = 200 * 1000,         /* again, with another batch behind: there is enough to come that nobody waits for the end */
     SHORT_READ = 48 * 1024,
     LISTEN_LOOK_MS = 100
 };
@@ -205,14 +205,14 @@ int64_t weir_pg_fill(weir_pg_link *link)
     return n;
 }
 
-void weir_pg_set_low_water(weir_pg_link *link, bool raise)
+static void set_low_water(weir_pg_link *link, int bytes)
 {
-    if (link->local || link->low_water == raise)
-        return;
-    int bytes = raise ? LOW_WATER : 1;
-    if (setsockopt(link->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes) == 0)
-        link->low_water = raise;
+    int mark = bytes ? bytes : 1;
+    if (!link->local && link->low_water != bytes && setsockopt(link->fd, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark) == 0)
+        link->low_water = bytes;
 }
+
+void weir_pg_drop_low_water(weir_pg_link *link) { set_low_water(link, 0); }
 
 void weir_pg_want(weir_pg_link *link, weir_want *want)
 {
@@ -229,15 +229,16 @@ void weir_pg_want(weir_pg_link *link, weir_want *want)
     }
     /* Each wake-up costs a switch here and slows the server: in the middle of a batch, let some more come first. */
     if (unsent || !link->bulk) {
-        weir_pg_set_low_water(link, false);     /* of a batch before: what comes now may be less than that for good */
+        set_low_water(link, 0);         /* of a batch before: what comes now may be less than that for good */
         return;
     }
+    bool more_behind = link->group_count > 1;
     if (link->short_reads >= 2 && link->local)
-        want->pause = link->group_count > 1 ? LONG_PAUSE_NS : LOCAL_PAUSE_NS;
-    else if (link->short_reads >= 2)
-        weir_pg_set_low_water(link, true);
+        want->pause = more_behind ? LONG_PAUSE_NS : LOCAL_PAUSE_NS;
+    else if (link->short_reads >= 2 || link->low_water)
+        set_low_water(link, more_behind ? HIGH_WATER : LOW_WATER);
     if (link->low_water) {
-        int64_t soon = weir_now() + LOW_WATER_MS * 1000000LL;
+        int64_t soon = weir_now() + (more_behind ? HIGH_WATER_MS : LOW_WATER_MS) * 1000000LL;
         if (soon < want->deadline) {
             want->deadline = soon;
             want->soft = true;
