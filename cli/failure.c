@@ -141,6 +141,7 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
 };
 
 static const struct status_advice { int status; const char *advice; } status_advices[] = {
+    { WEIR_BUDGET_EXCEEDED, "give a larger --memory, or leave the wide column out" },
     { WEIR_OUT_OF_MEMORY, "use a smaller --yield-per (not 0), or free some memory" },
     { WEIR_DEADLINE_EXCEEDED, "check the network and the server, then run the {} again" },
     { WEIR_TIMEOUT, "check that the server runs" },
