@@ -48,6 +48,8 @@ test_a_file_per_range() {
     succeeds export "$URL" --table t --jobs 2 --split --range-bytes 65536 --no-header --to work/t.jsonl
     same "$(grep -c '"file"' work/t.manifest.json)" "$(find work -name 't.0*.jsonl' | wc -l)"
     same "$(cat work/t.0*.jsonl | wc -l)" $ROWS
+    succeeds export "$URL" --table t --jobs 1 --split --range-bytes 65536 --to work/alone.csv
+    [ "$(find work -name 'alone.0*.csv' | wc -l)" -gt 2 ] || problem "one job makes one file"
     succeeds export "$URL" --table t --jobs 2 --split --to work/t.parquet
     [ -s work/t.000000.parquet ] || problem "no Parquet files"
 }
