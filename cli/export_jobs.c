@@ -15,7 +15,10 @@
 
 enum { MOST_JOBS = 256, CONNECTIONS_OF_A_WORKER = 3 };
 
-bool jobs_wanted(const export_settings *s) { return s->jobs || s->split || s->worker || s->job_status; }
+bool jobs_wanted(const export_settings *s)
+{
+    return s->jobs || s->split || s->range_bytes || s->worker || s->job_status || s->job_schema || s->lease || s->attempts;
+}
 
 const char *jobs_outcome(const export_settings *s)
 {
@@ -58,8 +61,8 @@ int jobs_check_settings(const export_settings *s)
                            s->jobs ? "--jobs" : "--split");
     if (!s->worker && (s->job_schema || s->lease || s->attempts))
         return failure_say(EXIT_USAGE, "wrong usage: --job-schema, --lease and --attempts are about --worker; give it, or leave them away");
-    if (s->split && !s->jobs)
-        return failure_say(EXIT_USAGE, "wrong usage: --split is about --jobs; give --jobs N, 1 if you like");
+    if (!s->worker && !s->jobs)
+        return failure_say(EXIT_USAGE, "wrong usage: %s is about --jobs; give --jobs N, 1 if you like", s->split ? "--split" : "--range-bytes");
     if (s->jobs > MOST_JOBS)
         return failure_say(EXIT_USAGE, "wrong value for --jobs: %" PRId64 " connections are too many; give 1 to %d", s->jobs, MOST_JOBS);
     if ((s->split || s->worker) && !strcmp(s->to, "-"))
@@ -133,7 +136,7 @@ static int write_ranges(export_run *run, const char *key, const weir_writer_opti
     const export_settings *s = run->settings;
     weir_parallel *parallel = NULL;
     weir_parallel_figures figures;
-    parallel = weir_parallel_open(run->engine, run->stmt, WEIR_PARALLEL_OPTIONS(.jobs = (int)s->jobs, .order = key, .yield_per = s->yield_per,
+    parallel = weir_parallel_open(run->engine, run->stmt, WEIR_PARALLEL_OPTIONS(.jobs = (int)s->jobs, .order = key, .yield_per = export_execution(s)->yield_per,
                                   .range_bytes = s->range_bytes, .remark = s->quiet ? NULL : remark, .progress = tell, .context = &parallel));
     signals_watch(stop_parallel, parallel);
     int status = weir_parallel_error(parallel)->status;
@@ -160,7 +163,7 @@ static int work(export_run *run, const char *key, const weir_writer_options *wri
     const export_settings *s = run->settings;
     weir_worker_figures figures;
     weir_worker *worker = weir_worker_open(run->engine, run->stmt, WEIR_WORKER_OPTIONS(.job = s->worker, .schema = s->job_schema, .directory = s->to,
-                                           .order = key, .range_bytes = s->range_bytes, .yield_per = s->yield_per, .lease_ms = 1000 * s->lease,
+                                           .order = key, .range_bytes = s->range_bytes, .yield_per = export_execution(s)->yield_per, .lease_ms = 1000 * s->lease,
                                            .attempts = (int)s->attempts, .writer = writer, .remark = remark));
     signals_watch(stop_worker, worker);
     int status = signals_caught() ? WEIR_OK : weir_worker_run(worker);

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# weir export --jobs, --split, --worker and --job-status, as a person or a script meets them.
+# usage: test_jobs.sh sqlite|postgresql
+set -uo pipefail
+WEIR=${WEIR:-${WEIR_COMMAND:?set WEIR to the command}}
+HERE=$(cd "$(dirname "$0")" && pwd)
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/weir-jobs.XXXXXX") || exit 2
+NAME=weir_jobs_$$
+# shellcheck disable=SC2034,SC2154  # of common.sh
+database=${1:?sqlite or postgresql}
+export LC_ALL=C
+cd "$TMP" || exit 2
+mkdir work
+. "$HERE/common.sh"
+ROWS=30000
+
+if [ "$database" = postgresql ]; then
+    trap 'cd /; rm -rf "$TMP"; psql -q "$WEIR_TEST_PG" -c "DROP DATABASE IF EXISTS $NAME WITH (FORCE)"' EXIT
+    psql -q "${WEIR_TEST_PG:?start the servers with tests/servers}" -c "CREATE DATABASE $NAME" || exit 1
+    URL=${WEIR_TEST_PG/\/postgres\?/\/$NAME?}
+    psql -q "$URL" -c "CREATE TABLE t (id integer PRIMARY KEY, v text); INSERT INTO t SELECT i, 'value ' || i || repeat('.', 50) FROM generate_series(1, $ROWS) AS i; CREATE TABLE bare (v text)"
+    SLOW="SELECT id, v FROM t WHERE pg_sleep(0.001) IS NOT NULL"
+else
+    trap 'cd /; rm -rf "$TMP"' EXIT
+    URL=sqlite:///t.db
+    sqlite3 t.db "CREATE TABLE t (id integer PRIMARY KEY, v text); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $ROWS)
+        INSERT INTO t SELECT i, 'value ' || i || '..................................................' FROM n; CREATE TABLE bare (v text)"
+    SLOW="SELECT id, v FROM t WHERE (WITH RECURSIVE n(i) AS (SELECT t.id UNION ALL SELECT i + 1 FROM n WHERE i < t.id + 3000) SELECT max(i) FROM n) > 0"
+fi
+
+test_the_file_is_that_of_one_stream() {
+    succeeds export "$URL" --table t --order-by id --to work/one.csv
+    for jobs in 1 2 5; do
+        succeeds export "$URL" --table t --jobs $jobs --range-bytes 65536 --to work/many.csv --stats json
+        holds "$err" "\"jobs\":$jobs"
+        cmp -s work/one.csv work/many.csv || problem "another file with $jobs jobs"
+    done
+    holds "$err" '"rows":30000'
+    lacks "$err" '"ranges":1,'
+    succeeds export "$URL" --table t --order-by 'id desc' --to work/one.jsonl
+    succeeds export "$URL" --query 'SELECT * FROM t' --key 'id desc' --jobs 3 --range-bytes 65536 --to work/many.jsonl
+    cmp -s work/one.jsonl work/many.jsonl || problem "another file of JSON lines"
+    same "$("$WEIR" export "$URL" --table t --where 'id > 29990' --jobs 2 --no-header --to - | cut -d, -f1 | tr '\n' ' ')" \
+        "29991 29992 29993 29994 29995 29996 29997 29998 29999 30000 "
+}
+
+test_a_file_per_range() {
+    succeeds export "$URL" --table t --jobs 2 --split --range-bytes 65536 --no-header --to work/t.jsonl
+    same "$(grep -c '"file"' work/t.manifest.json)" "$(find work -name 't.0*.jsonl' | wc -l)"
+    same "$(cat work/t.0*.jsonl | wc -l)" $ROWS
+    succeeds export "$URL" --table t --jobs 2 --split --to work/t.parquet
+    [ -s work/t.000000.parquet ] || problem "no Parquet files"
+}
+
+test_wrong_usage() {
+    fails 2 "--jobs and --resume exclude each other" export "$URL" --table t --jobs 2 --resume --to work/x.csv
+    fails 2 "--split is about --jobs" export "$URL" --table t --split --to work/x.csv
+    fails 2 "name columns of it with --key" export "$URL" --query 'SELECT * FROM t' --jobs 2 --to work/x.csv
+    fails 2 "makes many files" export "$URL" --table t --jobs 2 --split --to -
+    fails 2 "start several of them" export "$URL" --table t --jobs 2 --worker j --to work
+    fails 2 "about --worker" export "$URL" --table t --lease 5 --to work/x.csv
+    fails 2 "too many" export "$URL" --table t --jobs 1000 --to work/x.csv
+    fails 1 "no primary key" export "$URL" --table bare --jobs 2 --to work/x.csv
+    fails 2 "not in --columns" export "$URL" --table t --columns v --jobs 2 --to work/x.csv
+    fails 1 "the directory does not exist" export "$URL" --table t --jobs 2 --to work/no/x.csv
+    run export "$URL" --table t --jobs 2 --to work/x.parquet
+    holds "$err" "--split"
+    same "$(ls -A work)" ""
+}
+
+test_ctrl_c_leaves_nothing() {
+    local process
+    (trap - INT; exec "$WEIR" export "$URL" --query "$SLOW" --key 'id not null' --jobs 3 --range-bytes 65536 --to work/x.csv 2> stderr) & process=$!
+    sleep 1
+    kill -TERM $process
+    wait $process
+    same "$?" 143
+    holds "$(cat stderr)" "weir: export interrupted: SIGTERM; no file was left behind"
+    same "$(ls -A work)" ""
+}
+
+test_workers() {
+    if [ "$database" = sqlite ]; then
+        fails 1 "by tables in PostgreSQL" export "$URL" --table t --worker j --to work
+        return
+    fi
+    for i in 1 2; do "$WEIR" export "$URL" --table t --no-header --range-bytes 65536 --worker j --job-schema other --to work 2> "worker.$i" & done
+    succeeds export "$URL" --table t --no-header --range-bytes 65536 --worker j --job-schema other --to work
+    wait
+    same "$(cat worker.*)" ""
+    succeeds export "$URL" --job-status j --job-schema other
+    holds "$out" "j: done"
+    holds "$out" "30,000"
+    same "$(cd work && sed -n 's/.*"file":"\([^"]*\)".*/\1/p' j.manifest.json | xargs cat | cut -d, -f1 | tr '\n' ' ' | md5sum)" "$(seq 1 $ROWS | tr '\n' ' ' | md5sum)"
+    fails 1 "no job nobody" export "$URL" --job-status nobody
+    fails 1 "another statement" export "$URL" --table t --where 'id > 7' --no-header --worker j --job-schema other --to work
+    fails 1 "another format" export "$URL" --table t --worker j --job-schema other --to work
+}
+
+run_tests test_the_file_is_that_of_one_stream test_a_file_per_range test_wrong_usage test_ctrl_c_leaves_nothing test_workers
+cat failures
+[ ! -s failures ]
