@@ -78,7 +78,7 @@ static inline uint64_t peer_mix(uint64_t h, uint64_t v) {
   h = (h ^ v) * 0x9E3779B97F4A7C15u;
   return h ^ (h >> 29);
 }
-static inline void peer_hash(int64_t id, int64_t tenant_id, int64_t total_cents, const char *status, size_t len) {
+static inline uint64_t peer_row(int64_t id, int64_t tenant_id, int64_t total_cents, const char *status, size_t len) {
   uint64_t h = peer_mix(peer_mix(peer_mix(1, (uint64_t)id), (uint64_t)tenant_id), (uint64_t)total_cents), w;
   for (; len >= 8; status += 8, len -= 8) {
     memcpy(&w, status, 8);
@@ -86,7 +86,10 @@ static inline void peer_hash(int64_t id, int64_t tenant_id, int64_t total_cents,
   }
   w = len;
   for (size_t i = 0; i < len; i++) w = w << 8 | (unsigned char)status[i];
-  peer_sum = peer_sum * 31 + peer_mix(h, w);
+  return peer_mix(h, w);
+}
+static inline void peer_hash(int64_t id, int64_t tenant_id, int64_t total_cents, const char *status, size_t len) {
+  peer_sum = peer_sum * 31 + peer_row(id, tenant_id, total_cents, status, len);
 }
 /* An order's lines come in no promised order, so their mixes are added up; after peer_hash of the order. */
 static inline uint64_t peer_line(int64_t id, int64_t order_id, int64_t product_id, int64_t quantity) {

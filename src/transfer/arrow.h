@@ -5,6 +5,7 @@
 #include <weir/arrow.h>
 #include "base/arena.h"
 #include "base/values.h"
+#include "engine/rows.h"
 
 /* How a column's values lie in memory. */
 typedef enum weir_arrow_layout {
@@ -42,6 +43,8 @@ int weir_arrow_reserve(weir_arrow_column *column, int64_t rows);
 /* One more value; WEIR_OK; WEIR_OUT_OF_MEMORY; WEIR_DATA: it does not fit, `reason` (WEIR_REASON_SIZE) says
  * why. After an error the column is of no use. */
 int weir_arrow_append(weir_arrow_column *column, const weir_value *value, char *reason);
+/* The values of one cell of so many rows, which need no conversion by their view. *done: how many were appended. */
+int weir_arrow_append_rows(weir_arrow_column *column, const weir_row *const *rows, size_t count, size_t cell, size_t *done, char *reason);
 /* Its buffers are another's now, those of a list's items are not. */
 void weir_arrow_give(weir_arrow_column *column);
 /* Empty again; buffers that it still has are kept for the next batch. */

@@ -405,6 +405,54 @@ int weir_arrow_append(weir_arrow_column *column, const weir_value *value, char *
     return WEIR_OK;
 }
 
+/* What most columns are, without a look at each value's layout: those appended, up to the first NULL or value of another type. */
+static size_t append_int64s(weir_arrow_column *column, const weir_row *const *rows, size_t count, size_t cell)
+{
+    int64_t *out = (int64_t *)(void *)column->values + column->length;
+    size_t i = 0;
+    for (; i < count && rows[i]->cells[cell].type == WEIR_T_INT64; i++)
+        out[i] = rows[i]->cells[cell].as.i;
+    return i;
+}
+
+static size_t append_texts(weir_arrow_column *column, const weir_row *const *rows, size_t count, size_t cell)
+{
+    int32_t *ends = column->offsets + column->length + 1;
+    char reason[WEIR_REASON_SIZE];
+    size_t i = 0;
+    for (; i < count; i++) {
+        const weir_value *value = &rows[i]->cells[cell];
+        if (value->type != column->type || !weir_text_is_ascii(value->as.text))
+            break;
+        if (column->bytes_room - column->bytes_used < value->as.text.len && reserve_bytes(column, value->as.text.len, reason) != WEIR_OK)
+            break;                      /* told by whoever goes on */
+        if (value->as.text.len)
+            memcpy(column->bytes + column->bytes_used, value->as.text.ptr, value->as.text.len);
+        column->bytes_used += value->as.text.len;
+        if (column->bytes_used > INT32_MAX) {
+            column->bytes_used -= value->as.text.len;
+            break;
+        }
+        ends[i] = (int32_t)column->bytes_used;
+    }
+    return i;
+}
+
+int weir_arrow_append_rows(weir_arrow_column *column, const weir_row *const *rows, size_t count, size_t cell, size_t *done, char *reason)
+{
+    int status = weir_arrow_reserve(column, (int64_t)count);
+    for (*done = 0; status == WEIR_OK && *done < count;) {
+        bool quick = !column->validity;
+        size_t some = quick && column->layout == WEIR_ARROW_INT64 ? append_int64s(column, rows + *done, count - *done, cell)
+                    : quick && column->layout == WEIR_ARROW_TEXT ? append_texts(column, rows + *done, count - *done, cell) : 0;
+        column->length += (int64_t)some;
+        *done += some;
+        if (*done < count && (status = weir_arrow_append(column, &rows[*done]->cells[cell], reason)) == WEIR_OK)
+            ++*done;
+    }
+    return status;
+}
+
 /* ---- the end of a batch -------------------------------------------------------------------------------------------------------- */
 void weir_arrow_give(weir_arrow_column *column)
 {

@@ -173,21 +173,29 @@ static int refuse_value(stream *s, size_t column, size_t row, int status, const 
     return weir_error_set(&s->error, status, "row %" PRId64 ", column %s: %s", s->row + (int64_t)row + 1, s->columns[column].name, reason);
 }
 
+/* Through the view, which converts to declared types or reorders. */
+static int append_seen(stream *s, weir_arrow_column *column, size_t at, size_t *done, char *reason)
+{
+    const weir_partition *p = s->partition;
+    int status = weir_arrow_reserve(column, (int64_t)p->count);
+    for (*done = 0; status == WEIR_OK && *done < p->count; *done += status == WEIR_OK) {
+        const weir_value *value = weir_view_value(p->rows[*done]->view, p->rows[*done], at);
+        if (!value)
+            return weir_error_keep(&s->error, weir_result_error(s->result));
+        status = weir_arrow_append(column, value, reason);
+    }
+    return status;
+}
+
 static int fill_column(stream *s, size_t at)
 {
     const weir_partition *p = s->partition;
     weir_arrow_column *column = &s->columns[at];
     char reason[WEIR_REASON_SIZE] = "";
-    int status = weir_arrow_reserve(column, (int64_t)p->count);
-    size_t row = 0;
-    for (; status == WEIR_OK && row < p->count; row++) {
-        const weir_view *view = p->rows[row]->view;
-        const weir_value *value = view->direct == s->column_count ? &p->rows[row]->cells[at] : weir_view_value(view, p->rows[row], at);
-        if (!value)
-            return weir_error_keep(&s->error, weir_result_error(s->result));
-        status = weir_arrow_append(column, value, reason);
-    }
-    return status == WEIR_OK ? WEIR_OK : refuse_value(s, at, row ? row - 1 : 0, status, reason);
+    size_t done;
+    int status = p->rows[0]->view->direct == s->column_count ? weir_arrow_append_rows(column, p->rows, p->count, at, &done, reason)
+                                                             : append_seen(s, column, at, &done, reason);
+    return status == WEIR_OK || s->error.status != WEIR_OK ? s->error.status : refuse_value(s, at, done, status, reason);
 }
 
 /* The next rows in the columns, unless they are there. A status. */

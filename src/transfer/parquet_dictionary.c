@@ -67,6 +67,37 @@ static inline uint64_t hash_of(const char *value, size_t width, size_t length)
     return hash_bytes(value, length);
 }
 
+/* memcmp, for values that are mostly short. */
+static inline bool same_bytes(const char *a, const char *b, size_t length)
+{
+    uint64_t x, y;
+    uint32_t p, q;
+    if (length >= 8) {
+        for (size_t i = 0; i < length - 8; i += 8) {
+            memcpy(&x, a + i, 8);
+            memcpy(&y, b + i, 8);
+            if (x != y)
+                return false;
+        }
+        memcpy(&x, a + length - 8, 8);
+        memcpy(&y, b + length - 8, 8);
+        return x == y;
+    }
+    if (length >= 4) {
+        memcpy(&p, a, 4);
+        memcpy(&q, b, 4);
+        if (p != q)
+            return false;
+        memcpy(&p, a + length - 4, 4);
+        memcpy(&q, b + length - 4, 4);
+        return p == q;
+    }
+    for (size_t i = 0; i < length; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
+
 /* ---- values -------------------------------------------------------------------------------------------------------------- */
 /* A value of any length begins behind its four bytes of length. */
 static inline const char *value_at(const weir_parquet_dictionary *d, size_t width, uint32_t number, size_t *length)
@@ -123,7 +154,7 @@ static inline uint32_t number_of(weir_parquet_dictionary *d, size_t width, const
     for (; d->slots[at]; at = (at + 1) & d->mask) {
         size_t other_length;
         const char *other = value_at(d, width, d->slots[at] - 1, &other_length);
-        if (other_length == length && !memcmp(other, value, length))
+        if (other_length == length && same_bytes(other, value, length))
             return d->slots[at] - 1;
     }
     if (!add(d, width, value, length))

@@ -119,6 +119,8 @@ static inline int64_t differences(const char *values, size_t from, size_t count,
 static char *put_miniblock(char *out, const uint64_t *values, unsigned bits)
 {
     packer p = { .out = out };
+    if (bits == 0)
+        return out;
     if (bits <= 32)
         for (size_t i = 0; i < MINIBLOCK; i++)
             pack(&p, (uint32_t)values[i], bits);

@@ -26,13 +26,30 @@ static int refuse(const place *at, const char *reason, const char *hint)
 }
 
 /* ---- bytes of a value ------------------------------------------------------------------------------------------------------- */
+/* Room for so many bytes more. Buffers of many columns stand side by side, so they grow by a quarter, not to twice their size. */
+static bool reserve(weir_buffer *values, size_t size)
+{
+    size_t wanted = values->length + size + values->length / 4;
+    if (values->capacity - values->length >= size)
+        return true;
+    if (size > WEIR_PARQUET_PAGE || values->failed)
+        return weir_buffer_reserve(values, size);
+    char *grown = weir_resize(values->ledger, values->purpose, values->data, wanted);
+    if (!grown)
+        return !(values->failed = true);
+    values->data = grown;
+    values->capacity = wanted;
+    return true;
+}
+
 /* Room for a plain value of `size` bytes; the value then counts. NULL: no memory, which is found by the buffer's failure. */
 static inline char *room(weir_parquet_column *column, size_t size)
 {
-    if (!weir_buffer_reserve(&column->values, size))
+    weir_buffer *values = &column->values;
+    if (values->capacity - values->length < size && !reserve(values, size))
         return NULL;
-    char *to = column->values.data + column->values.length;
-    column->values.length += size;
+    char *to = values->data + values->length;
+    values->length += size;
     column->count++;
     return to;
 }
@@ -379,39 +396,59 @@ static int put_any(const place *at, const weir_value *value)
 }
 
 /* ---- many at a time ----------------------------------------------------------------------------------------------------------------- */
-/* The ways for what most values are: of the column's own type, within the bounds of what needs no second look. */
-static int put_wide(place *at, const weir_value *const *values, size_t stride, size_t rows, int64_t above, int64_t below)
+/* The ways for what most values are: of the column's own type, within the bounds of what needs no second look. They are stored one behind
+ * the other and counted when another one comes. */
+static void count_stored(weir_parquet_column *column, const char *end)
+{
+    size_t bytes = (size_t)(end - column->values.data) - column->values.length, count = bytes / column->type.width;
+    column->values.length += bytes;
+    column->count += (int64_t)count;
+    column->entries += (int64_t)count;
+    if (column->definitions.length && weir_buffer_reserve(&column->definitions, count)) {
+        memset(column->definitions.data + column->definitions.length, 1, count);
+        column->definitions.length += count;
+    }
+}
+
+static inline int put_plain(place *at, const weir_value *const *values, size_t stride, size_t rows, size_t width, int64_t above, int64_t below)
 {
     weir_parquet_column *column = at->column;
     weir_type from = column->from;
-    if (!weir_buffer_reserve(&column->values, 8 * rows))
-        return WEIR_OK;
-    for (; at->row < (int64_t)rows; at->row++, values += stride) {
+    while (at->row < (int64_t)rows) {
+        if (!reserve(&column->values, width * (rows - (size_t)at->row)))
+            return WEIR_OK;             /* found behind the rows */
+        char *to = column->values.data + column->values.length;
         const weir_value *v = *values;
-        if (v->type == from && v->as.i > above && v->as.i < below) {      /* times are one int64_t, too */
-            put8(column, (uint64_t)v->as.i);
-            put_present(column);
-        } else if (put_any(at, v) != WEIR_OK) {
-            return at->parquet->sheet->error->status;
+        while (v->type == from && v->as.i > above && v->as.i < below) {       /* times are one int64_t, too */
+            if (width == 8)
+                weir_store_le64(to, (uint64_t)v->as.i);
+            else
+                weir_store_le32(to, (uint32_t)v->as.i);
+            to += width;
+            values += stride;
+            if (++at->row == (int64_t)rows)
+                break;
+            v = *values;
         }
+        count_stored(column, to);
+        if (at->row == (int64_t)rows)
+            break;
+        if (put_any(at, v) != WEIR_OK)
+            return at->parquet->sheet->error->status;
+        values += stride;
+        at->row++;
     }
     return WEIR_OK;
 }
 
+static int put_wide(place *at, const weir_value *const *values, size_t stride, size_t rows, int64_t above, int64_t below)
+{
+    return put_plain(at, values, stride, rows, 8, above, below);
+}
+
 static int put_narrow(place *at, const weir_value *const *values, size_t stride, size_t rows)
 {
-    weir_parquet_column *column = at->column;
-    weir_type from = column->from;
-    for (; at->row < (int64_t)rows; at->row++, values += stride) {
-        const weir_value *v = *values;
-        if (v->type == from) {
-            put4(column, (uint32_t)v->as.i);
-            put_present(column);
-        } else if (put_any(at, v) != WEIR_OK) {
-            return at->parquet->sheet->error->status;
-        }
-    }
-    return WEIR_OK;
+    return put_plain(at, values, stride, rows, 4, INT64_MIN, INT64_MAX);
 }
 
 static int put_texts(place *at, const weir_value *const *values, size_t stride, size_t rows)

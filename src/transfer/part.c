@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static int refuse(weir_output *output, const char *why)
@@ -40,6 +41,17 @@ static bool is_there(const weir_output *output, const struct stat *open_file)
            named.st_dev == open_file->st_dev;
 }
 
+/* A process that was killed a moment ago may still be dying with the lock in its hands: a second's patience. False: errno. */
+static bool lock(int fd)
+{
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (errno != EWOULDBLOCK || tries == 20)
+            return false;
+        nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+    }
+    return true;
+}
+
 /* One try; *again: the file went away meanwhile. */
 static int take(weir_output *output, bool *again)
 {
@@ -53,7 +65,7 @@ static int take(weir_output *output, bool *again)
         return weir_output_fail(output, "open the part of", errno);
     if (!S_ISREG(file.st_mode) || file.st_uid != geteuid() || file.st_nlink > 1)
         return refuse(output, "it is not a file of this user's with that name alone");
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock(fd)) {
         if (errno != EWOULDBLOCK)
             return weir_output_fail(output, "lock the part of", errno);
         weir_error_set(&output->error, WEIR_IO, "cannot go on with %s: another process is writing it", output->temporary_path);

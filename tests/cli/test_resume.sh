@@ -175,6 +175,64 @@ test_two_runs_at_once_are_refused() {
     alone csv
 }
 
+# ---- what a catalogue says -----------------------------------------------------------------------------------------------------------------
+not_unique() { fails 1 "$1" export "$URL" --table "$2" ${3:+--key "$3"} --to work/x.csv --resume; }
+unique() { succeeds export "$URL" --table "$1" ${2:+--key "$2"} --to work/x.csv --resume; }
+
+# An index that tells 'a' from 'A' says nothing about an order that does not; SQLite's keys may be NULL.
+test_sqlite_indexes() {
+    sqlite3 shop.db << 'SQL'
+CREATE TABLE folded (name TEXT COLLATE NOCASE NOT NULL);
+CREATE UNIQUE INDEX folded_name ON folded (name COLLATE BINARY);
+INSERT INTO folded VALUES ('a'), ('A');
+CREATE TABLE folding (name TEXT COLLATE NOCASE NOT NULL UNIQUE);
+INSERT INTO folding VALUES ('a'), ('b');
+CREATE TABLE texts (name TEXT PRIMARY KEY);
+CREATE TABLE rowless (name TEXT PRIMARY KEY, n INT) WITHOUT ROWID;
+CREATE TABLE partial (n INTEGER NOT NULL); CREATE UNIQUE INDEX partial_n ON partial (n) WHERE n > 5;
+CREATE TABLE computed (n INTEGER NOT NULL); CREATE UNIQUE INDEX computed_n ON computed (n % 7);
+CREATE TABLE downward (n INTEGER PRIMARY KEY DESC);
+CREATE TABLE "odd ""name" ("a,b" INTEGER NOT NULL, "C" INTEGER NOT NULL, UNIQUE ("a,b", "C"));
+INSERT INTO "odd ""name" VALUES (1, 2), (1, 1);
+SQL
+    for table in folded texts partial computed downward; do not_unique "no primary key or unique index" "$table"; done
+    not_unique "no unique index of folded" folded name
+    for table in folding rowless; do unique "$table"; done
+    unique 'odd "name'
+    same "$(cat work/x.csv)" $'"a,b",C\n1,1\n1,2'
+    unique 'odd "name' '"C" desc, "a,b"'
+    same "$(cat work/x.csv)" $'"a,b",C\n1,2\n1,1'
+    unique 'odd "name' 'c, "A,B"'
+}
+
+test_pg_indexes() {
+    psql -qX -v ON_ERROR_STOP=1 "$OWN_PSQL" << 'SQL' || problem "no tables"
+CREATE TABLE parent (id integer PRIMARY KEY); CREATE TABLE child () INHERITS (parent);
+INSERT INTO parent VALUES (1), (2); INSERT INTO child VALUES (2);
+CREATE TABLE parted (id integer, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+INSERT INTO parted VALUES (1, '2026-02-01'), (1, '2026-01-01');
+CREATE TABLE partial (n integer NOT NULL); CREATE UNIQUE INDEX ON partial (n) WHERE n > 5;
+CREATE TABLE computed (n integer NOT NULL); CREATE UNIQUE INDEX ON computed ((n % 7));
+CREATE TABLE including (n integer NOT NULL, m integer); CREATE UNIQUE INDEX ON including (n) INCLUDE (m);
+CREATE TABLE collated (name text COLLATE "C" NOT NULL); CREATE UNIQUE INDEX ON collated (name COLLATE "POSIX");
+CREATE TABLE "Odd ""name" ("a,b" integer NOT NULL, "C" integer NOT NULL, UNIQUE ("a,b", "C"));
+INSERT INTO "Odd ""name" VALUES (1, 2), (1, 1);
+SQL
+    for table in parent partial computed collated; do not_unique "no primary key or unique index" "$table"; done
+    not_unique "no unique index of parted" parted id
+    not_unique "no unique index of Odd" 'Odd "name' 'c, "a,b"'
+    not_unique "no unique index of including" including m
+    not_unique "no_such_table" no_such_table
+    unique parted
+    same "$(cat work/x.csv)" $'id,day\n1,2026-01-01\n1,2026-02-01'
+    unique including
+    unique 'Odd "name' '"C" desc, "a,b"'
+    same "$(cat work/x.csv)" $'"a,b",C\n1,2\n1,1'
+    unique public.parted
+    same "$(ls -A work)" x.csv
+}
+
 # ---- the server ------------------------------------------------------------------------------------------------------------------------
 # A query that takes its time, in the order of an index.
 SLOW="SELECT id, note FROM events WHERE id <= 1500 AND pg_sleep(0.0008) IS NOT NULL"
@@ -214,7 +272,7 @@ run_sqlite() {
     OTHER_URL=sqlite:////${TMP#/}/other.db
     make_tables INTEGER "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $ROWS) SELECT i FROM n) AS s" | sqlite3 shop.db
     cp shop.db other.db
-    run_tests $common
+    run_tests $common test_sqlite_indexes
 }
 
 run_postgresql() {
@@ -225,8 +283,9 @@ run_postgresql() {
     OWN_URL=$(eval "$environment"; echo "$WEIR_TEST_PG")
     URL=$OWN_URL
     OTHER_URL=$(eval "$environment"; echo "$WEIR_TEST_PG_TCP")
-    make_tables integer "generate_series(1, $ROWS) AS s(i)" | psql -qX -v ON_ERROR_STOP=1 "postgresql://weir@/postgres?${URL#*\?}" || exit 2
-    run_tests $common test_a_restarted_server
+    OWN_PSQL="postgresql://weir@/postgres?${URL#*\?}"
+    make_tables integer "generate_series(1, $ROWS) AS s(i)" | psql -qX -v ON_ERROR_STOP=1 "$OWN_PSQL" || exit 2
+    run_tests $common test_pg_indexes test_a_restarted_server
 }
 
 case ${1:-both} in

@@ -1,0 +1,90 @@
+"""The benchmark of files for other programs: invoices from PostgreSQL into a Parquet file, beside the same stream to nowhere, psql's CSV, and
+the file that DuckDB writes from the same rows."""
+import json, os, statistics, subprocess, sys, time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+STREAM, PARQUET, SNAPPY, CSV = "stream to nowhere (weir rows, yield_per 5000)", "weir export, Parquet, zstd", "weir export, Parquet, snappy", "psql \\copy to CSV"
+QUERY = "SELECT id, tenant_id, total_cents, status FROM invoices ORDER BY id"
+MOST_MB = 64
+
+
+def run_one(name, words, extra, rows):
+    """Wall and CPU of the whole process; of weir's command also what it says about itself."""
+    start = time.monotonic()
+    with open(os.devnull, "w") as nowhere:
+        process = subprocess.Popen(words, env={**os.environ, **extra}, stdout=nowhere, stderr=subprocess.PIPE, text=True)
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - start
+    if status != 0:
+        sys.exit(f"bench: {name} failed: {said}")
+    stats = json.loads(said) if "weir export" in name else {}
+    if stats and stats["rows"] != rows:
+        sys.exit(f"bench: {name} wrote {stats['rows']} rows of {rows}")
+    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "rss_mb": stats.get("peak_rss_bytes", 0) / 2**20}
+
+
+def read_by_duckdb(build, home, rows):
+    """What DuckDB reads in our file, and the size of the one that it writes. None without Node.js and npm."""
+    readers = os.path.join(os.path.abspath(build), "readers")
+    if subprocess.run([os.path.join(HERE, "../tests/readers/install"), readers]).returncode != 0:
+        return None
+    out = subprocess.run(["node", os.path.join(HERE, "duckdb.mjs"), readers, home], check=True, text=True, stdout=subprocess.PIPE).stdout
+    read = json.loads(out)
+    expected = [str(rows), str(rows * (rows + 1) // 2), str(sum(i % 1000 for i in range(1, rows + 1))), "4"]
+    if read != expected:
+        sys.exit(f"bench: DuckDB reads {read} in weir's file, which should be {expected}")
+    return os.path.getsize(os.path.join(home, "duckdb.parquet"))
+
+
+class Parquet:
+    what, rows, quick_rows = "invoices into files", 10000000, 1000000
+
+    @staticmethod
+    def make(server, home, rows):
+        server.make_invoices(rows)
+
+    @staticmethod
+    def run(a, home, rows, rounds):
+        weir, files = os.path.join(os.path.abspath(a.build), "weir"), {PARQUET: "zstd.parquet", SNAPPY: "snappy.parquet", CSV: "psql.csv"}
+        path = lambda name: os.path.join(home, files[name])
+        export = lambda name, codec: ([weir, "export", "postgresql:///bench", "--query", QUERY, "--to", path(name), "--compression", codec,
+                                       "--stats", "json", "--quiet"], {})
+        cases = {
+            STREAM: ([os.path.join(os.path.abspath(a.build), "bench/weir_rows"), "5000"], {"PEER_URL": "postgresql:///bench"}),
+            PARQUET: export(PARQUET, "zstd"), SNAPPY: export(SNAPPY, "snappy"),
+            CSV: (["psql", "-qXc", f"\\copy ({QUERY}) to '{path(CSV)}' csv"], {}),
+        }
+        runs = {name: [] for name in cases}
+        for number in range(rounds):
+            names = list(cases)
+            for name in names[number % len(names):] + names[:number % len(names)]:
+                runs[name].append(run_one(name, *cases[name], rows))
+            print(f"round {number + 1} of {rounds}", file=sys.stderr)
+        sizes = {name: os.path.getsize(path(name)) for name in files}
+        duckdb = read_by_duckdb(a.build, home, rows)
+        return {"runs": runs, "sizes": sizes, "duckdb_size": duckdb, "ratios": tell(runs, sizes, duckdb, rows)}
+
+
+def tell(runs, sizes, duckdb, rows):
+    middle = lambda name, key: statistics.median(r[key] for r in runs[name])
+    print("| contender | wall s | rows/s | client CPU s | peak RSS MB | file bytes |\n|---|---:|---:|---:|---:|---:|")
+    for name, figures in runs.items():
+        wall, rss = [r["wall"] for r in figures], max(r["rss_mb"] for r in figures)
+        print(f"| {name} | {middle(name, 'wall'):.2f} ({min(wall):.2f}–{max(wall):.2f}) | {rows / middle(name, 'wall'):,.0f} | {middle(name, 'cpu'):.2f} | "
+              f"{f'{rss:.1f}' if rss else ''} | {format(sizes[name], ',') if name in sizes else ''} |")
+    if duckdb:
+        print(f"| DuckDB from the same rows, zstd | | | | | {duckdb:,} |")
+    print("\n| ratio | median | range | to reach |\n|---|---:|---:|---|")
+    ratios = []
+    for key, ours, theirs, most in (("wall", PARQUET, STREAM, 1.5), ("wall", PARQUET, CSV, 1.0), ("cpu", PARQUET, CSV, None), ("wall", SNAPPY, STREAM, None)):
+        each = [a[key] / b[key] for a, b in zip(runs[ours], runs[theirs])]
+        ratios.append({"of": key, "ours": ours, "theirs": theirs, "median": statistics.median(each), "min": min(each), "max": max(each), "target": most})
+        reached = f"at most {most}: {'yes' if ratios[-1]['median'] <= most else 'NO'}" if most else ""
+        print(f"| {'client CPU' if key == 'cpu' else key}: {ours} / {theirs} | {ratios[-1]['median']:.3f} | {min(each):.3f}–{max(each):.3f} | {reached} |")
+    if duckdb:
+        ratio = sizes[PARQUET] / duckdb
+        print(f"| size: {PARQUET} / DuckDB, zstd | {ratio:.3f} | | at most 1.1: {'yes' if ratio <= 1.1 else 'NO'} |")
+    rss = max(r["rss_mb"] for name in (PARQUET, SNAPPY) for r in runs[name])
+    print(f"| largest peak RSS of an export | {rss:.1f} MB | | at most {MOST_MB} MB: {'yes' if rss <= MOST_MB else 'NO'} |\n", flush=True)
+    return ratios
