@@ -27,7 +27,7 @@ static void run(weir_connection *connection, const char *sql)
 static weir_result *invoices(weir_connection *connection, int64_t from, int64_t rows)
 {
     weir_stmt *query = weir_sql("SELECT id, total_cents, status FROM invoices WHERE id >= :from ORDER BY id");
-    weir_bind(query, "from", weir_value_int64(from));
+    weir_bind(query, "from", weir_value_int(from));
     weir_execution_options options = {};
     options.struct_size = sizeof options;
     options.yield_per = rows;

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # What is installed works for somebody new: libraries, headers, pkg-config, CMake, the command, as after `make install`.
-# usage: test_install.sh BUILD_DIRECTORY PREFIX LIBDIR COMPILER…
+# usage: test_install.sh BUILD_DIRECTORY PREFIX LIBDIR newcomer.c loop.c COMPILER…
 set -uo pipefail
-build=$(realpath "$1") prefix=$2 libdir=$3
-shift 3
+build=$(realpath "$1") prefix=$2 libdir=$3 newcomer=$(realpath "$4") loop=$(realpath "$5")
+shift 5
 compiler=("$@")
 here=$(dirname "$(realpath "$0")")
 scratch=$(mktemp -d)
@@ -23,6 +23,7 @@ done
 for header in "$here"/../../include/weir/*.h; do
     [ -f "$root/include/weir/${header##*/}" ] || fail "${header##*/} is not installed"
     [ -f "$root/share/man/man3/weir-$(basename "$header" .h).3" ] || fail "${header##*/} has no page"
+    grep -qxF "usr/share/man/man3/weir-$(basename "$header" .h).3" "$here/../../debian/libweir-dev.install" || fail "${header##*/}: its page is not in debian/libweir-dev.install"
 done
 readelf -d "$lib/libweir.so" | grep -qF 'soname: [libweir.so.0]' || fail "libweir.so has no soname"
 [ -z "$(readelf -d "$lib/libweir.so" "$root/bin/weir" | grep -E 'R(UN)?PATH')" ] || fail "a run path of the build is left"
@@ -46,16 +47,16 @@ compile() {         # output, source, package, more flags …
     "${compiler[@]}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror "$source" -o "$output" "$@" $(pkg-config --cflags --libs "$package") 2> "$scratch/log"
 }
 
-compile dynamic "$here/newcomer.c" weir && prints "pkg-config" 100010000 ./dynamic || fail "pkg-config --cflags --libs weir"
+compile dynamic "$newcomer" weir && prints "pkg-config" 100010000 ./dynamic || fail "pkg-config --cflags --libs weir"
 readelf -d dynamic 2> "$scratch/log" | grep -qF '[libweir.so.0]' || fail "the program does not name libweir.so.0"
 [ "$(pkg-config --libs weir | grep -cE -- '-l(pq|sqlite3|ssl)')" -eq 0 ] || fail "weir.pc: dynamic programs link what only static ones need"
 [ "$(pkg-config --modversion weir)" = "$("$root/bin/weir" --version | sed 's/^weir \([^ ]*\) .*/\1/')" ] || fail "weir.pc has another version than the command"
-compile loop "$here/loop.c" weir-uv && prints "weir-uv" ran ./loop || fail "pkg-config --cflags --libs weir-uv"
+compile loop "$loop" weir-uv && prints "weir-uv" ran ./loop || fail "pkg-config --cflags --libs weir-uv"
 
 # The same without the shared libraries.
 mkdir hidden && mv "$lib"/*.so "$lib"/*.so.* hidden
 # shellcheck disable=SC2046
-if "${compiler[@]}" -std=c11 "$here/newcomer.c" -Wl,-u,weir_writer_open -o static $(pkg-config --cflags --static --libs weir) 2> "$scratch/log"; then
+if "${compiler[@]}" -std=c11 "$newcomer" -Wl,-u,weir_writer_open -o static $(pkg-config --cflags --static --libs weir) 2> "$scratch/log"; then
     prints "pkg-config --static" 100010000 ./static
     [ -z "$(readelf -d static | grep -F libweir)" ] || fail "the static program needs libweir.so"
 else
@@ -78,11 +79,11 @@ find_package(weir 9.0 QUIET CONFIG)
 if(weir_FOUND)
   message(FATAL_ERROR "version 0.1 passes for 9.0")
 endif()
-add_executable(newcomer $here/newcomer.c)
+add_executable(newcomer $newcomer)
 target_link_libraries(newcomer weir::weir)
-add_executable(loop $here/loop.c)
+add_executable(loop $loop)
 target_link_libraries(loop weir::uv)
-add_executable(static $here/newcomer.c)
+add_executable(static $newcomer)
 target_link_libraries(static weir::weir_static)
 CMAKE
     if cmake -S cmake -B cmake/build -DCMAKE_C_COMPILER="${compiler[-1]}" -DCMAKE_PREFIX_PATH="$root" > "$scratch/log" 2>&1 &&
