@@ -59,7 +59,7 @@ static const option_row rows[] = {
         "FILE is a directory of files with N rows each: part-00000.parquet and so on"),
     ROW("--compression", "zstd|snappy|none", OPTION_TEXT, compression, NULL, "parquet: default zstd"),
     ROW("--row-group-bytes", "N", OPTION_COUNT, row_group_bytes, NULL,
-        "parquet: memory of a row group that is being built, default 25165824 (24 MiB)"),
+        "parquet: memory of a row group that is being built, default 16777216 (16 MiB)"),
     ROW("--no-dictionary", NULL, OPTION_ON, no_dictionary, NULL, "parquet: no dictionaries"),
     ROW("--decimal", "P,S", OPTION_TEXT, decimal, NULL,
         "parquet: numerics without precision become decimals of P digits, S of them behind\n"

@@ -43,6 +43,9 @@ extern "C" {
 /* The version of the library that runs (the macros above are those of the headers compiled against), e.g. "0.1.0".
  * A constant; any thread. */
 WEIR_API const char *weir_version(void);
+/* The versions of the libraries that do run underneath, as "SQLite 3.40.1, libpq 15.8, OpenSSL 3.0.14, zstd 1.5.4" (snappy tells
+ * none). Written as snprintf does it: cut where `size` ends, the whole text's length is returned. Any thread. */
+WEIR_API size_t weir_library_versions(char *buffer, size_t size);
 
 /* ---- statuses ---------------------------------------------------------------------------------------------------- *
  * X(NAME, number, PARENT, "the class's name in words"). The numbers never change. The classes and their is-a tree are
@@ -128,8 +131,8 @@ typedef enum weir_switch { WEIR_UNSET = 0, WEIR_ON, WEIR_OFF } weir_switch;
 enum { WEIR_ZERO = -2147483647 };       /* "zero", in an option where 0 means the default */
 
 /* ---- the allocator and the ledger -------------------------------------------------------------------------------- *
- * Every byte that weir itself takes is counted in a ledger, a tree: the process, an engine, a stream. What SQLite, OpenSSL
- * and libpq hold is theirs and not in it (docs/benchmarks.md states how much that is). */
+ * Every byte that weir itself takes is counted in a ledger, a tree: the process, an engine, a stream. What SQLite, OpenSSL,
+ * libpq and snappy hold is theirs and not in it (docs/benchmarks.md states how much that is). */
 typedef struct weir_allocator {
     void *(*allocate)(size_t size, void *context);                 /* NULL: no memory */
     void *(*resize)(void *block, size_t size, void *context);      /* as realloc; the block stays when NULL is returned */

@@ -41,6 +41,14 @@ static inline weir_identity_entry *weir_identity_integer_entry(weir_mapper *mapp
     map->entries[map->listed].instance = NULL;
     return &map->entries[map->listed];
 }
+/* Where that is so. */
+static inline void weir_identity_append(weir_identity_map *map, int64_t key, weir_instance *instance)
+{
+    map->entries[map->listed++] = (weir_identity_entry){ (uint64_t)key, instance };
+    map->last = key;
+    if (++map->count > map->peak)
+        map->peak = map->count;
+}
 /* ---- intake.c, and how it fills a slot before it takes it ---- */
 /* Whether rows of this result go through an intake: sets reading->intake, the steps' direct targets and the rows' stride. */
 int weir_intake_plan(weir_reading *reading, weir_result *result, weir_error *error);
@@ -73,14 +81,18 @@ static inline weir_instance *weir_slab_look_up_free(weir_mapper *mapper)
 }
 void weir_slab_leave_free(const weir_mapper *mapper, weir_instance *slot);      /* it was not taken after all */
 enum { WEIR_SLOTS_AHEAD = 6 };
+/* Slots are mostly taken in order: without this, much of the time goes into waiting for them. */
+__attribute__((always_inline)) static inline void weir_slab_expect(const weir_slab *slab, const weir_instance *slot)
+{
+    __builtin_prefetch((const char *)slot + WEIR_SLOTS_AHEAD * slab->slot_size, 1);
+    __builtin_prefetch((const char *)slot + WEIR_SLOTS_AHEAD * slab->slot_size + 64, 1);
+}
 /* Takes it; the struct stays as it is, the state is 0. Field by field: as one assignment compilers make it a slow loop of zeros. */
 static inline void weir_slab_claim(weir_mapper *mapper, weir_instance *head)
 {
     weir_slab *slab = &mapper->slab;
     weir_slab_chunk *chunk = slab->room;
-    /* Slots are mostly taken in order: without this, much of the time goes into waiting for them. */
-    __builtin_prefetch((const char *)head + WEIR_SLOTS_AHEAD * slab->slot_size, 1);
-    __builtin_prefetch((const char *)head + WEIR_SLOTS_AHEAD * slab->slot_size + 64, 1);
+    weir_slab_expect(slab, head);
     if (head == chunk->free)
         chunk->free = head->next_free;
     else
@@ -96,6 +108,21 @@ static inline void weir_slab_claim(weir_mapper *mapper, weir_instance *head)
     if (chunk->used == 1 && ++slab->used > slab->peak)
         slab->peak = slab->used;
     mapper->store->live++;
+}
+/* As weir_slab_claim, where it is the first of its chunk's free list and neither the last of that nor the chunk's first in use; key, home,
+ * holds and flags are the caller's to set. The one behind it. */
+static inline weir_instance *weir_slab_claim_listed(weir_mapper *mapper, weir_slab_chunk *chunk, weir_instance *head)
+{
+    weir_instance *next = head->next_free;
+    weir_slab_expect(&mapper->slab, head);
+    chunk->free = next;
+    chunk->used++;
+    head->chunk = chunk;
+    head->loaded = 0;
+    head->visit = 0;
+    head->mark = weir_instance_mark(head);
+    mapper->store->live++;
+    return next;
 }
 /* Makes what reads a dead instance notice: filled, and poisoned where a sanitizer watches. */
 void weir_instance_poison(weir_instance *instance);

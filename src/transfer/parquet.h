@@ -12,7 +12,7 @@
 enum {
     WEIR_PARQUET_PAGE = 1024 * 1024,            /* plain bytes of a page, about */
     WEIR_PARQUET_GROUP_ROWS = 1024 * 1024,      /* most rows of a row group */
-    WEIR_PARQUET_GROUP_BYTES = 24 * 1024 * 1024,/* most memory of a row group, by default */
+    WEIR_PARQUET_GROUP_BYTES = 16 * 1024 * 1024,/* most memory of a row group, by default */
     WEIR_PARQUET_DICTIONARY = 1024 * 1024,      /* plain bytes of a dictionary; a larger one is given up */
     WEIR_PARQUET_BOUND = 64,                    /* bytes of a least or greatest value in the statistics */
     WEIR_PARQUET_KEPT = 4 * 1024 * 1024,        /* footer data in memory; the rest goes to a temporary file */
@@ -183,6 +183,7 @@ weir_parquet_page *weir_parquet_dictionary_page(weir_parquet *parquet, weir_parq
 
 /* ---- parquet_codec.c ------------------------------------------------------------------------------------------------------------ */
 int weir_parquet_codec_open(weir_parquet *parquet);
+const char *weir_parquet_zstd_version(void);
 /* parquet->raw, compressed: *out is raw itself or parquet->packed. */
 int weir_parquet_compress(weir_parquet *parquet, const weir_buffer *raw, const weir_buffer **out);
 
