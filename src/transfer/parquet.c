@@ -271,7 +271,7 @@ static void parquet_drop(weir_sheet *sheet)
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         weir_buffer_free(buffers[i]);
     weir_free(parquet->columns);
-    weir_free(parquet->zstd_memory);
+    weir_parquet_codec_close(parquet);
     weir_free(parquet->directory);
     weir_free(parquet);
     sheet->state = NULL;

@@ -113,6 +113,8 @@ typedef struct weir_parquet_column {
     weir_parquet_dictionary dictionary;
 } weir_parquet_column;
 
+typedef int (*weir_snappy_compress)(const char *raw, size_t length, char *packed, size_t *packed_length);     /* 0: done */
+typedef size_t (*weir_snappy_bound)(size_t length);
 typedef struct weir_parquet {
     weir_sheet          *sheet;
     weir_parquet_column *columns;
@@ -134,6 +136,9 @@ typedef struct weir_parquet {
     /* shared by all columns */
     weir_buffer          raw, trial, packed, numbers, header;
     void                *zstd_memory, *zstd;    /* its context, in memory of the ledger */
+    void                *snappy;                /* the library, if it was loaded */
+    weir_snappy_compress snappy_compress;
+    weir_snappy_bound    snappy_bound;
     weir_crc_table       crc;
 } weir_parquet;
 
@@ -183,6 +188,7 @@ weir_parquet_page *weir_parquet_dictionary_page(weir_parquet *parquet, weir_parq
 
 /* ---- parquet_codec.c ------------------------------------------------------------------------------------------------------------ */
 int weir_parquet_codec_open(weir_parquet *parquet);
+void weir_parquet_codec_close(weir_parquet *parquet);
 const char *weir_parquet_zstd_version(void);
 /* parquet->raw, compressed: *out is raw itself or parquet->packed. */
 int weir_parquet_compress(weir_parquet *parquet, const weir_buffer *raw, const weir_buffer **out);
