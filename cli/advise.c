@@ -14,7 +14,7 @@
 
 typedef struct advise_settings {
     export_settings query;              /* url, table and the like */
-    const char *memory;
+    int64_t     memory;
     int64_t     trial_rows, limit_ms;
     bool        json;
 } advise_settings;
@@ -27,7 +27,7 @@ static const option_row rows[] = {
     ROW("--columns", "A,B", OPTION_TEXT, query.columns, NULL, "with --table: only these columns"),
     ROW("--where", "SQL", OPTION_TEXT, query.where, NULL, "with --table: only rows for which this condition holds"),
     ROW("--order-by", "SQL", OPTION_TEXT, query.order_by, NULL, "with --table: the order, as in \"id, created_at desc\""),
-    ROW("--memory", "SIZE", OPTION_TEXT, memory, NULL, "what the stream may hold: 256M, 64MiB, 1G, or bytes (powers of 1024)"),
+    ROW("--memory", "SIZE", OPTION_SIZE, memory, NULL, "what the stream may hold: 256M, 64MiB, 1G, or bytes (powers of 1024)"),
     ROW("--trial-rows", "N", OPTION_COUNT, trial_rows, NULL, "rows that the trial reads, default 100000"),
     ROW("--limit-ms", "N", OPTION_COUNT, limit_ms, NULL, "longest for each question and each trial, default 10000"),
     ROW("--json", NULL, OPTION_ON, json, NULL, "one line of JSON instead of text"),
@@ -56,25 +56,6 @@ const command_spec advise_command = {
         "Exit codes: 0 advice was given, whatever it says; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM.\n",
     .run = run_advise,
 };
-
-/* "256M", "64MiB", "1g", "1000"; 0, or EXIT_USAGE when a line was said. */
-static int parse_bytes(const char *given, int64_t *out)
-{
-    static const char units[] = "KMGT";
-    char *end = NULL;
-    errno = 0;
-    double number = strtod(given, &end);
-    const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
-    double factor = 1;
-    for (const char *u = units; unit && u <= unit; u++)
-        factor *= 1024;
-    const char *rest = unit ? end + 1 : end;
-    bool ends = !*rest || !strcmp(rest, "B") || !strcmp(rest, "b") || (unit && (!strcmp(rest, "iB") || !strcmp(rest, "ib")));
-    if (errno || end == given || !ends || !(number * factor >= 1 && number * factor < 9e18))
-        return failure_say(EXIT_USAGE, "wrong value for --memory: \"%s\" is no size; give one like 256M or 1G", given);
-    *out = (int64_t)(number * factor);
-    return 0;
-}
 
 /* ---- text ------------------------------------------------------------------------------------------------------------ */
 
@@ -220,18 +201,15 @@ static int advise(const advise_settings *settings, int64_t memory)
 static int run_advise(int count, char **words)
 {
     advise_settings settings = { .trial_rows = 0 };
-    int64_t memory = 0;
     int code = options_parse(&advise_command, count, words, &settings);
     if (code == 0)
         code = query_check(&settings.query);
     if (code == 0 && !settings.memory)
         code = failure_say(EXIT_USAGE, "wrong usage: --memory is missing; give what the stream may hold, as in --memory 256M");
-    if (code == 0)
-        code = parse_bytes(settings.memory, &memory);
     if (code == 0) {
         failure_command("advise", "name the columns you need with --columns, or convert the value in --query");
         signals_start("advise", "nothing was changed");
-        code = advise(&settings, memory);
+        code = advise(&settings, settings.memory);
     }
     text_list_free(&settings.query.parameters);
     return code == OPTIONS_HELP_SHOWN ? 0 : code;

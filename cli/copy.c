@@ -15,7 +15,8 @@ typedef struct copy_settings {
     const char *source, *target;        /* in this order: the arguments */
     const char *table, *to_table, *columns, *where, *upsert, *stats;
     bool        create, quiet;
-    int64_t     yield_per;
+    int64_t     memory;                 /* bytes; 0: no budget */
+    int64_t     yield_per;              /* -1: not given */
 } copy_settings;
 
 #define ROW(name, value, kind, member, choices, help) { name, value, kind, offsetof(copy_settings, member), choices, help }
@@ -29,6 +30,9 @@ static const option_row rows[] = {
     ROW("--where", "SQL", OPTION_TEXT, where, NULL, "only rows of the source for which this condition holds"),
     ROW("--upsert", "COL,...", OPTION_TEXT, upsert, NULL, "rows whose values of these columns (a unique key) are in the target are updated"),
     ROW("--yield-per", "N", OPTION_COUNT, yield_per, NULL, "rows held at a time, default 5000"),
+    ROW("--memory", "SIZE", OPTION_SIZE, memory, NULL,
+        "what the stream may hold, as in 64M: batches end before they would take more,\n"
+        "however wide rows are; with --yield-per, too, whichever ends a batch first"),
     ROW("--stats", "json", OPTION_TEXT, stats, "json", "print one line of JSON about the run on standard error at the end"),
     ROW("--quiet", NULL, OPTION_ON, quiet, NULL, "no progress line"),
     ROW("--help", NULL, OPTION_HELP, source, NULL, "this text"),
@@ -156,7 +160,7 @@ static int execute(copy_run *run)
         return code;
     if (!run->settings->quiet && progress_possible())
         progress_start(weir_connection_estimate_rows(run->from, run->stmt));
-    run->result = weir_connection_execute(run->from, run->stmt, WEIR_EXECUTION_OPTIONS(.yield_per = run->settings->yield_per));
+    run->result = weir_connection_execute(run->from, run->stmt, export_execution(&run->query));
     if (weir_result_error(run->result)->status != WEIR_OK)
         return database_failed("cannot read the source", weir_result_error(run->result));
     return 0;
@@ -228,7 +232,7 @@ static int close_all(copy_run *run)
 
 static int run_copy(int count, char **words)
 {
-    copy_settings settings = { .yield_per = 5000 };
+    copy_settings settings = { .yield_per = -1 };
     copy_run run = { .settings = &settings };
     double began = stats_clock();
     int code = options_parse(&copy_command, count, words, &settings);
@@ -236,7 +240,8 @@ static int run_copy(int count, char **words)
         code = check_settings(&settings);
     if (code != 0)
         return code == OPTIONS_HELP_SHOWN ? 0 : code;
-    run.query = (export_settings){ .table = settings.table, .columns = settings.columns, .where = settings.where };
+    run.query = (export_settings){ .table = settings.table, .columns = settings.columns, .where = settings.where,
+                                   .yield_per = settings.yield_per, .memory = settings.memory };
     failure_command("copy", "mend the value in the source, or leave it out with --columns or --where");
     signals_start("copy", "the target is as it was");
     code = connect_both(&run);

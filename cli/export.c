@@ -59,7 +59,7 @@ static const option_row rows[] = {
         "FILE is a directory of files with N rows each: part-00000.parquet and so on"),
     ROW("--compression", "zstd|snappy|none", OPTION_TEXT, compression, NULL, "parquet: default zstd"),
     ROW("--row-group-bytes", "N", OPTION_COUNT, row_group_bytes, NULL,
-        "parquet: memory of a row group that is being built, default 25165824 (24 MiB)"),
+        "parquet: memory of a row group that is being built, default 16777216 (16 MiB)"),
     ROW("--no-dictionary", NULL, OPTION_ON, no_dictionary, NULL, "parquet: no dictionaries"),
     ROW("--decimal", "P,S", OPTION_TEXT, decimal, NULL,
         "parquet: numerics without precision become decimals of P digits, S of them behind\n"
@@ -67,6 +67,9 @@ static const option_row rows[] = {
     ROW("--metadata", "KEY=VALUE", OPTION_LIST, metadata, NULL, "parquet: key/value metadata of the file; may be repeated"),
     ROW("--yield-per", "N", OPTION_COUNT, yield_per, NULL,
         "rows held at a time, default 5000; 0 reads the whole result into memory"),
+    ROW("--memory", "SIZE", OPTION_SIZE, memory, NULL,
+        "what the stream may hold, as in 64M: batches end before they would take more,\n"
+        "however wide rows are; with --yield-per, too, whichever ends a batch first"),
     ROW("--null", "TEXT", OPTION_TEXT, null_text, NULL,
         "csv: what NULL is written as; default: nothing, and the empty string is \"\""),
     ROW("--header", NULL, OPTION_ON, header, NULL, "csv: a first line with the columns' names (the default)"),
@@ -116,11 +119,20 @@ const command_spec export_command = {
     .run = run_export,
 };
 
+/* A budget alone decides how many rows a batch has. */
+const weir_execution_options *export_execution(const export_settings *s)
+{
+    static weir_execution_options options;
+    options = *WEIR_EXECUTION_OPTIONS(.yield_per = s->yield_per >= 0 ? s->yield_per : s->memory ? 0 : EXPORT_YIELD_PER, .memory = s->memory);
+    return &options;
+}
+
 void export_take_figures(export_run *run, const weir_result *result)
 {
     weir_result_figures figures = { 0 };
     weir_result_info(result, &figures);
     run->stats.batches += figures.batches;
+    run->stats.spilled += figures.spilled_bytes;
 }
 
 static int check_settings(const export_settings *s)
@@ -128,6 +140,10 @@ static int check_settings(const export_settings *s)
     if (s->job_status)
         return 0;
     int code = query_check(s);
+    if (code == 0 && s->memory && s->yield_per == 0)
+        return failure_say(EXIT_USAGE, "wrong usage: --yield-per 0 reads all rows into memory, which --memory bounds; leave one of them away");
+    if (code == 0 && s->memory && jobs_wanted(s))
+        return failure_say(EXIT_USAGE, "wrong usage: --memory bounds one stream and goes with neither --jobs nor --worker; give --yield-per");
     if (code == 0 && !s->to)
         return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
     if (code == 0)
@@ -159,7 +175,7 @@ static int connect_to(export_run *run)
 
 static int execute(export_run *run)
 {
-    const weir_execution_options *streamed = WEIR_EXECUTION_OPTIONS(.yield_per = run->settings->yield_per);
+    const weir_execution_options *streamed = export_execution(run->settings);
     run->result = weir_connection_execute(run->connection, run->stmt, streamed);
     if (weir_result_error(run->result)->status != WEIR_OK)
         return database_failed("the query failed", weir_result_error(run->result));
@@ -280,7 +296,7 @@ static void free_run(export_run *run)
 
 static int run_export(int count, char **words)
 {
-    export_settings settings = { .header = true, .yield_per = 5000 };
+    export_settings settings = { .header = true, .yield_per = -1 };
     export_run export = { .settings = &settings };
     double started = stats_clock();
     int code = options_parse(&export_command, count, words, &settings);

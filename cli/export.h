@@ -13,7 +13,8 @@ typedef struct export_settings {
     const char *to, *format, *null_text;
     bool        header, replace_invalid, quiet;
     const char *stats;
-    int64_t     yield_per;
+    int64_t     memory;                 /* bytes; 0: no budget */
+    int64_t     yield_per;              /* -1: not given */
     int64_t     partition_rows, row_group_bytes;
     const char *compression, *decimal;
     bool        no_dictionary;
@@ -42,6 +43,9 @@ typedef struct export_run {
 } export_run;
 
 /* The figures of a result that was read, before it is closed. */
+enum { EXPORT_YIELD_PER = 5000 };
+/* How the rows are streamed: by the rows of a batch, by a budget, or both. Valid until the next call. */
+const weir_execution_options *export_execution(const export_settings *settings);
 void export_take_figures(export_run *run, const weir_result *result);
 
 extern const command_spec export_command;

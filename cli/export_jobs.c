@@ -136,7 +136,7 @@ static int write_ranges(export_run *run, const char *key, const weir_writer_opti
     const export_settings *s = run->settings;
     weir_parallel *parallel = NULL;
     weir_parallel_figures figures;
-    parallel = weir_parallel_open(run->engine, run->stmt, WEIR_PARALLEL_OPTIONS(.jobs = (int)s->jobs, .order = key, .yield_per = s->yield_per,
+    parallel = weir_parallel_open(run->engine, run->stmt, WEIR_PARALLEL_OPTIONS(.jobs = (int)s->jobs, .order = key, .yield_per = export_execution(s)->yield_per,
                                   .range_bytes = s->range_bytes, .remark = s->quiet ? NULL : remark, .progress = tell, .context = &parallel));
     signals_watch(stop_parallel, parallel);
     int status = weir_parallel_error(parallel)->status;
@@ -163,7 +163,7 @@ static int work(export_run *run, const char *key, const weir_writer_options *wri
     const export_settings *s = run->settings;
     weir_worker_figures figures;
     weir_worker *worker = weir_worker_open(run->engine, run->stmt, WEIR_WORKER_OPTIONS(.job = s->worker, .schema = s->job_schema, .directory = s->to,
-                                           .order = key, .range_bytes = s->range_bytes, .yield_per = s->yield_per, .lease_ms = 1000 * s->lease,
+                                           .order = key, .range_bytes = s->range_bytes, .yield_per = export_execution(s)->yield_per, .lease_ms = 1000 * s->lease,
                                            .attempts = (int)s->attempts, .writer = writer, .remark = remark));
     signals_watch(stop_worker, worker);
     int status = signals_caught() ? WEIR_OK : weir_worker_run(worker);

@@ -200,7 +200,7 @@ int resume_write_rows(export_run *run)
 {
     const export_settings *s = run->settings;
     run->stream = weir_resume_open(run->checkpoint, run->connection,
-                                   WEIR_RESUME_OPTIONS(.execution = WEIR_EXECUTION_OPTIONS(.yield_per = s->yield_per), .retry = (int)s->retry,
+                                   WEIR_RESUME_OPTIONS(.execution = export_execution(s), .retry = (int)s->retry,
                                                        .waiting = waiting, .context = run));
     if (weir_resume_error(run->stream)->status != WEIR_OK)
         return database_failed("the query failed", weir_resume_error(run->stream));

@@ -141,6 +141,7 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
 };
 
 static const struct status_advice { int status; const char *advice; } status_advices[] = {
+    { WEIR_BUDGET_EXCEEDED, "give a larger --memory, or leave the wide column out" },
     { WEIR_OUT_OF_MEMORY, "use a smaller --yield-per (not 0), or free some memory" },
     { WEIR_DEADLINE_EXCEEDED, "check the network and the server, then run the {} again" },
     { WEIR_TIMEOUT, "check that the server runs" },
@@ -157,6 +158,8 @@ static const char *find_advice(const weir_error *error)
     bool is_sqlstate = strlen(error->sqlstate) == 5;     /* not SQLite's number */
     if (is_sqlstate && error->hint[0])
         return error->hint;             /* the server knows the very name that was meant */
+    if (error->status == WEIR_IO && error->hint[0])
+        return error->hint;             /* of a file, not of a server's socket */
     for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
         if ((!advices[i].sqlstate || (is_sqlstate && text_begins(error->sqlstate, advices[i].sqlstate))) &&
             (!advices[i].message || strstr(error->message, advices[i].message)))

@@ -55,6 +55,24 @@ static int store_count(const option_row *row, const char *value, int64_t *out)
     return 0;
 }
 
+/* "256M", "64MiB", "1g", "1000" */
+static int store_size(const option_row *row, const char *value, int64_t *out)
+{
+    static const char units[] = "KMGT";
+    char *end = NULL;
+    errno = 0;
+    double number = strtod(value, &end), factor = 1;
+    const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
+    for (const char *u = units; unit && u <= unit; u++)
+        factor *= 1024;
+    const char *rest = unit ? end + 1 : end;
+    bool ends = !*rest || !strcmp(rest, "B") || !strcmp(rest, "b") || (unit && (!strcmp(rest, "iB") || !strcmp(rest, "ib")));
+    if (errno || end == value || !ends || !(number * factor >= 1 && number * factor < 9e18))
+        return failure_say(EXIT_USAGE, "wrong value for %s: \"%s\" is no size; give one like 256M or 1G", row->name, value);
+    *out = (int64_t)(number * factor);
+    return 0;
+}
+
 static int store(const option_row *row, const char *value, void *settings)
 {
     void *member = (char *)settings + row->offset;
@@ -64,6 +82,7 @@ static int store(const option_row *row, const char *value, void *settings)
     case OPTION_TEXT:  *(const char **)member = value; break;
     case OPTION_LIST:  text_list_add(member, value); break;
     case OPTION_COUNT: return store_count(row, value, member);
+    case OPTION_SIZE:  return store_size(row, value, member);
     case OPTION_ON:    *(bool *)member = true; break;
     case OPTION_OFF:   *(bool *)member = false; break;
     case OPTION_HELP:  break;

@@ -8,6 +8,7 @@ typedef enum option_kind {
     OPTION_TEXT,                        /* const char * */
     OPTION_LIST,                        /* text_list: may be given several times */
     OPTION_COUNT,                       /* int64_t, 0 or more */
+    OPTION_SIZE,                        /* int64_t: bytes, written with K, M, G or without (powers of 1024) */
     OPTION_ON,                          /* bool, set */
     OPTION_OFF,                         /* bool, cleared */
     OPTION_HELP                         /* nothing: shows the help */

@@ -15,7 +15,7 @@ typedef struct export_stats {
     int64_t rows, batches, bytes_written;
     bool    resumed;                    /* an earlier run had written some of it */
     int64_t runs, reconnects;           /* of all runs together; runs 0: one */
-    int64_t jobs, ranges, spilled;      /* of an export by several connections; jobs 0: one */
+    int64_t jobs, ranges, spilled;      /* of an export by several connections; jobs 0: one. spilled: bytes, also under a budget */
     double  seconds;
 } export_stats;
 /* One line of JSON on standard error. */

@@ -1,4 +1,5 @@
-/* weir into instances: the URL in PEER_URL, argument: yield_per (default 5000; 0: buffered). */
+/* weir into instances: the URL in PEER_URL, arguments: yield_per (default 5000; 0: buffered), and a memory
+ * budget in bytes (default: none; with yield_per 0 it streams alone). */
 #include <stddef.h>
 #include <weir/weir.h>
 #include "peer.h"
@@ -28,6 +29,7 @@ int main(int argc, char **argv) {
     weir_where(query, WEIR_LE(WEIR_COL(invoice, id), atoll(limit)));
   weir_order_by(query, WEIR_ASC(WEIR_COL(invoice, id)));
   if (batch > 0) weir_yield_per(query, batch);
+  if (argc > 2) weir_memory(query, (size_t)atoll(argv[2]));
   weir_result *invoices = weir_session_scalars(session, query);
   for (struct invoice *invoice; (invoice = WEIR_NEXT(invoice, invoices)) != NULL; rows++) {
     peer_hash(invoice->id, invoice->tenant_id, invoice->total_cents, invoice->status.ptr, invoice->status.len);

@@ -1,4 +1,5 @@
-/* weir into rows: the URL in PEER_URL, argument: yield_per (default 5000; 0: buffered). */
+/* weir into rows: the URL in PEER_URL, arguments: yield_per (default 5000; 0: buffered), and a memory
+ * budget in bytes (default: none; with yield_per 0 it streams alone). */
 #include <weir/weir.h>
 #include "peer.h"
 
@@ -16,6 +17,7 @@ int main(int argc, char **argv) {
   peer_connected();
   weir_stmt *query = weir_sql(peer_sql());
   if (batch > 0) weir_yield_per(query, batch);
+  if (argc > 2) weir_memory(query, (size_t)atoll(argv[2]));
   weir_result *result = weir_connection_execute(connection, query, NULL);
   for (const weir_row *row; (row = weir_result_next(result)) != NULL; rows++) {
     weir_text status = weir_row_text_at(row, 3);

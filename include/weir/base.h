@@ -128,8 +128,8 @@ typedef enum weir_switch { WEIR_UNSET = 0, WEIR_ON, WEIR_OFF } weir_switch;
 enum { WEIR_ZERO = -2147483647 };       /* "zero", in an option where 0 means the default */
 
 /* ---- the allocator and the ledger -------------------------------------------------------------------------------- *
- * Every byte that weir itself takes is counted in a ledger, a tree: the process, an engine, a stream. What SQLite, OpenSSL
- * and libpq hold is theirs and not in it (docs/benchmarks.md states how much that is). */
+ * Every byte that weir itself takes is counted in a ledger, a tree: the process, an engine, a stream. What SQLite, OpenSSL,
+ * libpq and snappy hold is theirs and not in it (docs/benchmarks.md states how much that is). */
 typedef struct weir_allocator {
     void *(*allocate)(size_t size, void *context);                 /* NULL: no memory */
     void *(*resize)(void *block, size_t size, void *context);      /* as realloc; the block stays when NULL is returned */

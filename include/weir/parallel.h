@@ -6,7 +6,7 @@
  * is exported by the first; SQLite's readers begin while another connection keeps writers out. Each row is in exactly one range, in a
  * range's rows the order holds, and a range's rows all come before the next one's, whatever the statistics say: they decide how large
  * a range is, not what is in it.
- * What foreign tables (postgres_fdw) read at other servers is in snapshots of those servers, one per connection: see docs/how-to/parallel-export.md.
+ * What foreign tables (postgres_fdw) read at other servers is in snapshots of those servers, one per connection: see docs/how-to/distributed-sources.md.
  *
  * Threads: a weir_parallel belongs to one thread; weir_parallel_cancel and weir_parallel_info may be called from any. Its own threads
  * call back as said below. In a task of an event loop planning and running are blocking work: `bytes` and `progress` are then called on

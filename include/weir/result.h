@@ -109,7 +109,12 @@ typedef struct weir_result_figures {
     size_t    rows_held;        /* decoded and not yet asked for */
     int64_t   yield_per, max_row_buffer;    /* in force; 0: none */
     weir_switch stream_results;
-    size_t    ledger_bytes, ledger_peak_bytes;      /* this result's own */
+    size_t    ledger_bytes, ledger_peak_bytes;      /* this result's own. Under a budget all that counts in it: network buffer, instances
+                                                       and what was loaded for them, too */
+    int64_t   memory;           /* the budget in force; 0: none. Only with one: */
+    int64_t   ended_early;      /* batches that ended because more would not have fitted, or whose relationships were loaded in parts */
+    int64_t   spilled_bytes;    /* that went through a temporary file */
+    int64_t   widest_row;       /* bytes, as they came */
 } weir_result_figures;
 /* How the result came so far; also after its end and on closed ones (all 0). */
 WEIR_API void weir_result_info(const weir_result *result, weir_result_figures *out);

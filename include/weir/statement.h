@@ -91,7 +91,17 @@ typedef struct weir_execution_options {
                                            error says `disconnect`: the server did not answer that within two seconds. 0: not set;
                                            -1: none; else < 0: WEIR_ARGUMENT. Waiting for a free connection does not count. Loads of
                                            relationships are statements of their own: set it for their session or engine */
+    /* A bound in bytes on what a stream holds: network buffers, rows, what was read ahead, instances and what their relationships load.
+     * Streams as yield_per does, in batches that end before they would take more; with yield_per, too, whichever ends a batch first.
+     * 0: not set; WEIR_ZERO: none; less than WEIR_MEMORY_LEAST: WEIR_ARGUMENT. What is too small for the statement's own buffers is
+     * WEIR_ARGUMENT at the execution, and the text has the smallest number that is not. A row that does not fit is
+     * WEIR_BUDGET_EXCEEDED with its number and, where it was read, its key; connection and transaction stay usable. SQLite's own
+     * memory and what the program retains do not count (docs/how-to/memory-budgets.md) */
+    int64_t          memory;
+    weir_switch      spill;             /* with memory: what another statement on the connection finds unread, and the budget has no room for,
+                                           goes to an unlinked file in TMPDIR; off: the stream ends in WEIR_BUDGET_EXCEEDED; default on */
 } weir_execution_options;
+enum { WEIR_MEMORY_LEAST = 64 * 1024 };         /* bytes */
 /* A pointer to options given by name, alive to the end of the enclosing block. C++: fill a zeroed struct, set struct_size. */
 #define WEIR_EXECUTION_OPTIONS(...) \
     (&(const weir_execution_options){ .struct_size = sizeof(weir_execution_options), __VA_ARGS__ })
@@ -102,6 +112,8 @@ WEIR_API void weir_stmt_options(weir_stmt *stmt, const weir_execution_options *o
 /* The statement's own options as they are now. */
 WEIR_API void weir_stmt_get_options(const weir_stmt *stmt, weir_execution_options *out);
 WEIR_API void weir_yield_per(weir_stmt *stmt, int64_t rows);        /* shorthand; 0 takes it back; < 0: WEIR_ARGUMENT, kept */
+/* Shorthand for the option memory; 0 takes it back; less than WEIR_MEMORY_LEAST: WEIR_ARGUMENT, kept. */
+WEIR_API void weir_memory(weir_stmt *stmt, size_t bytes);
 /* Shorthands, too: WEIR_UNSET and 0 take them back. */
 WEIR_API void weir_stream_results(weir_stmt *stmt, weir_switch on);
 WEIR_API void weir_max_row_buffer(weir_stmt *stmt, int64_t rows);

@@ -22,7 +22,7 @@ typedef struct weir_writer_options {
     int64_t     partition_rows; /* > 0: `path` is a directory, made if it is not there, of files with so many rows each: part-00000.parquet, … */
     /* Parquet */
     const char *compression;    /* "zstd" (the default), "snappy" or "none" */
-    size_t      row_group_bytes;    /* most memory of the row group being built, default 24 MiB; a group has at most 1,048,576 rows */
+    size_t      row_group_bytes;    /* memory of the row group being built, about, default 16 MiB; a group has at most 1,048,576 rows */
     weir_switch dictionary;     /* dictionaries where they make columns smaller; default on */
     const char *decimal;        /* "18,4": what numerics without a precision of their own become; default: texts */
     const char *const *metadata;    /* NULL-terminated pairs key, value, …, for the file's key/value metadata; copied */

@@ -50,7 +50,7 @@ static int read_options(weir_stream *stream, const weir_stmt *stmt, const weir_e
     if (under)
         weir_options_merge(&all, under);
     weir_options_merge(&all, &stream->options);
-    if (all.yield_per == 0 && all.stream_results != WEIR_ON)
+    if (all.yield_per == 0 && all.stream_results != WEIR_ON && all.memory <= 0)
         stream->options.yield_per = DEFAULT_BATCH;
     return WEIR_OK;
 }

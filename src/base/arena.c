@@ -2,7 +2,7 @@
 #include "base/arena.h"
 #include <string.h>
 
-enum { LARGEST_DOUBLING = 1 << 20 };    /* not more slack than that */
+enum { SMALLEST = 256, LARGEST_DOUBLING = 1 << 20 };    /* not more slack than that */
 
 struct weir_arena_block {
     weir_arena_block *older;
@@ -38,6 +38,9 @@ void *weir_arena_more(weir_arena *arena, size_t size, size_t alignment)
     }
     size_t last = arena->blocks ? arena->blocks->size : 0;
     size_t grown = !last ? arena->first_size : last < LARGEST_DOUBLING ? last * 2 : LARGEST_DOUBLING;
+    size_t room = weir_ledger_room(arena->ledger) / 2;
+    if (grown > room)                   /* near the end of a budget blocks become smaller, so that all of it can be used */
+        grown = room > SMALLEST ? room : SMALLEST;
     if (size > grown) {                 /* a giant gets a block of its own, behind the one in use */
         char *next = arena->next, *end = arena->end;
         weir_arena_block *current = arena->blocks, *giant = add_block(arena, size);

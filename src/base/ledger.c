@@ -38,6 +38,67 @@ void weir_ledger_init(weir_ledger *ledger, weir_ledger *parent)
     ledger->parent = parent ? parent : &root;
 }
 
+void weir_budget_count(weir_budget *budget, int64_t bytes)
+{
+    int64_t now = atomic_fetch_add_explicit(&budget->used, bytes, memory_order_relaxed) + bytes;
+    int64_t peak = atomic_load_explicit(&budget->peak, memory_order_relaxed);
+    while (now > peak && !atomic_compare_exchange_weak_explicit(&budget->peak, &peak, now, memory_order_relaxed, memory_order_relaxed))
+        continue;
+}
+
+static void count_in_budgets(const weir_ledger *ledger, int64_t bytes)
+{
+    for (const weir_charge *charge = ledger->charges; charge; charge = charge->next)
+        weir_budget_count(charge->budget, bytes);
+}
+
+void weir_ledger_charge(weir_ledger *ledger, weir_charge *charge, weir_budget *budget, bool shared)
+{
+    *charge = (weir_charge){ .budget = budget, .next = ledger->charges, .shared = shared };
+    ledger->charges = charge;
+}
+
+void weir_ledger_discharge(weir_ledger *ledger, weir_charge *charge)
+{
+    weir_charge **link = &ledger->charges;
+    while (*link && *link != charge)
+        link = &(*link)->next;
+    if (*link)
+        *link = charge->next;
+}
+
+static bool applies(const weir_charge *charge) { return !charge->shared || charge->budget->busy; }
+
+static int64_t room_in(const weir_budget *budget)
+{
+    int64_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
+    return used > 0 || budget->limit == INT64_MAX ? budget->limit - used : budget->limit;
+}
+
+/* Notes a refusal where it was. */
+static bool fits_budgets(const weir_ledger *ledger, size_t bytes)
+{
+    for (; ledger; ledger = ledger->parent)
+        for (const weir_charge *charge = ledger->charges; charge; charge = charge->next)
+            if (applies(charge) && (bytes > INT64_MAX || room_in(charge->budget) < (int64_t)bytes)) {
+                charge->budget->refused = true;
+                return false;
+            }
+    return true;
+}
+
+size_t weir_ledger_room(const weir_ledger *ledger)
+{
+    size_t room = SIZE_MAX;
+    for (; ledger; ledger = ledger->parent)
+        for (const weir_charge *charge = ledger->charges; charge; charge = charge->next) {
+            int64_t left = applies(charge) ? room_in(charge->budget) - (int64_t)sizeof(header) : INT64_MAX;
+            if (left != INT64_MAX && (left < 0 || (size_t)left < room))
+                room = left < 0 ? 0 : (size_t)left;
+        }
+    return room;
+}
+
 static void count_in(weir_ledger *ledger, weir_purpose purpose, size_t size)
 {
     for (; ledger; ledger = ledger->parent) {
@@ -47,6 +108,7 @@ static void count_in(weir_ledger *ledger, weir_purpose purpose, size_t size)
             continue;
         atomic_fetch_add_explicit(&ledger->by_purpose[purpose], size, memory_order_relaxed);
         atomic_fetch_add_explicit(&ledger->allocations, 1, memory_order_relaxed);
+        count_in_budgets(ledger, (int64_t)size);
     }
 }
 
@@ -55,6 +117,7 @@ static void count_out(weir_ledger *ledger, weir_purpose purpose, size_t size)
     for (; ledger; ledger = ledger->parent) {
         atomic_fetch_sub_explicit(&ledger->bytes, size, memory_order_relaxed);
         atomic_fetch_sub_explicit(&ledger->by_purpose[purpose], size, memory_order_relaxed);
+        count_in_budgets(ledger, -(int64_t)size);
     }
 }
 
@@ -71,7 +134,7 @@ static void *hand_out(header *h, weir_ledger *ledger, weir_purpose purpose, size
 
 void *weir_alloc(weir_ledger *ledger, weir_purpose purpose, size_t size)
 {
-    if (size > SIZE_MAX >> 4)
+    if (size > SIZE_MAX >> 4 || !fits_budgets(ledger, size + sizeof(header)))
         return NULL;
     header *h = hooks.allocate(size + sizeof *h, hooks.context);
     return h ? hand_out(h, ledger ? ledger : &root, purpose, size) : NULL;
@@ -93,6 +156,8 @@ void *weir_resize(weir_ledger *ledger, weir_purpose purpose, void *block, size_t
     weir_ledger *owner = h->ledger;
     weir_purpose old_purpose = purpose_of(h);
     size_t old_size = size_of(h);
+    if (size > old_size && !fits_budgets(owner, size - old_size))
+        return NULL;
     h = hooks.resize(h, size + sizeof *h, hooks.context);
     if (!h)
         return NULL;

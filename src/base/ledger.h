@@ -4,9 +4,21 @@
 #include <stdatomic.h>
 #include <weir/base.h>
 
+/* A bound on what one stream holds, wherever its blocks lie (RULES B1): the stream's own ledger and, while it is open, those that it
+ * shares with others, have a charge of it. What would go beyond is not allocated. */
+typedef struct weir_budget {
+    int64_t limit;
+    _Atomic int64_t used, peak;         /* used: less than 0 when more was given back in a shared ledger than was taken */
+    bool    busy;                       /* the stream itself is at work: what is taken in shared ledgers is bounded, too */
+    bool    refused;                    /* an allocation was, since somebody looked last */
+} weir_budget;
+typedef struct weir_charge weir_charge;
+struct weir_charge { weir_budget *budget; weir_charge *next; bool shared; };
+
 /* Counters are atomic: an engine's are shared by threads. They change once per block, not per row. */
 typedef struct weir_ledger {
     struct weir_ledger *parent;         /* NULL: the process's root */
+    weir_charge   *charges;             /* only its owner's thread changes them */
     _Atomic size_t bytes, peak;
     _Atomic size_t by_purpose[WEIR_MEMORY_PURPOSES_];
     _Atomic int64_t allocations;
@@ -17,6 +29,13 @@ weir_ledger *weir_ledger_root(void);
 /* parent NULL: the root. */
 void weir_ledger_init(weir_ledger *ledger, weir_ledger *parent);
 void weir_ledger_figures(const weir_ledger *ledger, weir_memory_figures *out);
+/* From now on what is taken from the ledger, and below it, counts in the budget; until the charge is taken back. */
+void weir_ledger_charge(weir_ledger *ledger, weir_charge *charge, weir_budget *budget, bool shared);
+void weir_ledger_discharge(weir_ledger *ledger, weir_charge *charge);
+/* The largest block that the budgets over the ledger leave room for now; SIZE_MAX: there is none. */
+size_t weir_ledger_room(const weir_ledger *ledger);
+/* Counts what is not a block of a charged ledger; negative: it is gone. */
+void weir_budget_count(weir_budget *budget, int64_t bytes);
 /* For a measurement: the peak begins anew at what is held now. Gives the old one, to be given back to weir_ledger_end_peak, which
  * returns the peak since then and makes the ledger's peak the higher of both. */
 size_t weir_ledger_begin_peak(weir_ledger *ledger);

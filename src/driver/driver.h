@@ -26,10 +26,23 @@ struct weir_sink {
     size_t      count;                  /* rows placed since the sink was set up */
     weir_arena *arena;                  /* for the values' bytes: dies with the batch */
     int       (*grow)(weir_sink *sink); /* next == end: make room for at least one; WEIR_OK or WEIR_OUT_OF_MEMORY */
-    void      (*came)(weir_sink *sink); /* NULL, or: the row placed last has all its cells */
+    void      (*came)(weir_sink *sink); /* NULL, or: the row placed last has all its cells. Makes the sink full: it is not taken */
     void       *object;                 /* for the next row's direct values; NULL: it goes by cells. May change with each call */
     bool      (*took)(weir_sink *sink); /* object has all of a row. False: that row is wanted as cells after all */
+    weir_budget *budget;                /* NULL: none. A row that finds no memory because of it is not taken: the batch ends before it */
+    bool        full;                   /* set where a row finds no place: the batch ends before it */
 };
+/* Gives the place back that weir_sink_row gave last. */
+static inline void weir_sink_take_back(weir_sink *sink)
+{
+    sink->next -= sink->stride;
+    sink->count--;
+}
+/* A row could not be placed, for this reason: whether the batch ends before it, and the next begins with it. */
+static inline bool weir_sink_ends(const weir_sink *sink, int status)
+{
+    return sink->full || (status == WEIR_OUT_OF_MEMORY && sink->budget && sink->budget->refused);
+}
 static inline void *weir_sink_row(weir_sink *sink)
 {
     if (sink->next == sink->end && sink->grow(sink) != WEIR_OK)
@@ -121,6 +134,8 @@ typedef struct weir_dial_watch {
     int64_t     patience_ends;                  /* this; set with the first such failure */
 } weir_dial_watch;
 
+enum { WEIR_REFUSED_VALUE = 40 };
+
 /* ---- cursors ----------------------------------------------------------------------------------------------------------- */
 struct weir_cursor {
     weir_link           *link;
@@ -137,6 +152,11 @@ struct weir_cursor {
     /* set by the engine between prepare and open */
     weir_step           *steps;                 /* one per column */
     weir_sink           *sink;                  /* where the operation that runs puts its rows; set before open and each fetch */
+    int64_t              behind;                /* rows that a fetch of what was asked for ahead asks for behind it; 0: as many; < 0: none */
+    size_t               network;               /* bytes of the buffer that rows come in; 0: as the driver likes */
+    size_t               raw;                   /* with a budget: bytes of what is taken raw that stay in memory */
+    bool                 spills;                /* with a budget: the rest of it goes to a file; else it is WEIR_BUDGET_EXCEEDED */
+    const int           *key_columns; size_t key_count;     /* for naming a row that was not taken */
     /* kept by the driver */
     bool                 open;                  /* the server's cursor or SQLite's statement exists */
     bool                 ended;                 /* no rows are left: all were put into the sink */
@@ -148,7 +168,15 @@ struct weir_cursor {
                                                    meets the rows in the order of the sets */
     int64_t              row_count;             /* rows affected; -1: a SELECT */
     int64_t              rows, round_trips, bytes;
+    int64_t              widest;                /* bytes of the widest row since this was set to 0 */
+    int64_t              spilled;               /* bytes */
+    /* the row before which a batch without rows ended: the sink is full, or its budget refused something */
+    int64_t              refused_bytes;
+    char                 refused_key[128];      /* "id = 7", or ""; values of less than WEIR_REFUSED_VALUE bytes */
 };
+
+/* Adds a column of the row that was not taken; value "": it is not known. */
+void weir_cursor_show_key(weir_cursor *cursor, int column, const char *value);
 
 /* ---- rows in ------------------------------------------------------------------------------------------------------------ */
 /* A COPY into a table: the engine fills it, the driver keeps the rest; both live as long as the COPY. */

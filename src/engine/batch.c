@@ -10,8 +10,12 @@ static weir_chunk *add_chunk(weir_batch *batch)
     for (const weir_chunk *chunk = batch->chunks; chunk && doublings < CHUNK_DOUBLINGS; chunk = chunk->next)
         doublings++;
     size_t places = ((size_t)SMALLEST_CHUNK << doublings) / batch->sink.stride;
-    if (batch->limit > batch->places && places > batch->limit - batch->places)
-        places = batch->limit - batch->places;
+    size_t most = batch->expected > batch->places ? batch->expected : batch->limit;
+    if (most > batch->places && places > most - batch->places)
+        places = most - batch->places;
+    size_t room = weir_ledger_room(batch->ledger.parent) / 2 / batch->sink.stride;
+    if (places > room)
+        places = room;
     if (places == 0)
         places = 1;
     weir_chunk *chunk = weir_alloc(batch->ledger.parent, WEIR_MEMORY_BATCH, sizeof *chunk + places * batch->sink.stride);
@@ -39,7 +43,8 @@ static int grow(weir_sink *sink)
     weir_batch *batch = (weir_batch *)(void *)sink;
     count_rows(batch);
     weir_chunk *chunk = batch->filling ? batch->filling->next : batch->chunks;
-    if (!chunk && !(chunk = add_chunk(batch)))
+    sink->full = sink->budget && batch->limit && sink->count >= batch->limit;
+    if (sink->full || (!chunk && !(chunk = add_chunk(batch))))
         return WEIR_OUT_OF_MEMORY;
     batch->filling = chunk;
     sink->next = chunk->places;
@@ -94,18 +99,29 @@ void weir_batch_begin(weir_batch *batch, size_t rows)
 {
     trim_chunks(batch, rows);
     batch->limit = rows;
+    batch->expected = 0;
     batch->filling = NULL;
     batch->kept = false;
     batch->sink.next = batch->sink.end = NULL;
     batch->sink.count = 0;
+    batch->sink.full = false;
     for (weir_chunk *chunk = batch->chunks; chunk; chunk = chunk->next)
         chunk->count = 0;
     recycle_values(batch);
 }
 
+void weir_batch_shed(weir_batch *batch)
+{
+    weir_batch_drop_rows(batch);
+    weir_arena_free(&batch->arena);
+    batch->arena.first_size = FIRST_TEXT_BLOCK;
+    batch->sink.next = batch->sink.end = NULL;
+}
+
 size_t weir_batch_end(weir_batch *batch)
 {
     count_rows(batch);
+    batch->ready = SIZE_MAX;
     return batch->sink.count;
 }
 

@@ -18,9 +18,11 @@ struct weir_batch {
     weir_chunk *chunks, *filling;
     size_t      places;                 /* in all chunks */
     size_t      limit;                  /* rows asked for; 0: no limit */
+    size_t      expected;               /* rows on their way: as limit for the room that is made at once, but there may be more */
     weir_arena  arena;
     weir_ledger ledger;                 /* of the arena; its parent is the result's */
     size_t      usual;                  /* bytes that the values of the fetch before took */
+    size_t      ready;                  /* rows that may be handed out; the others wait for the hooks' part. SIZE_MAX: all */
     bool        kept;                   /* the read in progress has handed out rows of it */
     void       *attached;               /* the result's hooks': from `came` to `gone` */
 };
@@ -30,6 +32,8 @@ weir_batch *weir_batch_new(weir_ledger *ledger, size_t stride);
 /* Empties the batch for a fetch of up to `rows` rows (0: any number). Keeps as much room as such fetches usually need, so that a
  * steady stream allocates nothing and one giant row does not stay for ever. */
 void weir_batch_begin(weir_batch *batch, size_t rows);
+/* Gives back all that it holds, while it has no rows. */
+void weir_batch_shed(weir_batch *batch);
 /* The fetch is over: the chunks know how many rows they have. Returns how many came in all. */
 size_t weir_batch_end(weir_batch *batch);
 /* Behind the first `before` rows lie those of `count` groups one behind the other, the i-th up to row ends[i]: they change places, so that they

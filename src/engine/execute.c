@@ -54,6 +54,8 @@ static void decide_mode(execution *run)
     run->answer_by = weir_result_answer_by(result);
     if (result->compiled.facts.kind != WEIR_SQL_SELECT)
         return;
+    if (options->memory > 0)
+        weir_bounds_begin(result, options, options->yield_per == WEIR_ANY_ROWS);
     result->yield_per = options->yield_per;
     result->stream_results = options->stream_results;
     result->strict_loading = options->strict_loading == WEIR_ON;
@@ -144,6 +146,12 @@ static int make_cursor(execution *run)
     cursor->named = run->options.prepared != WEIR_OFF;
     cursor->hide_values = log_of(run)->hide_parameters;
     cursor->row_count = -1;
+    if (result->within && result->within->cursor) {
+        const weir_cursor *like = result->within->cursor;
+        cursor->network = like->network;
+        cursor->raw = like->raw;
+        cursor->spills = like->spills;
+    }
     result->cursor = cursor;
     return WEIR_OK;
 }
@@ -177,13 +185,16 @@ int weir_result_plan_rows(weir_result *result, weir_error *error)
             return weir_error_set(error, status, "column '%s' has a type that cannot be read", cursor->columns[i].name);
     }
     const weir_batch_hooks *hooks = result->hooks;
-    return hooks && hooks->described ? hooks->described(result->hooks_context, result, error) : WEIR_OK;
+    int status = hooks && hooks->described ? hooks->described(result->hooks_context, result, error) : WEIR_OK;
+    if (status != WEIR_OK || !result->bounds.memory)
+        return status;
+    return weir_bounds_check(result, hooks && hooks->least ? hooks->least(result->hooks_context, result) : 0, error);
 }
 
 /* A growing buffer begins with a single row; a fixed one with itself; what is buffered comes whole. */
 static int64_t first_rows(const weir_result *result)
 {
-    return !result->streaming ? 0 : result->yield_per ? result->yield_per : 1;
+    return !result->streaming ? 0 : result->bounds.memory ? weir_bounds_credit(result, 0) : result->yield_per ? result->yield_per : 1;
 }
 
 static int open_cursor(execution *run)
@@ -199,8 +210,14 @@ static int open_cursor(execution *run)
             return weir_error_out_of_memory(&run->error);
         }
     }
-    int started = cursor->link->driver->open(cursor->link, cursor, first_rows(result));
-    int status = weir_connection_drive(run->connection, started, WEIR_CALL(.answer_by = run->answer_by, .reads = true), &run->error);
+    weir_bounds_enter(result, WEIR_STAGE_ALL_ROWS);
+    int64_t rows = first_rows(result);
+    int started = cursor->link->driver->open(cursor->link, cursor, rows);
+    int status = weir_result_fill(result, batch, started, rows, run->answer_by, &run->error);
+    if (status == WEIR_OK && batch && result->budget && !result->streaming && !cursor->ended) {
+        status = weir_error_out_of_memory(&run->error);
+        weir_bounds_name(result, &run->error);
+    }
     if (status != WEIR_OK) {
         weir_result_batch_failed(result, batch);
         return status;
@@ -326,6 +343,7 @@ static int finish(execution *run)
 static void keep_failure(execution *run)
 {
     weir_result *result = run->result;
+    weir_bounds_name(result, &run->error);
     if (!run->error.sql[0] && result->compiled.sql)
         weir_error_text(run->error.sql, sizeof run->error.sql, result->compiled.sql, result->compiled.sql_length);
     weir_result_fail(result, &run->error);
@@ -353,6 +371,9 @@ static bool make_result(execution *run, const weir_batch_hooks *hooks, void *con
     }
     run->result->hooks = hooks;
     run->result->hooks_context = context;
+    weir_result *within = hooks && hooks->within ? hooks->within(context) : NULL;
+    if (within && within->budget)
+        weir_result_load_within(run->result, within);
     return true;
 }
 

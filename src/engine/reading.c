@@ -63,20 +63,52 @@ static void retire_batch(weir_result *result)
     }
 }
 
-static void open_window(weir_result *result, weir_chunk *chunk)
+/* Up to the end of the chunk, or of what is ready of it. */
+static void widen_window(weir_result *result)
+{
+    const weir_chunk *chunk = result->chunk;
+    size_t ready = result->batch->ready - result->chunk_first;
+    result->end = (char *)result->chunk->places + (ready < chunk->count ? ready : chunk->count) * result->stride;
+}
+
+static void open_window(weir_result *result, weir_chunk *chunk, size_t first)
 {
     result->chunk = chunk;
-    result->at = chunk->places;
-    result->end = chunk->places + chunk->count * result->stride;
-    result->limit = result->at;
+    result->chunk_first = first;
+    result->at = result->limit = chunk->places;
+    widen_window(result);
 }
 
 static bool next_chunk(weir_result *result)
 {
-    if (!result->chunk || !result->chunk->next || result->chunk->next->count == 0)
+    weir_chunk *chunk = result->chunk;
+    if (!chunk || !chunk->next || chunk->next->count == 0 || result->chunk_first + chunk->count >= result->batch->ready)
         return false;
-    open_window(result, result->chunk->next);
+    open_window(result, chunk->next, result->chunk_first + chunk->count);
     return true;
+}
+
+/* Rows that were not ready when their batch came. */
+static bool has_parts(const weir_result *result) { return result->batch && result->batch->ready < result->batch->sink.count; }
+
+static int next_part(weir_result *result)
+{
+    weir_error error;
+    weir_bounds_enter(result, WEIR_STAGE_LOADS);
+    int status = result->hooks->part(result->hooks_context, result, result->batch, &error);
+    if (status != WEIR_OK)
+        weir_bounds_name(result, &error);
+    weir_bounds_enter(result, WEIR_STAGE_REST);
+    if (status != WEIR_OK) {
+        weir_result_fail(result, &error);
+        weir_result_release(result);
+        result->ended = true;
+        return status;
+    }
+    widen_window(result);
+    if (!has_parts(result))
+        weir_result_read_ahead(result);
+    return WEIR_OK;
 }
 
 weir_batch *weir_result_batch_for(weir_result *result, int64_t rows)
@@ -88,14 +120,25 @@ weir_batch *weir_result_batch_for(weir_result *result, int64_t rows)
     } else {
         batch = weir_batch_new(&result->ledger, result->stride);
     }
-    if (batch)
-        weir_batch_begin(batch, (size_t)rows);
+    if (!batch)
+        return NULL;
+    weir_batch_begin(batch, (size_t)rows);
+    batch->sink.budget = result->budget;
+    if (result->bounds.memory) {
+        batch->expected = (size_t)rows;
+        batch->limit = (size_t)result->yield_per;       /* the fetch may go on */
+    }
     return batch;
 }
 
 weir_sink *weir_result_sink_for(weir_result *result, weir_batch *batch)
 {
-    return result->hooks && result->hooks->sink ? result->hooks->sink(result->hooks_context, result, batch) : &batch->sink;
+    weir_sink *sink = result->hooks && result->hooks->sink ? result->hooks->sink(result->hooks_context, result, batch) : &batch->sink;
+    if (sink) {
+        sink->budget = result->budget;
+        sink->full = false;
+    }
+    return sink;
 }
 
 void weir_result_batch_failed(weir_result *result, weir_batch *batch)
@@ -109,13 +152,21 @@ int weir_result_batch_came(weir_result *result, weir_batch *batch, weir_error *e
     bool has_rows = weir_batch_end(batch) > 0;
     result->batch = batch;
     const weir_batch_hooks *hooks = result->hooks;
+    size_t rows = result->bounds.memory ? result->cursor->sink->count : 0;
+    weir_bounds_learn(result, (int64_t)rows);
+    weir_bounds_enter(result, WEIR_STAGE_LOADS);
+    weir_bounds_note_rows(result);
     int status = hooks && hooks->came ? hooks->came(result->hooks_context, result, batch, error) : WEIR_OK;
-    if (has_rows || result->bare != result->bare_end)
+    if (has_rows || batch->sink.count || result->bare != result->bare_end)
         result->batches++;
+    if (status != WEIR_OK)
+        weir_bounds_name(result, error);
+    weir_bounds_note_loads(result, batch->ready < rows ? batch->ready : rows);
+    weir_bounds_enter(result, WEIR_STAGE_REST);
     if (status != WEIR_OK)
         return status;
     if (batch->chunks && batch->chunks->count)
-        open_window(result, batch->chunks);
+        open_window(result, batch->chunks, 0);
     return WEIR_OK;
 }
 
@@ -135,6 +186,8 @@ static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 /* A fixed buffer always asks for itself; sized reads for what they lack; else the buffer grows (5, 25, 125, … to its maximum). */
 static int64_t rows_to_ask(weir_result *result, int64_t wanted)
 {
+    if (result->bounds.memory)
+        return weir_bounds_credit(result, 0);
     if (wanted == WEIR_ALL_ROWS && !result->unique)
         return 0;
     if (result->yield_per)
@@ -151,13 +204,60 @@ static int64_t rows_to_ask(weir_result *result, int64_t wanted)
 void weir_result_read_ahead(weir_result *result)
 {
     weir_cursor *cursor = result->cursor;
-    if (!result->prefetch || result->ended || !cursor->may_prefetch || !cursor->link || !cursor->link->driver->read_ahead)
+    if (!result->prefetch || result->ended || !cursor->may_prefetch || !cursor->link || !cursor->link->driver->read_ahead || has_parts(result))
         return;
+    int64_t rows = result->yield_per;
+    if (result->bounds.memory)
+        rows = result->bounds.expected = weir_bounds_credit(result, 0);
     /* What goes wrong here is met again, and told, by the fetch. */
-    (void)cursor->link->driver->read_ahead(cursor->link, cursor, result->yield_per);
+    (void)cursor->link->driver->read_ahead(cursor->link, cursor, rows);
 }
 
 int64_t weir_result_answer_by(const weir_result *result) { return weir_deadline_ms(result->timeout_ms > 0 ? result->timeout_ms : -1); }
+
+static int start_fetch(weir_result *result, int64_t rows)
+{
+    return result->cursor->link->driver->fetch(result->cursor->link, result->cursor, rows);
+}
+
+/* A row that does not fit beside what is kept for rows to come has all that there is. */
+static void make_room_for_row(weir_result *result, weir_batch *batch)
+{
+    weir_batch_shed(batch);
+    weir_batch_free_list(&result->spare);
+    result->spare_count = 0;
+    if (result->hooks && result->hooks->shed)
+        result->hooks->shed(result->hooks_context, result);
+    weir_bounds_enter(result, WEIR_STAGE_WIDE_ROW);
+    result->cursor->sink->full = false;
+}
+
+int weir_result_fill(weir_result *result, weir_batch *batch, int started, int64_t rows, int64_t answer_by, weir_error *error)
+{
+    weir_cursor *cursor = result->cursor;
+    const weir_call *call = WEIR_CALL(.answer_by = answer_by, .reads = true);
+    bool tried = false;
+    int status;
+    while ((status = weir_connection_drive(result->open.connection, started, call, error)) == WEIR_OK && batch && result->budget) {
+        if (cursor->sink->count == 0 && !cursor->ended && weir_sink_ends(cursor->sink, WEIR_OUT_OF_MEMORY)) {
+            if (tried || !result->bounds.memory) {
+                weir_bounds_row_error(result, error);
+                if (result->hooks && result->hooks->blame)
+                    result->hooks->blame(result->hooks_context, result, error);
+                return error->status;
+            }
+            tried = true;
+            make_room_for_row(result, batch);
+        } else if (!weir_bounds_wants_more(result)) {
+            break;
+        }
+        rows = weir_bounds_credit(result, (int64_t)cursor->sink->count);
+        weir_bounds_expect(result, (int64_t)cursor->sink->count, rows);
+        batch->expected = cursor->sink->count + (size_t)rows;
+        started = start_fetch(result, rows);
+    }
+    return status;
+}
 
 static int fetch_from_server(weir_result *result, weir_batch *batch, int64_t rows)
 {
@@ -173,8 +273,10 @@ static int fetch_from_server(weir_result *result, weir_batch *batch, int64_t row
     if (!cursor->sink && status == WEIR_OK)
         status = weir_error_out_of_memory(&error);
     if (status == WEIR_OK) {
-        const weir_call *call = WEIR_CALL(.answer_by = weir_result_answer_by(result), .reads = true);
-        status = weir_connection_drive(connection, cursor->link->driver->fetch(cursor->link, cursor, rows), call, &error);
+        weir_bounds_enter(result, WEIR_STAGE_ALL_ROWS);
+        if (result->bounds.memory)
+            weir_bounds_expect(result, 0, rows);
+        status = weir_result_fill(result, batch, start_fetch(result, rows), rows, weir_result_answer_by(result), &error);
     }
     if (status == WEIR_OK && cursor->sink->count == 0 && !cursor->ended)
         status = weir_error_set(&error, WEIR_INTERNAL, "a fetch brought neither rows nor the end of the result");
@@ -219,7 +321,7 @@ static int fetch(weir_result *result, int64_t rows)
         result->ended = true;
         return status;
     }
-    if (!result->frozen && rows == result->yield_per)
+    if (!result->frozen && (rows == result->yield_per || result->bounds.memory))
         weir_result_read_ahead(result);
     return WEIR_OK;
 }
@@ -239,6 +341,13 @@ bool weir_result_has_more(weir_result *result, int64_t wanted)
     while (result->at == result->end && result->bare == result->bare_end) {
         if (next_chunk(result))
             continue;
+        if (result->pauses && result->batch)
+            return false;
+        if (has_parts(result)) {
+            if (next_part(result) != WEIR_OK)
+                return false;
+            continue;
+        }
         retire_batch(result);
         if (result->ended) {
             soft_close(result);
@@ -276,7 +385,7 @@ static int make_rows(weir_result *result)
     }
     (void)weir_batch_end(batch);
     result->bare = result->bare_limit = result->bare_end = NULL;
-    open_window(result, batch->chunks);
+    open_window(result, batch->chunks, 0);
     return WEIR_OK;
 }
 
@@ -362,7 +471,9 @@ int weir_result_collect(weir_result *result, size_t count, int column)
     result->list_count = 0;
     while (result->list_count < count) {
         size_t missing = count - result->list_count;
+        result->pauses = result->bounds.memory && result->list_count && count != SIZE_MAX;
         weir_row *row = weir_result_take(result, count == SIZE_MAX || missing > INT64_MAX ? WEIR_ALL_ROWS : (int64_t)missing, column);
+        result->pauses = false;
         if (!row)
             break;
         result->batch->kept = true;

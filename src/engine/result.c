@@ -41,6 +41,15 @@ weir_result *weir_result_new(weir_engine_core *core)
     return result;
 }
 
+void weir_result_load_within(weir_result *result, weir_result *within)
+{
+    weir_result_reference(within);
+    result->within = within;
+    result->budget = within->budget;
+    result->ledger.parent = &within->ledger;
+    weir_ledger_move(result, &within->ledger);
+}
+
 weir_result *weir_result_failed(const weir_error *error, weir_ledger *ledger)
 {
     weir_result *result = make_result(ledger);
@@ -98,7 +107,10 @@ int weir_result_fail(weir_result *result, const weir_error *error)
     if (result->constant)
         return result->error.status;
     weir_result_stop(result);
-    return weir_error_keep(&result->error, error);
+    weir_error told = *error;
+    weir_bounds_name(result, &told);
+    weir_bounds_enter(result, WEIR_STAGE_REST);
+    return weir_error_keep(&result->error, &told);
 }
 
 const weir_error *weir_result_error(const weir_result *result) { return &result->error; }
@@ -179,9 +191,12 @@ void weir_result_unreference(weir_result *result)
     if (atomic_fetch_sub(&result->references, 1) != 1)
         return;
     weir_engine_core *core = result->core;
+    weir_result *within = result->within;
     weir_kept_let_go(result->compiled.kept);
     weir_arena_free(&result->arena);
     weir_free(result);
+    if (within)
+        weir_result_unreference(within);
     if (core)
         weir_engine_core_release(core);
 }
@@ -210,6 +225,8 @@ int weir_result_close(weir_result **handle)
     if (result->constant)
         return result == as_handle(&weir_result_constant_closed) ? WEIR_OK : result->error.status;
     int status = result->error.status;
+    if (result->within && result->cursor)
+        result->within->bounds.spilled += result->cursor->spilled;
     weir_result_hard_close(result);
     end_batches(result);
     if (result->hooks && result->hooks->closed)
@@ -303,7 +320,7 @@ static size_t rows_held(const weir_result *result)
 {
     if (!result->chunk)
         return (size_t)(result->bare_end - result->bare);
-    size_t rows = (size_t)(result->end - result->at) / result->stride;
+    size_t rows = result->chunk->count - (size_t)(result->at - result->chunk->places) / result->stride;
     for (const weir_chunk *chunk = result->chunk->next; chunk; chunk = chunk->next)
         rows += chunk->count;
     return rows;
@@ -314,7 +331,7 @@ void weir_result_info(const weir_result *result, weir_result_figures *out)
     const weir_cursor *cursor = result->cursor;
     *out = (weir_result_figures){
         .mode = result->mode, .rows = result->taken - result->repeated, .batches = result->batches, .rows_held = rows_held(result),
-        .yield_per = result->yield_per, .max_row_buffer = result->streaming ? result->max_row_buffer : 0,
+        .yield_per = result->bounds.any_rows ? 0 : result->yield_per, .max_row_buffer = result->streaming && !result->bounds.any_rows ? result->max_row_buffer : 0,
         .stream_results = result->stream_results,
     };
     if (result->constant)
@@ -329,4 +346,6 @@ void weir_result_info(const weir_result *result, weir_result_figures *out)
     weir_ledger_figures(&result->ledger, &figures);
     out->ledger_bytes = figures.bytes;
     out->ledger_peak_bytes = figures.peak_bytes;
+    if (result->bounds.memory)
+        weir_bounds_info(result, out);
 }

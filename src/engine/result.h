@@ -3,6 +3,7 @@
 #define WEIR_ENGINE_RESULT_H
 #include "base/values.h"
 #include "engine/batch.h"
+#include "engine/budget.h"
 #include "engine/connection.h"
 #include "engine/rows.h"
 #include "engine/unique.h"
@@ -17,6 +18,16 @@ typedef struct weir_batch_hooks {
     weir_sink *(*sink)(void *context, weir_result *result, weir_batch *batch);
     /* A batch came: before its rows are handed out, and before the next one is asked for. */
     int (*came)(void *context, weir_result *result, weir_batch *batch, weir_error *error);
+    /* Bytes that the hooks take at least, before any row, under a budget; 0: none. Sets bounds.made_of_row. */
+    int64_t (*least)(void *context, weir_result *result);
+    /* Rows of the batch that were not ready when it came: the ready ones are dead, the next ones are wanted. */
+    int (*part)(void *context, weir_result *result, weir_batch *batch, weir_error *error);
+    /* Memory that is only kept for what is to come is wanted now. */
+    void (*shed)(void *context, weir_result *result);
+    /* A row found no room: adds what the hooks know about it. */
+    void (*blame)(void *context, weir_result *result, weir_error *error);
+    /* The result for which this one loads, and in whose budget it counts; NULL: none. */
+    weir_result *(*within)(void *context);
     /* Before a read that may fetch. */
     int (*reading)(void *context, weir_result *result, weir_error *error);
     /* The batch's rows died. True: the hooks keep the batch, with a reference to the result, and free it later. */
@@ -36,6 +47,7 @@ struct weir_result {
     /* the stream */
     char        *end;                   /* of the rows in the chunk that is read */
     weir_chunk  *chunk;
+    size_t       chunk_first;           /* rows of the batch before it */
     /* A batch of which the hooks made instances may have no rows: they are made when rows are asked for. As at, limit and end. */
     void *const *bare, *const *bare_limit, *const *bare_end;
     weir_batch  *batch;                 /* that is read */
@@ -52,6 +64,10 @@ struct weir_result {
     bool         strict_loading;        /* for the orm */
     /* where rows come from: a cursor or a frozen result */
     weir_cursor *cursor;
+    weir_bounds  bounds;
+    weir_budget *budget;                /* its own, or that of the result that it was loaded for; NULL: none */
+    weir_result *within;                /* that result, referenced; NULL: none */
+    bool         pauses;                /* a list is filled that ends with the batch, not to hold two */
     struct weir_unfinished *unfinished; /* between weir_connection_execute_ahead and weir_result_await */
     bool         under_way;             /* besides: it was sent ahead */
     weir_frozen *frozen;
@@ -90,9 +106,33 @@ struct weir_result {
 enum { WEIR_ALL_ROWS = -1, WEIR_WHOLE_ROW = -1, WEIR_DEFAULT_CHUNK = 1000 };
 extern const weir_result weir_result_constant_closed, weir_result_constant_no_memory;
 
+/* Rows of a batch by number: from … to - 1, as many of them as there are. */
+typedef struct weir_walk { const weir_chunk *chunk; size_t index, left, stride; } weir_walk;
+static inline weir_walk weir_walk_from(const weir_batch *batch, size_t from, size_t to)
+{
+    weir_walk walk = { .chunk = batch->chunks, .left = to > from ? to - from : 0, .stride = batch->sink.stride };
+    for (; walk.chunk && from >= walk.chunk->count; walk.chunk = walk.chunk->next)
+        from -= walk.chunk->count;
+    walk.index = from;
+    return walk;
+}
+static inline weir_row *weir_walk_next(weir_walk *walk)
+{
+    while (walk->chunk && walk->index == walk->chunk->count) {
+        walk->chunk = walk->chunk->next;
+        walk->index = 0;
+    }
+    if (!walk->chunk || walk->left == 0)
+        return NULL;
+    walk->left--;
+    return (weir_row *)(uintptr_t)(walk->chunk->places + walk->index++ * walk->stride);
+}
+
 /* ---- result.c ------------------------------------------------------------------------------------------------------ */
 /* A new, empty result of the core, which it references. NULL: no memory. */
 weir_result *weir_result_new(weir_engine_core *core);
+/* A new result that is loaded for another one: it counts in that one's ledger and budget. */
+void weir_result_load_within(weir_result *result, weir_result *within);
 /* Sets up columns and views for rows of `count` columns. WEIR_OK or WEIR_OUT_OF_MEMORY. */
 int weir_result_describe(weir_result *result, const weir_column_info *columns, size_t count, const weir_declared_column *declared,
                          size_t declared_count);
@@ -161,6 +201,8 @@ typedef enum weir_single { WEIR_SINGLE_FIRST, WEIR_SINGLE_ONE, WEIR_SINGLE_ONE_O
 weir_row *weir_result_take_single(weir_result *result, weir_single kind, int column);
 /* When the server's answer to what is asked for now has to be there: its timeout_ms. */
 int64_t weir_result_answer_by(const weir_result *result);
+/* Drives the open or fetch of `rows` rows that was started, and what more goes into the batch. */
+int weir_result_fill(weir_result *result, weir_batch *batch, int started, int64_t rows, int64_t answer_by, weir_error *error);
 /* An empty batch for a fetch of up to `rows` rows (0: all); NULL: no memory. Filled, it becomes the one that is read. */
 weir_batch *weir_result_batch_for(weir_result *result, int64_t rows);
 /* Where the cursor's rows go: into the batch, unless the hooks make something of them first. NULL: no memory. */

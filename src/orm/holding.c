@@ -86,6 +86,7 @@ static void put_aside(weir_holding *holding)
         return;
     }
     holding->count = 0;
+    holding->made = holding->part_end = holding->items_gone = 0;
     holding->let_go = false;
     reading->spare = holding;
 }
@@ -112,11 +113,11 @@ void weir_holding_leave(weir_instance *instance)
 
 /* ---- the end of a batch ---------------------------------------------------------------------------------------------------------------- */
 
-static void close_loads(weir_holding *holding)
+static void close_loads(weir_holding *holding, size_t from)
 {
-    for (size_t i = 0; i < holding->load_count; i++)
+    for (size_t i = from; i < holding->load_count; i++)
         weir_result_drop(&holding->loads[i]);    /* what went wrong was told when it was read */
-    holding->load_count = 0;
+    holding->load_count = from;
 }
 
 /* Nobody but this batch ever held it, except for relationships. */
@@ -275,6 +276,40 @@ static void settle_survivors(weir_holding *holding)
     }
 }
 
+void weir_holding_drop_loads(weir_holding *holding, size_t from)
+{
+    weir_store *store = holding->reading->store;
+    store->busy++;
+    for (size_t i = from; i < holding->load_count; i++)
+        if (load_of(holding, i))
+            let_go_with_loads(load_of(holding, i));
+    store->busy--;
+    weir_store_look_only(store);
+    store->busy++;
+    close_loads(holding, from);
+    store->busy--;
+}
+
+/* As the end of a batch whose values stay where they are: of the others. */
+void weir_holding_end_part(weir_holding *holding, size_t count)
+{
+    weir_store *store = holding->reading->store;
+    store->busy++;
+    for (size_t i = count; i-- > 0;) {
+        holding->items[i]->holds--;
+        weir_instance_let_go(holding->items[i]);
+    }
+    store->busy--;
+    weir_holding_drop_loads(holding, 0);
+    for (size_t i = 0; i < count; i++) {
+        weir_instance *instance = holding->items[i];
+        if (weir_instance_state(instance) && instance->home == holding && weir_instance_settle(instance) != WEIR_OK)
+            break;                      /* the batch is kept for it, then */
+    }
+    holding->count -= count;
+    memmove(holding->items, holding->items + count, holding->count * sizeof *holding->items);
+}
+
 bool weir_holding_end(weir_holding *holding)
 {
     weir_store *store = holding->reading->store;
@@ -284,7 +319,7 @@ bool weir_holding_end(weir_holding *holding)
     store->busy--;
     weir_store_look_only(store);
     store->busy++;                      /* lists name dead slots until the last of these batches has ended */
-    close_loads(holding);
+    close_loads(holding, 0);
     if (holding->users && (holding->reading->streaming || is_sparse(holding)))
         settle_survivors(holding);
     store->busy--;

@@ -2,7 +2,7 @@
 #include "orm/inside.h"
 #include <string.h>
 
-enum { AHEAD = 12 };                    /* rows */
+enum { AHEAD = 12, FEW = 8 };           /* rows; entities in a row */
 
 static int fail_member(weir_error *error, const weir_mapper *mapper, const weir_member *member, int64_t row, const char *reason)
 {
@@ -177,22 +177,53 @@ int weir_hydrate_row(weir_reading *reading, weir_holding *holding, weir_row *row
     return WEIR_OK;
 }
 
-int weir_hydrate(weir_reading *reading, weir_holding *holding, weir_error *error)
+/* A row that found no room half-way is as it was: its cells are wanted again. */
+static void unmake_row(const weir_reading *reading, weir_holding *holding, weir_row *row, const weir_value *firsts, size_t items)
 {
-    const weir_result *result = reading->result;
-    size_t stride = result->stride;
+    for (size_t i = 0; i < reading->entity_count; i++)
+        row->cells[reading->entities[i]->first] = firsts[i];
+    while (holding->count > items) {
+        weir_instance *instance = holding->items[--holding->count];
+        instance->holds--;
+        weir_instance_let_go(instance);
+    }
+}
+
+static int make_row(weir_reading *reading, weir_holding *holding, weir_row *row, weir_error *error)
+{
+    weir_value firsts[FEW];
+    size_t items = holding->count;
+    bool again = reading->result->bounds.memory && reading->entity_count <= FEW;
+    for (size_t i = 0; again && i < reading->entity_count; i++)
+        firsts[i] = row->cells[reading->entities[i]->first];
+    reading->rows++;
+    int status = weir_hydrate_row(reading, holding, row, error);
+    if (again && status == WEIR_OUT_OF_MEMORY) {
+        unmake_row(reading, holding, row, firsts, items);
+        reading->rows--;
+    }
+    return status;
+}
+
+int weir_hydrate(weir_reading *reading, weir_holding *holding, size_t *made, weir_error *error)
+{
+    size_t stride = reading->result->stride, skip = *made;
     for (weir_chunk *chunk = holding->batch->chunks; chunk; chunk = chunk->next) {
         char *end = chunk->places + chunk->count * stride;
         weir_breathe();                 /* a buffered result has any number of them */
-        for (char *at = chunk->places; at != end; at += stride) {
+        if (skip >= chunk->count) {
+            skip -= chunk->count;
+            continue;
+        }
+        for (char *at = chunk->places + skip * stride; at != end; at += stride, ++*made) {
             weir_row *row = (weir_row *)(void *)at;
             if ((size_t)(end - at) > AHEAD * stride)
                 expect(reading, (const weir_row *)(const void *)(at + AHEAD * stride));
-            reading->rows++;
-            int status = weir_hydrate_row(reading, holding, row, error);
+            int status = make_row(reading, holding, row, error);
             if (status != WEIR_OK)
                 return status;
         }
+        skip = 0;
     }
     return WEIR_OK;
 }

@@ -41,11 +41,23 @@ static inline weir_identity_entry *weir_identity_integer_entry(weir_mapper *mapp
     map->entries[map->listed].instance = NULL;
     return &map->entries[map->listed];
 }
+/* Where that is so. */
+static inline void weir_identity_append(weir_identity_map *map, int64_t key, weir_instance *instance)
+{
+    map->entries[map->listed++] = (weir_identity_entry){ (uint64_t)key, instance };
+    map->last = key;
+    if (++map->count > map->peak)
+        map->peak = map->count;
+}
 /* ---- intake.c, and how it fills a slot before it takes it ---- */
 /* Whether rows of this result go through an intake: sets reading->intake, the steps' direct targets and the rows' stride. */
 int weir_intake_plan(weir_reading *reading, weir_result *result, weir_error *error);
 weir_sink *weir_intake_begin(weir_intake *intake, weir_batch *batch);       /* NULL: no memory */
+void weir_intake_pause(weir_intake *intake);                /* between two rows: slots may be given back until it goes on */
+void weir_intake_resume(weir_intake *intake);
 int weir_intake_end(weir_intake *intake, weir_error *error);                /* the batch is here, or failed; safe to repeat */
+size_t weir_intake_count(const weir_intake *intake);        /* rows of the batch */
+bool weir_intake_make_rows(weir_intake *intake);            /* a row for each instance. False: no memory */
 bool weir_intake_is_bare(const weir_intake *intake);       /* it made no rows: the holding's items are what they would deliver */
 /* The slot that is taken next, when there is one free. */
 static inline weir_instance *weir_slab_head(const weir_slab *slab)
@@ -55,6 +67,7 @@ static inline weir_instance *weir_slab_head(const weir_slab *slab)
         return NULL;
     return chunk->free ? chunk->free : (weir_instance *)(void *)(chunk->slots + chunk->fresh * slab->slot_size);
 }
+size_t weir_slab_chunk_bytes(weir_mapper *mapper);          /* what it grows by */
 bool weir_slab_grow(weir_mapper *mapper);                   /* false: no memory */
 void weir_slab_leave_room(weir_slab *slab, weir_slab_chunk *chunk);
 /* The same, made if there is none, and its struct may be written to. NULL: no memory. */
@@ -68,14 +81,18 @@ static inline weir_instance *weir_slab_look_up_free(weir_mapper *mapper)
 }
 void weir_slab_leave_free(const weir_mapper *mapper, weir_instance *slot);      /* it was not taken after all */
 enum { WEIR_SLOTS_AHEAD = 6 };
+/* Slots are mostly taken in order: without this, much of the time goes into waiting for them. */
+__attribute__((always_inline)) static inline void weir_slab_expect(const weir_slab *slab, const weir_instance *slot)
+{
+    __builtin_prefetch((const char *)slot + WEIR_SLOTS_AHEAD * slab->slot_size, 1);
+    __builtin_prefetch((const char *)slot + WEIR_SLOTS_AHEAD * slab->slot_size + 64, 1);
+}
 /* Takes it; the struct stays as it is, the state is 0. Field by field: as one assignment compilers make it a slow loop of zeros. */
 static inline void weir_slab_claim(weir_mapper *mapper, weir_instance *head)
 {
     weir_slab *slab = &mapper->slab;
     weir_slab_chunk *chunk = slab->room;
-    /* Slots are mostly taken in order: without this, much of the time goes into waiting for them. */
-    __builtin_prefetch((const char *)head + WEIR_SLOTS_AHEAD * slab->slot_size, 1);
-    __builtin_prefetch((const char *)head + WEIR_SLOTS_AHEAD * slab->slot_size + 64, 1);
+    weir_slab_expect(slab, head);
     if (head == chunk->free)
         chunk->free = head->next_free;
     else
@@ -91,6 +108,21 @@ static inline void weir_slab_claim(weir_mapper *mapper, weir_instance *head)
     if (chunk->used == 1 && ++slab->used > slab->peak)
         slab->peak = slab->used;
     mapper->store->live++;
+}
+/* As weir_slab_claim, where it is the first of its chunk's free list and neither the last of that nor the chunk's first in use; key, home,
+ * holds and flags are the caller's to set. The one behind it. */
+static inline weir_instance *weir_slab_claim_listed(weir_mapper *mapper, weir_slab_chunk *chunk, weir_instance *head)
+{
+    weir_instance *next = head->next_free;
+    weir_slab_expect(&mapper->slab, head);
+    chunk->free = next;
+    chunk->used++;
+    head->chunk = chunk;
+    head->loaded = 0;
+    head->visit = 0;
+    head->mark = weir_instance_mark(head);
+    mapper->store->live++;
+    return next;
 }
 /* Makes what reads a dead instance notice: filled, and poisoned where a sanitizer watches. */
 void weir_instance_poison(weir_instance *instance);
@@ -147,8 +179,12 @@ void weir_store_each(weir_store *store, void (*act)(weir_instance *instance, voi
 void weir_store_look_only(weir_store *store);
 /* The number of the innermost open savepoint of the session; 0: none. */
 int weir_session_savepoint(const weir_session *session);
-/* Hydrates the rows of a batch; those made so far are held by the holding when it fails. */
-int weir_hydrate(weir_reading *reading, weir_holding *holding, weir_error *error);
+/* Hydrates the rows of a batch from number *made on; those made so far are counted there and held by the holding when it fails. */
+int weir_hydrate(weir_reading *reading, weir_holding *holding, size_t *made, weir_error *error);
+/* Loaders' results from that one on go, with what only they hold. */
+void weir_holding_drop_loads(weir_holding *holding, size_t from);
+/* The first items go, with all loaders' results; what lives on leaves the batch. */
+void weir_holding_end_part(weir_holding *holding, size_t count);
 /* The batch's end as a holder. True: instances still have their values in it. */
 bool weir_holding_end(weir_holding *holding);
 weir_holding *weir_holding_new(weir_reading *reading, weir_batch *batch);

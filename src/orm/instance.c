@@ -119,10 +119,10 @@ static int settle(weir_instance *instance, const weir_mapped_relationship *growi
     own_values *values = NULL;
     weir_before_note(instance);
     if (extent) {
-        values = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, sizeof *values + extent + mapper->entity->size);
+        values = weir_alloc(&mapper->store->own, WEIR_MEMORY_BATCH, sizeof *values + extent + mapper->entity->size);
         if (!values)
             return WEIR_OUT_OF_MEMORY;
-        weir_arena_init(&values->arena, &mapper->store->ledger, WEIR_MEMORY_BATCH, 64);
+        weir_arena_init(&values->arena, &mapper->store->own, WEIR_MEMORY_BATCH, 64);
         values->arena.next = values->room + mapper->entity->size;
         values->arena.end = values->arena.next + extent;
         /* The struct is put together beside itself first, so that a failure leaves it as it was. */

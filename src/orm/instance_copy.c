@@ -36,6 +36,7 @@ weir_copies *weir_copies_new(void)
     if (!copies)
         return NULL;
     weir_ledger_init(&copies->store.ledger, NULL);
+    weir_ledger_init(&copies->store.own, &copies->store.ledger);
     weir_arena_init(&copies->store.arena, &copies->store.ledger, WEIR_MEMORY_HANDLES, 1024);
     pthread_mutex_init(&copies->mutex, NULL);
     atomic_init(&copies->references, 1);

@@ -19,8 +19,10 @@ struct weir_intake {
     weir_row      *row;                 /* for one row of cells */
     bool           direct, filling;
     bool           bare;                /* the batch has no rows; else one for each, with one cell, for the instance */
+    bool           plain;               /* the batch is bare and direct, its key one int64_t, its structs nothing but columns */
     bool           plain_key;           /* one int64_t */
     size_t         key_offset;          /* … at this place of the struct */
+    size_t         most;                /* rows of the batch, under a budget */
     int64_t        rows_before;         /* of the reading, when the batch began */
     int64_t        by_cells;
     weir_error     error;               /* of the first row that became no instance: it waits until the batch is here */
@@ -60,21 +62,20 @@ static bool place_row(weir_batch *batch, weir_instance *instance)
 static bool place_rows(weir_intake *intake)
 {
     const weir_holding *holding = intake->holding;
-    intake->bare = false;
+    intake->bare = intake->plain = false;
     for (size_t i = 0; i < holding->count; i++)
         if (!place_row(intake->batch, holding->items[i]))
             return false;
     return true;
 }
 
-/* A whole row is in the slot. False: it has to come as cells, to overwrite an instance or to say what is wrong. */
-static bool took(weir_sink *sink)
+/* As took: any row. */
+static __attribute__((noinline)) bool took_any(weir_intake *intake)
 {
-    weir_intake *intake = (weir_intake *)(void *)sink;
     weir_mapper *mapper = intake->mapper;
     weir_holding *holding = intake->holding;
     weir_instance *slot = intake->slot;
-    if (!intake->bare || !weir_holding_room(holding) || weir_slab_head(&mapper->slab) != slot)
+    if (!intake->bare || intake->sink.count == intake->most || !weir_holding_room(holding) || weir_slab_head(&mapper->slab) != slot)
         return false;
     uint64_t key;
     weir_identity_entry *entry;
@@ -104,8 +105,63 @@ static bool took(weir_sink *sink)
     }
     instance->holds++;
     holding->items[holding->count++] = instance;
+    intake->sink.count++;
+    return true;
+}
+
+/* A whole row is in the slot. False: it has to come as cells, to overwrite an instance or to say what is wrong. What nearly all rows of a
+ * stream are is done here without a call: the next key of a list, a slot behind which its chunk has another one. */
+static bool took(weir_sink *sink)
+{
+    weir_intake *intake = (weir_intake *)(void *)sink;
+    weir_mapper *mapper = intake->mapper;
+    weir_holding *holding = intake->holding;
+    weir_instance *slot = intake->slot;
+    weir_slab_chunk *chunk = mapper->slab.room;
+    weir_identity_map *map = &mapper->map;
+    int64_t key;
+    if (!intake->plain || !chunk || chunk->free != slot || !chunk->used || !slot->next_free || holding->count == holding->capacity ||
+        sink->count == intake->most)
+        return took_any(intake);
+    memcpy(&key, (const char *)(slot + 1) + intake->key_offset, sizeof key);
+    if (map->listed >= map->room || key <= map->last)
+        return took_any(intake);
+    weir_instance *next = weir_slab_claim_listed(mapper, chunk, slot);
+    slot->key = (uint64_t)key;
+    slot->home = mapper->has_pointers ? holding : NULL;
+    slot->holds = 1;
+    slot->flags = WEIR_PERSISTENT;
+    weir_identity_append(map, key, slot);
+    holding->users += mapper->has_pointers;
+    holding->items[holding->count++] = slot;
+    WEIR_UNPOISON(next + 1, mapper->entity->size);
+    intake->slot = next;
+    sink->object = next + 1;
     sink->count++;
     return true;
+}
+
+/* The row found no place: the batch does not hold its instance either. */
+static void unhold(weir_holding *holding, size_t items)
+{
+    while (holding->count > items) {
+        weir_instance *instance = holding->items[--holding->count];
+        instance->holds--;
+        weir_instance_let_go(instance);
+    }
+}
+
+static void make_of_cells(weir_intake *intake)
+{
+    weir_reading *reading = intake->reading;
+    size_t items = intake->holding->count;
+    if (weir_hydrate_row(reading, intake->holding, intake->row, &intake->error) != WEIR_OK)
+        return;
+    weir_instance *instance = weir_row_instance(intake->row, &reading->plans[0]);
+    if ((instance || !intake->bare || place_rows(intake)) && (intake->bare || place_row(intake->batch, instance)))
+        return;
+    unhold(intake->holding, items);
+    weir_error_out_of_memory(&intake->error);
 }
 
 static void came_as_cells(weir_sink *sink)
@@ -117,15 +173,19 @@ static void came_as_cells(weir_sink *sink)
     if (intake->error.status != WEIR_OK)
         return;
     take_back_offer(intake);
-    if (weir_hydrate_row(reading, intake->holding, intake->row, &intake->error) != WEIR_OK)
-        return;
-    weir_instance *instance = weir_row_instance(intake->row, &reading->plans[0]);
-    if ((!instance && intake->bare && !place_rows(intake)) || (!intake->bare && !place_row(intake->batch, instance))) {
+    if (sink->count > intake->most)
         weir_error_out_of_memory(&intake->error);
-        return;
+    else
+        make_of_cells(intake);
+    if (sink->count > intake->most || weir_sink_ends(sink, intake->error.status)) {
+        weir_error_clear(&intake->error);
+        sink->count--;
+        sink->full = true;
     }
+    if (sink->full || intake->error.status != WEIR_OK)
+        return;
     if (++intake->by_cells % PATIENCE == 0 && intake->by_cells > reading->rows / 2)
-        intake->direct = false;         /* this stream's rows are not made for it */
+        intake->direct = intake->plain = false;     /* this stream's rows are not made for it */
     offer(intake);
 }
 
@@ -145,11 +205,20 @@ weir_sink *weir_intake_begin(weir_intake *intake, weir_batch *batch)
     intake->sink.count = 0;
     intake->rows_before = reading->rows;
     intake->bare = true;
+    intake->plain = intake->plain_key && intake->direct && !intake->mapper->has_gaps;
+    intake->most = reading->result->bounds.memory ? batch->limit : SIZE_MAX;
     weir_error_clear(&intake->error);
     intake->filling = true;
     reading->store->busy++;             /* no memory of free slots is given back meanwhile, whatever a callback does */
     offer(intake);
     return &intake->sink;
+}
+
+void weir_intake_pause(weir_intake *intake) { take_back_offer(intake); }
+void weir_intake_resume(weir_intake *intake)
+{
+    if (intake->filling)
+        offer(intake);
 }
 
 int weir_intake_end(weir_intake *intake, weir_error *error)
@@ -163,6 +232,15 @@ int weir_intake_end(weir_intake *intake, weir_error *error)
     if (intake->error.status != WEIR_OK)
         *error = intake->error;
     return intake->error.status;
+}
+
+size_t weir_intake_count(const weir_intake *intake) { return intake->sink.count; }
+
+bool weir_intake_make_rows(weir_intake *intake)
+{
+    bool made = !intake->bare || place_rows(intake);
+    (void)weir_batch_end(intake->batch);
+    return made;
 }
 
 bool weir_intake_is_bare(const weir_intake *intake) { return intake->bare; }

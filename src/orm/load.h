@@ -43,6 +43,7 @@ struct weir_load_node {
 typedef struct weir_load_work {
     weir_session  *session;
     weir_holding  *holding;             /* adopts the loaders' results; NULL: they are closed at the end, relationships hold the instances */
+    size_t         from, to;            /* of the batch: these rows */
     weir_result  **results; size_t result_count, result_capacity;       /* without a holding: to be closed */
     const weir_load_path *paths; size_t path_count;     /* the statement's options */
     bool           populate_existing, whole, lazily;    /* whole: no yield_per, so a subquery load is one statement */
@@ -128,6 +129,8 @@ int weir_load_joined(weir_reading *reading, weir_load_work *work, bool collectio
 /* WEIR_INVALID_REQUEST: more than one collection. */
 int weir_load_contiguous_check(const weir_select_shape *shape, weir_error *error);
 int weir_load_contiguous(weir_reading *reading, weir_load_work *work, weir_load_carry *carry);
+/* Says for whom the rows are gathered that found no room. */
+void weir_load_name_carried(const weir_reading *reading, weir_error *error);
 void weir_load_carry_drop(weir_load_carry *carry);
 
 /* ---- load_lazy.c ------------------------------------------------------------------------------------------------------------------ */

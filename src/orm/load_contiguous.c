@@ -170,10 +170,23 @@ static int pass_row(passage *p, const weir_row *row)
 
 /* ---- a batch ---------------------------------------------------------------------------------------------------------------------------------- */
 
+void weir_load_name_carried(const weir_reading *reading, weir_error *error)
+{
+    const weir_loaders *loaders = reading->loaders;
+    char name[160], was[sizeof error->message];
+    weir_instance_name(loaders->carry.parent, name, sizeof name);
+    memcpy(was, error->message, sizeof was);
+    int64_t row = error->row;
+    weir_error_set(error, WEIR_BUDGET_EXCEEDED, "the collection that is joined to %s does not fit the memory budget: after %zu of it, %.300s",
+                   name, loaders->carry.count, was);
+    error->row = row;
+}
+
 /* One place more than rows came, counted as empty. */
 static int make_room(passage *p)
 {
     weir_sink *sink = &p->batch->sink;
+    p->batch->limit += p->batch->limit ? 1 : 0;
     if (sink->next == sink->end && sink->grow(sink) != WEIR_OK)
         return weir_error_out_of_memory(p->work->error);
     weir_batch_end(p->batch);

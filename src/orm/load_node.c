@@ -1,5 +1,6 @@
 /* The work on the instances of one node of the plan, and on those that it reaches: level by level, so that the keys of a level
  * go together however many statements the level before took. Also the engine's hooks: a result's plan, its batches, its end. */
+#include "orm/inside.h"
 #include "orm/load.h"
 #include <string.h>
 
@@ -202,21 +203,21 @@ static int collect_all(weir_reading *reading, weir_load_work *work, weir_instanc
 
 static int collect_item(weir_reading *reading, weir_load_work *work, size_t item, weir_instances *out)
 {
-    const weir_batch *batch = work->holding->batch;
     size_t most = 0;
-    for (const weir_chunk *chunk = batch->chunks; chunk; chunk = chunk->next)
+    for (const weir_chunk *chunk = work->holding->batch->chunks; chunk; chunk = chunk->next)
         most += chunk->count;
+    if (most > work->to - work->from)
+        most = work->to - work->from;
     *out = (weir_instances){ weir_arena_take(work->arena, (most + 1) * sizeof(weir_instance *)), 0 };
     if (!out->items)
         return weir_error_out_of_memory(work->error);
     uint32_t visit = ++reading->store->visit;
-    for (const weir_chunk *chunk = batch->chunks; chunk; chunk = chunk->next)
-        for (size_t i = 0; i < chunk->count; i++) {
-            const weir_row *row = (const weir_row *)(const void *)(chunk->places + i * batch->sink.stride);
-            weir_instance *instance = weir_row_instance(row, &reading->plans[item]);
-            if (instance && weir_load_first_visit(instance, visit))
-                out->items[out->count++] = instance;
-        }
+    weir_walk walk = weir_walk_from(work->holding->batch, work->from, work->to);
+    for (const weir_row *row; (row = weir_walk_next(&walk)) != NULL;) {
+        weir_instance *instance = weir_row_instance(row, &reading->plans[item]);
+        if (instance && weir_load_first_visit(instance, visit))
+            out->items[out->count++] = instance;
+    }
     return WEIR_OK;
 }
 
@@ -227,20 +228,20 @@ static int run_items(weir_reading *reading, const weir_loaders *loaders, weir_lo
         weir_instances instances;
         if (!loaders->nodes[i] || !loaders->nodes[i]->busy)
             continue;
-        status = reading->intake ? collect_all(reading, work, &instances) : collect_item(reading, work, i, &instances);
+        status = reading->intake && weir_intake_is_bare(reading->intake) ? collect_all(reading, work, &instances) : collect_item(reading, work, i, &instances);
         if (status == WEIR_OK)
             status = weir_load_node_run(work, loaders->nodes[i], instances);
     }
     return status;
 }
 
-int weir_loaders_came(weir_reading *reading, weir_holding *holding, weir_error *error)
+int weir_loaders_came(weir_reading *reading, weir_holding *holding, size_t from, size_t to, weir_error *error)
 {
     weir_loaders *loaders = reading->loaders;
     int status = WEIR_OK;
     if (!loaders || (!loaders->joined && !reading->loads))
         return WEIR_OK;
-    weir_load_work work = { .session = reading->store->session, .holding = holding, .paths = reading->shape->loads,
+    weir_load_work work = { .session = reading->store->session, .holding = holding, .from = from, .to = to, .paths = reading->shape->loads,
                             .path_count = reading->shape->load_count, .populate_existing = reading->populate_existing,
                             .whole = reading->result->yield_per == 0, .arena = &loaders->work, .error = error };
     if (loaders->joined)

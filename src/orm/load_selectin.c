@@ -2,6 +2,7 @@
  * driver can, the statements of several groups travel together: a batch of many keys waits about as long as one of few. */
 #include "orm/inside.h"
 #include "orm/load.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { IN_FLIGHT = 16 };                /* statements under way at once (RULES B3) */
@@ -186,7 +187,8 @@ static int send_group(job *j, size_t largest)
         return weir_error_out_of_memory(work->error);
     }
     j->sent += count;
-    j->flight[j->flight_count++] = weir_session_load_send(work->session, stmt, work->populate_existing);
+    weir_result *within = work->holding && work->holding->reading->result->budget ? work->holding->reading->result : NULL;
+    j->flight[j->flight_count++] = weir_session_load_send(work->session, stmt, work->populate_existing, within);
     weir_stmt_free(&stmt);
     return WEIR_OK;
 }
@@ -330,5 +332,10 @@ int weir_load_by_keys(weir_load_work *work, const weir_load_node *node, const we
     if (status == WEIR_OK)
         status = attach(&j);
     weir_free(j.rows);
+    const weir_budget *budget = work->holding ? work->holding->reading->result->budget : NULL;
+    if (budget && budget->refused && (status == WEIR_OUT_OF_MEMORY || status == WEIR_BUDGET_EXCEEDED)) {
+        status = weir_error_set(work->error, WEIR_BUDGET_EXCEEDED, "what a relationship loads does not fit the memory budget");
+        snprintf(work->error->column, sizeof work->error->column, "%s.%s", j.relationship->pairs.parent->name, j.relationship->member->name);
+    }
     return status;
 }

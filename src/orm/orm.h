@@ -141,6 +141,7 @@ struct weir_store {
     weir_session     *session;              /* NULL: closed */
     weir_engine_core *core;                 /* referenced */
     weir_ledger       ledger;
+    weir_ledger       own;                  /* below it: of values in blocks of their own */
     weir_arena        arena;                /* of mappers */
     weir_mapper      *mappers;
     size_t            live;                 /* slots in use */
@@ -201,6 +202,8 @@ struct weir_holding {
     weir_instance **items; size_t count, capacity;
     weir_result   **loads; size_t load_count, load_capacity;    /* closed when the batch is gone */
     size_t          users;                  /* instances that have their values in it */
+    size_t          made, part_end;         /* rows of which there are instances; rows that are ready, or were (parts.c) */
+    size_t          items_gone;             /* items of parts before, no longer in the list */
     size_t          delivered;              /* items that there were when it let go of them */
     bool            let_go;
     bool            ended;                  /* the batch's rows are gone; it waits for its users, with a reference to the result */
@@ -232,6 +235,9 @@ struct weir_reading {
     bool            populate_existing;
     weir_holding   *spare;                  /* to be used again */
     bool            session_holds;          /* a buffered result of the program's, not a loader's */
+    weir_result    *within;                 /* the result that it loads for; NULL: none, or without a budget */
+    weir_charge     charge;                 /* of the store's ledger, under a budget */
+    int64_t         of_others;              /* bytes in there that do not count */
     bool            is_load;                /* of a loader, a get or a reload */
     bool            by_key;                 /* a get or a reload: what its mapping loads eagerly comes with it */
     weir_intake    *intake;                 /* rows become instances as they come, and have one cell; NULL: batch by batch, from cells */
@@ -253,7 +259,7 @@ static inline weir_instance *weir_row_instance(const weir_row *row, const weir_i
  * behind it), never NULL; weir_session_load_await gets the rows, in the order of sending, and gives the result's status. Then read
  * the rows where they lie, by weir_row_instance(row, &weir_result_reading(result)->plans[0]), and weir_holding_adopt it, or
  * weir_result_close it once the instances are attached. Counted as a statement. */
-weir_result *weir_session_load_send(weir_session *session, const weir_stmt *stmt, bool populate_existing);
+weir_result *weir_session_load_send(weir_session *session, const weir_stmt *stmt, bool populate_existing, weir_result *within);
 int weir_session_load_await(weir_session *session, weir_result *result);
 /* Executes it whole for the row of one key: its eager relationships are loaded, as those of the program's own results are. */
 weir_result *weir_session_load_by_key(weir_session *session, const weir_stmt *stmt);
@@ -278,9 +284,9 @@ int weir_instance_reload(weir_instance *instance, weir_error *error);
 /* ---- what loaders do (load_*.c) -------------------------------------------------------------------------------------------------- */
 /* After the compile, before any SQL: reads shape->loads, sets reading->loads. */
 int weir_loaders_plan(weir_reading *reading, weir_error *error);
-/* A batch came and its rows are hydrated: attaches hidden items (joined loads), sends the loads. Rows may be taken out of the
+/* A batch came and its rows from … to - 1 are hydrated: attaches hidden items (joined loads), sends the loads. Rows may be taken out of the
  * batch's chunks (count, and the rows behind moved down). */
-int weir_loaders_came(weir_reading *reading, weir_holding *holding, weir_error *error);
+int weir_loaders_came(weir_reading *reading, weir_holding *holding, size_t from, size_t to, weir_error *error);
 /* The stream ended or is closed; no more batches. */
 void weir_loaders_closed(weir_reading *reading);
 

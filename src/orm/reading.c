@@ -1,5 +1,7 @@
 /* Results of sessions: guards before any SQL, the plan of each row's entities, and the hooks that hydrate batches. */
 #include "orm/inside.h"
+#include "orm/load.h"
+#include "orm/parts.h"
 #include <string.h>
 
 #define UNIQUE_AND_YIELD_PER "Can't use the ORM yield_per feature in conjunction with unique()"
@@ -41,6 +43,7 @@ static void buffer(weir_result *result)
     result->yield_per = 0;
     result->streaming = result->prefetch = false;
     result->mode = WEIR_MODE_BUFFERED;
+    weir_bounds_end(result);
 }
 
 static int compiled(void *context, weir_result *result, weir_error *error)
@@ -176,17 +179,9 @@ static void let_session_hold(const weir_holding *holding)
 static weir_sink *sink_for(void *context, weir_result *result, weir_batch *batch)
 {
     weir_reading *reading = context;
-    (void)result;
+    if (result->bounds.memory && reading->entity_count && !result->batch && !result->kept)
+        weir_parts_leave_out(reading);
     return reading->intake ? weir_intake_begin(reading->intake, batch) : &batch->sink;
-}
-
-/* The instances of a batch, however its rows came. */
-static int make_instances(weir_reading *reading, weir_batch *batch, weir_error *error)
-{
-    if (reading->intake)
-        return weir_intake_end(reading->intake, error);     /* rows of theirs are made when they are asked for */
-    batch->attached = weir_holding_new(reading, batch);
-    return batch->attached ? weir_hydrate(reading, batch->attached, error) : weir_error_out_of_memory(error);
 }
 
 static int came(void *context, weir_result *result, weir_batch *batch, weir_error *error)
@@ -195,19 +190,65 @@ static int came(void *context, weir_result *result, weir_batch *batch, weir_erro
     if (!reading->entity_count)
         return WEIR_OK;
     reading->store->busy++;
-    int status = make_instances(reading, batch, error);
-    weir_holding *holding = batch->attached;
+    int status = WEIR_OK;
+    if (reading->intake)
+        status = weir_intake_end(reading->intake, error);
+    else if (!(batch->attached = weir_holding_new(reading, batch)))
+        status = weir_error_out_of_memory(error);
     if (status == WEIR_OK)
-        status = weir_loaders_came(reading, holding, error);
+        status = weir_parts_first(reading, batch, error);
     if (status == WEIR_OK && reading->session_holds)
-        let_session_hold(holding);
+        let_session_hold(batch->attached);
     if (status == WEIR_OK && reading->intake && weir_intake_is_bare(reading->intake)) {
+        const weir_holding *holding = batch->attached;
         result->bare = result->bare_limit = (void *const *)holding->items;
         result->bare_end = result->bare + holding->count;
     }
     reading->store->busy--;
     return status;
 }
+
+static int part(void *context, weir_result *result, weir_batch *batch, weir_error *error)
+{
+    weir_reading *reading = context;
+    (void)result;
+    return weir_parts_next(reading, batch, error);
+}
+
+static int64_t least(void *context, weir_result *result)
+{
+    weir_reading *reading = context;
+    if (!reading->entity_count)
+        return 0;
+    weir_parts_leave_out(reading);
+    weir_budget_count(result->budget, reading->of_others);      /* what there is already was never counted */
+    weir_ledger_charge(&reading->store->ledger, &reading->charge, result->budget, true);
+    if (reading->entity_count == 1) {   /* a row that is refused is named by its key */
+        result->cursor->key_columns = reading->entities[0]->key_cells;
+        result->cursor->key_count = reading->entities[0]->mapper->key_count;
+    }
+    return weir_parts_least(reading, result);
+}
+
+static void shed(void *context, weir_result *result)
+{
+    weir_reading *reading = context;
+    (void)result;
+    if (reading->entity_count)
+        weir_parts_shed(reading);
+}
+
+/* A collection that goes on from batch to batch. */
+static void blame(void *context, weir_result *result, weir_error *error)
+{
+    const weir_reading *reading = context;
+    const weir_loaders *loaders = reading->loaders;
+    (void)result;
+    if (loaders && loaders->carry.parent)
+        weir_load_name_carried(reading, error);
+}
+
+static weir_result *within(void *context) { return ((const weir_reading *)context)->within; }
 
 /* WEIR_DEBUG=lifetimes: what was handed out by the read before is dead now, if this row alone held it. */
 static void end_shown(weir_reading *reading)
@@ -258,6 +299,7 @@ static void closed(void *context, weir_result *result)
     (void)result;
     weir_loaders_closed(reading);
     weir_holding_drop_spare(reading);
+    weir_ledger_discharge(&store->ledger, &reading->charge);
     if (store->session) {
         *(reading->previous ? &reading->previous->next : &store->session->readings) = reading->next;
         if (reading->next)
@@ -269,7 +311,8 @@ static void closed(void *context, weir_result *result)
 }
 
 const weir_batch_hooks weir_reading_hooks = {
-    .compiled = compiled, .described = described, .sink = sink_for, .came = came, .reading = before_read, .gone = gone, .closed = closed,
+    .compiled = compiled, .described = described, .sink = sink_for, .came = came, .least = least, .part = part, .shed = shed,
+    .blame = blame, .within = within, .reading = before_read, .gone = gone, .closed = closed,
 };
 
 weir_reading *weir_result_reading(const weir_result *result)

@@ -21,6 +21,7 @@ static weir_store *make_store(weir_engine_core *core)
     if (!store)
         return NULL;
     weir_ledger_init(&store->ledger, &core->ledger);
+    weir_ledger_init(&store->own, &store->ledger);
     weir_arena_init(&store->arena, &store->ledger, WEIR_MEMORY_HANDLES, 2048);
     weir_engine_core_hold(core);
     store->core = core;
@@ -379,10 +380,10 @@ weir_result *weir_session_scalars_with(weir_session *session, const weir_stmt *s
 
 weir_result *weir_session_scalars(weir_session *session, const weir_stmt *stmt) { return weir_session_scalars_with(session, stmt, NULL); }
 
-weir_result *weir_session_load_send(weir_session *session, const weir_stmt *stmt, bool populate_existing)
+weir_result *weir_session_load_send(weir_session *session, const weir_stmt *stmt, bool populate_existing, weir_result *within)
 {
     const weir_execution_options *options = WEIR_EXECUTION_OPTIONS(.stream_results = WEIR_OFF);
-    return read_as(session, stmt, options, &(const weir_reading){ .is_load = true, .populate_existing = populate_existing },
+    return read_as(session, stmt, options, &(const weir_reading){ .is_load = true, .populate_existing = populate_existing, .within = within },
                    weir_connection_execute_ahead);
 }
 

@@ -36,7 +36,7 @@ static void leave_room(weir_slab *slab, weir_slab_chunk *chunk)
         chunk->room_next->room_previous = chunk->room_previous;
 }
 
-static weir_slab_chunk *add_chunk(weir_mapper *mapper)
+static size_t capacity_of(weir_mapper *mapper)
 {
     weir_slab *slab = &mapper->slab;
     if (!slab->slot_size) {
@@ -44,9 +44,20 @@ static weir_slab_chunk *add_chunk(weir_mapper *mapper)
         slab->slot_size = (sizeof(weir_instance) + mapper->entity->size + alignment - 1) / alignment * alignment;
     }
     size_t capacity = CHUNK_BYTES / (slab->slot_size + sizeof(weir_rest));
-    if (capacity < SLOTS_AT_LEAST)
-        capacity = SLOTS_AT_LEAST;
-    weir_slab_chunk *chunk = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, sizeof *chunk + capacity * (slab->slot_size + sizeof(weir_rest)));
+    return capacity < SLOTS_AT_LEAST ? SLOTS_AT_LEAST : capacity;
+}
+
+size_t weir_slab_chunk_bytes(weir_mapper *mapper)
+{
+    size_t capacity = capacity_of(mapper);
+    return sizeof(weir_slab_chunk) + capacity * (mapper->slab.slot_size + sizeof(weir_rest));
+}
+
+static weir_slab_chunk *add_chunk(weir_mapper *mapper)
+{
+    size_t capacity = capacity_of(mapper);
+    weir_slab *slab = &mapper->slab;
+    weir_slab_chunk *chunk = weir_alloc(&mapper->store->ledger, WEIR_MEMORY_BATCH, weir_slab_chunk_bytes(mapper));
     if (!chunk)
         return NULL;
     *chunk = (weir_slab_chunk){ .mapper = mapper, .capacity = capacity, .next = slab->chunks };

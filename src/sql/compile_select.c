@@ -291,7 +291,7 @@ void weir_render_select(weir_renderer *r, weir_scope *scope)
 static bool has_options(const weir_execution_options *o)
 {
     return o->stream_results || o->max_row_buffer || o->yield_per || o->prefetch || o->parallel_plan || o->cursor_mode ||
-           o->prepared || o->strict_loading;
+           o->prepared || o->strict_loading || o->memory || o->spill;
 }
 
 void weir_render_statement(weir_renderer *r, const weir_stmt *stmt, bool correlates)

@@ -80,13 +80,21 @@ static int check_level(const weir_execution_options *options, bool connection_le
     return check_range("isolation_level", (int)options->isolation_level, WEIR_AUTOCOMMIT, error);
 }
 
+static int check_memory(int64_t bytes, weir_error *error)
+{
+    if (bytes == 0 || bytes == WEIR_ZERO || bytes >= WEIR_MEMORY_LEAST)
+        return WEIR_OK;
+    return weir_error_set(error, WEIR_ARGUMENT, "memory is %lld bytes: the least that a stream can do with is %d", (long long)bytes,
+                          WEIR_MEMORY_LEAST);
+}
+
 static int check_members(const weir_execution_options *o, weir_error *error)
 {
     const struct { const char *name; int value, last; } ranges[] = {
         { "stream_results", (int)o->stream_results, WEIR_OFF }, { "prefetch", (int)o->prefetch, WEIR_OFF },
         { "parallel_plan", (int)o->parallel_plan, WEIR_OFF },   { "prepared", (int)o->prepared, WEIR_OFF },
         { "read_only", (int)o->read_only, WEIR_OFF },           { "cursor_mode", (int)o->cursor_mode, WEIR_CURSOR_HOLD },
-        { "strict_loading", (int)o->strict_loading, WEIR_OFF },
+        { "strict_loading", (int)o->strict_loading, WEIR_OFF }, { "spill", (int)o->spill, WEIR_OFF },
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         if (check_range(ranges[i].name, ranges[i].value, ranges[i].last, error) != WEIR_OK)
@@ -95,7 +103,9 @@ static int check_members(const weir_execution_options *o, weir_error *error)
         return weir_error_set(error, WEIR_ARGUMENT, "timeout_ms must be -1 (none) or a number of milliseconds up to %d, not %lld",
                               INT32_MAX, (long long)o->timeout_ms);
     int status = check_rows("yield_per", o->yield_per, error);
-    return status != WEIR_OK ? status : check_rows("max_row_buffer", o->max_row_buffer, error);
+    if (status == WEIR_OK)
+        status = check_rows("max_row_buffer", o->max_row_buffer, error);
+    return status != WEIR_OK ? status : check_memory(o->memory, error);
 }
 
 int weir_options_check(const weir_execution_options *options, bool connection_level, weir_execution_options *out, weir_error *error)
@@ -138,11 +148,17 @@ void weir_options_merge(weir_execution_options *base, const weir_execution_optio
     TAKE(read_only);
     TAKE(strict_loading);
     TAKE(timeout_ms);
+    TAKE(memory);
+    TAKE(spill);
 #undef TAKE
 }
 
 void weir_options_effective(weir_execution_options *options)
 {
+    if (options->memory == WEIR_ZERO)
+        options->memory = 0;
+    if (options->memory > 0 && options->yield_per <= 0)
+        options->yield_per = options->max_row_buffer > 0 ? options->max_row_buffer : WEIR_ANY_ROWS;
     if (options->yield_per <= 0)
         return;
     options->stream_results = WEIR_ON;

@@ -464,6 +464,14 @@ void weir_yield_per(weir_stmt *stmt, int64_t rows)
         stmt->options.yield_per = rows;
 }
 
+void weir_memory(weir_stmt *stmt, size_t bytes)
+{
+    weir_execution_options checked;
+    int64_t memory = bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes;
+    if (is_open(stmt) && weir_options_check(WEIR_EXECUTION_OPTIONS(.memory = memory), false, &checked, &stmt->error) == WEIR_OK)
+        stmt->options.memory = memory;
+}
+
 void weir_stream_results(weir_stmt *stmt, weir_switch on)
 {
     weir_execution_options checked;

@@ -70,7 +70,9 @@ void weir_compiled_show_parameters(const weir_compiled *compiled, char *buffer, 
 int weir_options_check(const weir_execution_options *options, bool connection_level, weir_execution_options *out, weir_error *error);
 /* What is set in `over` replaces what is in `base`. Both have been checked. */
 void weir_options_merge(weir_execution_options *base, const weir_execution_options *over);
-/* After all merging: yield_per implies stream_results and max_row_buffer (semantics OPT-2). */
+/* After all merging: yield_per implies stream_results and max_row_buffer (semantics OPT-2). Memory alone streams in batches of
+ * WEIR_ANY_ROWS rows, which it ends. */
+enum { WEIR_ANY_ROWS = INT32_MAX };
 void weir_options_effective(weir_execution_options *options);
 /* WEIR_ARGUMENT, with the levels that there are, when the dialect lacks this one. */
 int weir_isolation_check(weir_isolation level, const weir_dialect *dialect, weir_error *error);

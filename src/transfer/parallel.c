@@ -124,7 +124,8 @@ static void plan_here(void *argument)
     call *c = argument;
     weir_parallel *p = c->parallel;
     weir_error error = { 0 };
-    weir_range_wish wish = { p->options.range_bytes, p->options.jobs, p->options.remark, p->options.context };
+    weir_range_wish wish = { p->options.range_bytes, p->split && p->options.jobs < 2 ? 2 : p->options.jobs, p->options.remark,
+                             p->options.context };
     int status = weir_snapshot_take(p->engine, p->connections, (size_t)p->options.jobs, &p->handles, p->snapshot, &error);
     if (status == WEIR_OK)
         status = weir_range_plan_make(&p->plan, p->order, p->connections[0], p->postgresql, &wish, &p->ledger, &error);

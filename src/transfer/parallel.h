@@ -103,6 +103,7 @@ struct weir_parallel {
     weir_range_plan   plan;
     char              snapshot[64];
     bool              postgresql, planned, ran;
+    bool              split;            /* ranges are wanted for themselves, also by one job */
     weir_blocks       blocks;
     bool              has_blocks;
     pthread_mutex_t   mutex;            /* of error, failed, next, running */

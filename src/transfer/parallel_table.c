@@ -28,12 +28,24 @@ static const char facts_sql[] =
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = :attribute WHERE c.oid = :oid";
 
-int weir_table_facts_read(weir_connection *connection, weir_table_facts *facts, weir_error *error)
+/* Behind a savepoint: what the user may not look at, or what this server does not know, makes other ranges, not an error. */
+static bool is_passed_over(const weir_error *error)
 {
-    weir_error_clear(error);
-    facts->unknown = true;
-    if (!facts->oid || facts->columns[0] <= 0)
-        return WEIR_OK;
+    return weir_status_is(error->status, WEIR_DATABASE) && !error->disconnect && !weir_status_is(error->status, WEIR_QUERY_CANCELED) &&
+           !weir_status_is(error->status, WEIR_DEADLINE_EXCEEDED);
+}
+
+static int end_savepoint(weir_connection *connection, int savepoint, bool passed_over, weir_error *error)
+{
+    int ended = passed_over ? weir_connection_savepoint_rollback(connection, savepoint)
+                            : weir_connection_savepoint_release(connection, savepoint);
+    if (ended != WEIR_OK)
+        *error = *weir_connection_error(connection);
+    return ended;
+}
+
+static int read_facts(weir_connection *connection, weir_table_facts *facts, weir_error *error)
+{
     weir_stmt *stmt = weir_sql(facts_sql);
     weir_bind(stmt, "oid", weir_value_int(facts->oid));
     weir_bind(stmt, "attribute", weir_value_int(facts->columns[0]));
@@ -55,6 +67,28 @@ int weir_table_facts_read(weir_connection *connection, weir_table_facts *facts, 
     *error = *weir_result_error(result);
     weir_stmt_free(&stmt);
     return weir_result_close(&result);
+}
+
+int weir_table_facts_read(weir_connection *connection, weir_table_facts *facts, weir_error *error)
+{
+    weir_error_clear(error);
+    facts->unknown = true;
+    if (!facts->oid || facts->columns[0] <= 0)
+        return WEIR_OK;
+    int savepoint = weir_connection_savepoint(connection);
+    if (savepoint < 0) {
+        *error = *weir_connection_error(connection);
+        return savepoint;
+    }
+    int status = read_facts(connection, facts, error);
+    bool passed_over = is_passed_over(error);
+    if (status != WEIR_OK && !passed_over)
+        return status;
+    if (passed_over) {
+        weir_error_clear(error);
+        facts->oid = 0;                 /* then nothing more is asked about it */
+    }
+    return end_savepoint(connection, savepoint, passed_over, error);
 }
 
 int weir_table_facts_of_file(weir_connection *connection, weir_table_facts *facts, weir_error *error)
@@ -129,7 +163,6 @@ static int take_keys(finder *f, weir_result *result)
     return WEIR_OK;
 }
 
-/* Behind a savepoint: what the user may not look at, or what this server does not know, makes other ranges, not an error. */
 static int ask(finder *f, const char *source)
 {
     weir_connection *connection = f->ask->connection;
@@ -146,19 +179,14 @@ static int ask(finder *f, const char *source)
     if (weir_result_close(&result) != WEIR_OK && status == WEIR_OK)
         status = error.status;
     weir_stmt_free(&stmt);
-    bool passed_over = status != WEIR_OK && !error.disconnect && weir_status_is(status, WEIR_DATABASE) &&
-                       !weir_status_is(status, WEIR_QUERY_CANCELED) && !weir_status_is(status, WEIR_DEADLINE_EXCEEDED);
+    bool passed_over = status != WEIR_OK && is_passed_over(&error);
     if (status != WEIR_OK && !passed_over) {
         *f->error = error.status != WEIR_OK ? error : *f->error;
         return status;
     }
     f->out->count = passed_over ? 0 : f->out->count;
     f->out->source = source;
-    int ended = passed_over ? weir_connection_savepoint_rollback(connection, savepoint)
-                            : weir_connection_savepoint_release(connection, savepoint);
-    if (ended != WEIR_OK)
-        *f->error = *weir_connection_error(connection);
-    return ended;
+    return end_savepoint(connection, savepoint, passed_over, f->error);
 }
 
 static const char *direction(const finder *f, size_t i) { return f->ask->order->columns[i].descending ? " DESC" : ""; }

@@ -242,6 +242,8 @@ static int run(weir_parallel *p, const char *path, const weir_writer_options *op
         status = take_options(&w, p, path, options);
     if (status == WEIR_OK)
         status = check_format(&w, joined);
+    if (status == WEIR_OK)              /* else it may be a constant */
+        p->split = !joined;
     if (status == WEIR_OK)
         status = weir_parallel_plan(p);
     if (status != WEIR_OK)

@@ -12,7 +12,7 @@
 enum {
     WEIR_PARQUET_PAGE = 1024 * 1024,            /* plain bytes of a page, about */
     WEIR_PARQUET_GROUP_ROWS = 1024 * 1024,      /* most rows of a row group */
-    WEIR_PARQUET_GROUP_BYTES = 24 * 1024 * 1024,/* most memory of a row group, by default */
+    WEIR_PARQUET_GROUP_BYTES = 16 * 1024 * 1024,/* most memory of a row group, by default */
     WEIR_PARQUET_DICTIONARY = 1024 * 1024,      /* plain bytes of a dictionary; a larger one is given up */
     WEIR_PARQUET_BOUND = 64,                    /* bytes of a least or greatest value in the statistics */
     WEIR_PARQUET_KEPT = 4 * 1024 * 1024,        /* footer data in memory; the rest goes to a temporary file */

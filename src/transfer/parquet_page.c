@@ -160,11 +160,17 @@ static weir_parquet_page *make_page(weir_parquet *parquet, int kind, int64_t cou
     return page;
 }
 
+/* The buffers of full pages are used again. A page that ended early did so for want of memory, or with its row group: its go, so that many
+ * columns' do not lie idle beside their pages. */
 static void begin_page(weir_parquet *parquet, weir_parquet_column *column)
 {
-    shrink(&column->values);
-    shrink(&column->definitions);
-    shrink(&column->repetitions);
+    weir_buffer *buffers[] = { &column->values, &column->definitions, &column->repetitions };
+    bool full = column->values.length >= WEIR_PARQUET_PAGE / 2;
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        if (full)
+            shrink(buffers[i]);
+        else
+            weir_buffer_free(buffers[i]);
     column->entries = column->nulls = column->count = 0;
     column->first_row = parquet->group_rows;
 }

@@ -93,7 +93,7 @@ static void fill_batch_size(const weir_resume *stream, const weir_stmt *stmt, we
         weir_connection_get_options(stream->connection, &connections);
     const weir_execution_options *const all[] = { options, &own, &connections };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i]->yield_per || all[i]->stream_results)
+        if (all[i]->yield_per || all[i]->stream_results || all[i]->memory > 0)
             return;
     options->yield_per = BATCH;
 }

@@ -274,6 +274,36 @@ static void test_from_every_row_on_each_batch_size(void **state)
             }
 }
 
+/* Case 214's rows and orders: NULLs, both directions, ties that the id breaks. */
+static void test_keys_of_two_columns_with_nulls(void **state)
+{
+    test_database *db = *state;
+    static const struct { const char *key; int64_t ids[10]; } orders[] = {
+        { "k desc nulls last, id not null", { 9, 1, 2, 3, 7, 8, 5, 4, 6, 10 } },
+        { "k asc nulls first, id desc not null", { 10, 6, 4, 5, 8, 7, 3, 2, 1, 9 } },
+    };
+    test_side_run(db, "CREATE TABLE ties(id bigint PRIMARY KEY, k bigint); INSERT INTO ties VALUES (1, 5), (2, 5), (3, 5), (4, NULL), (5, 1),"
+                      " (6, NULL), (7, 3), (8, 3), (9, 9), (10, NULL);");
+    weir_stmt *stmt = weir_sql("SELECT id, k FROM ties");
+    for (size_t o = 0; o < sizeof orders / sizeof *orders; o++)
+        for (size_t k = 0; k <= 10; k++) {
+            weir_checkpoint *checkpoint = weir_checkpoint_new(db->engine, stmt, WEIR_CHECKPOINT_OPTIONS(.key = orders[o].key));
+            read_and_ack(db, checkpoint, TEXT, 3, k);
+            reading r = start(db, checkpoint, TEXT, BATCH(3));
+            size_t at = k;
+            for (const weir_partition *p; (p = weir_resume_fetchmany(r.stream, 0)) != NULL; )
+                for (size_t i = 0; i < p->count; i++, at++) {
+                    assert_true(at < 10);
+                    assert_int_equal(id_at(p, i), orders[o].ids[at]);
+                }
+            assert_error(weir_resume_error(r.stream), WEIR_OK);
+            assert_int_equal(at, 10);
+            stop(&r);
+            weir_checkpoint_free(&checkpoint);
+        }
+    weir_stmt_free(&stmt);
+}
+
 /* K3: what was read is not read again, as the server saw it. */
 static void test_the_first_statement_has_the_key_in_its_where(void **state)
 {
@@ -486,6 +516,7 @@ int main(void)
         ON_BOTH(test_case_220_batches_and_loads_are_no_part_of_the_place),
         ON_BOTH(test_case_220_where_order_and_parameters_are_part_of_the_place),
         ON_BOTH(test_from_every_row_on_each_batch_size),
+        ON_BOTH(test_keys_of_two_columns_with_nulls),
         ON_BOTH(test_the_first_statement_has_the_key_in_its_where),
         ON_BOTH(test_what_goes_on_sees_its_own_moment),
         ON_BOTH(test_equal_neighbours_are_refused_before_either_is_delivered),

@@ -91,6 +91,19 @@ test_every_batch_size_gives_the_same_rows() {
     done
 }
 
+test_a_budget_gives_the_same_rows() {
+    local all size
+    all=$(query "$ENDLESS LIMIT 5000")
+    for size in 64K 100000 1M 1.5MiB; do
+        same "$(query "$ENDLESS LIMIT 5000" --memory $size)" "$all"
+    done
+    same "$(query "$ENDLESS LIMIT 5000" --memory 1M --yield-per 7)" "$all"
+    fails 2 "is no size; give one like 256M or 1G" export "$DB" --table invoices --to - --memory much
+    fails 2 "the least that a stream can do with is 65536" export "$DB" --table invoices --to - --memory 1K
+    fails 2 "--yield-per 0 reads all rows into memory" export "$DB" --table invoices --to - --memory 1M --yield-per 0
+    fails 1 "does not fit the memory budget of 262144 bytes" export "$DB" --query "SELECT 1 AS id, hex(zeroblob(300000)) AS wide" --to - --memory 256K
+}
+
 test_nulls() {
     succeeds export "$DB" --table invoices --columns id,total_cents --where 'id = 2' --no-header --null '\N' --to -
     same "$out" '2,\N'
@@ -231,6 +244,13 @@ test_progress_knows_percent_and_time_left() {
     holds "$(on_terminal "'$WEIR' export 'sqlite:///many.db' --table n --to work/slow --yield-per 100")" "% "
     wait
     rm -f many.db work/slow
+}
+
+test_pg_a_budget_and_a_row_that_does_not_fit() {
+    succeeds export "$URL" --query "SELECT id, repeat('w', id) FROM generate_series(1, 3000) AS id" --to work/b.csv --memory 256K
+    same "$(wc -l < work/b.csv)" 3001
+    fails 1 "row 20 (id = 20) takes" export "$URL" --query "SELECT id, repeat('w', CASE WHEN id = 20 THEN 9000000 ELSE 1 END) FROM generate_series(1, 30) AS id" --to work/b2.csv --memory 1M
+    same "$(ls work)" b.csv
 }
 
 test_stats_are_one_json_object() {

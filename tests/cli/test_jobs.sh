@@ -48,6 +48,8 @@ test_a_file_per_range() {
     succeeds export "$URL" --table t --jobs 2 --split --range-bytes 65536 --no-header --to work/t.jsonl
     same "$(grep -c '"file"' work/t.manifest.json)" "$(find work -name 't.0*.jsonl' | wc -l)"
     same "$(cat work/t.0*.jsonl | wc -l)" $ROWS
+    succeeds export "$URL" --table t --jobs 1 --split --range-bytes 65536 --to work/alone.csv
+    [ "$(find work -name 'alone.0*.csv' | wc -l)" -gt 2 ] || problem "one job makes one file"
     succeeds export "$URL" --table t --jobs 2 --split --to work/t.parquet
     [ -s work/t.000000.parquet ] || problem "no Parquet files"
 }
@@ -62,6 +64,7 @@ test_wrong_usage() {
     fails 2 "too many" export "$URL" --table t --jobs 1000 --to work/x.csv
     fails 1 "no primary key" export "$URL" --table bare --jobs 2 --to work/x.csv
     fails 2 "not in --columns" export "$URL" --table t --columns v --jobs 2 --to work/x.csv
+    fails 1 "the directory does not exist" export "$URL" --table t --jobs 2 --to work/no/x.csv
     run export "$URL" --table t --jobs 2 --to work/x.parquet
     holds "$err" "--split"
     same "$(ls -A work)" ""

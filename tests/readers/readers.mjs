@@ -1,6 +1,6 @@
 // What the tests of files for other programs share: databases, the command, the readers, comparing.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
@@ -41,7 +41,6 @@ export function exported(query, name, ...options) {
 const { DuckDBInstance } = await load('@duckdb/node-api');
 const { parquetReadObjects, parquetMetadataAsync, parquetSchema, readColumnIndex, readOffsetIndex } = await load('hyparquet');
 const { compressors } = await load('hyparquet-compressors');
-const { asyncBufferFromFile } = await load('hyparquet');
 const duckdb = await (await DuckDBInstance.create(':memory:')).connect();
 await duckdb.run("SET TimeZone = 'UTC'");
 
@@ -49,6 +48,10 @@ await duckdb.run("SET TimeZone = 'UTC'");
 export async function duck(query) { return (await duckdb.runAndReadAll(query)).getRowsJson(); }
 export async function duckTypes(name) { return (await duck(`SELECT column_type FROM (DESCRIBE SELECT * FROM '${name}')`)).map((row) => row[0]); }
 
+function bufferOf(name) {
+  const bytes = readFileSync(name), all = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+  return { byteLength: all.byteLength, slice: (from, to) => all.slice(from, to) };
+}
 function plain(value) {
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Date) return value.toISOString();
@@ -58,13 +61,13 @@ function plain(value) {
 }
 // Rows as arrays, in the pure JavaScript reader's eyes: integers of 64 bits as texts, times as ISO 8601, bytes in hexadecimals.
 export async function hyparquet(name, options = {}) {
-  const rows = await parquetReadObjects({ file: await asyncBufferFromFile(name), compressors, utf8: false, ...options });
+  const rows = await parquetReadObjects({ file: bufferOf(name), compressors, utf8: false, ...options });
   return rows.map((row) => Object.values(row).map(plain));
 }
-export async function metadata(name) { return parquetMetadataAsync(await asyncBufferFromFile(name)); }
+export async function metadata(name) { return parquetMetadataAsync(bufferOf(name)); }
 // Of each row group and column: { bounds, pages } as the page index tells.
 export async function pageIndexes(name) {
-  const buffer = await asyncBufferFromFile(name), m = await parquetMetadataAsync(buffer);
+  const buffer = bufferOf(name), m = await parquetMetadataAsync(buffer);
   const view = async (at, length) => ({ view: new DataView(await buffer.slice(Number(at), Number(at) + length)), offset: 0 });
   const elements = parquetSchema(m);
   return Promise.all(m.row_groups.map((group) => Promise.all(group.columns.map(async (chunk, i) => ({

@@ -348,6 +348,19 @@ const general = {
     same((await one(`SELECT count(*), sum(i)::BIGINT, count(DISTINCT i) FROM '${file('rolled*.parquet')}'`)).map(String), ['40000', '800020000', '40000']);
   },
 
+  // Footer data of 15 MB, of which 4 MB are in memory at a time.
+  async a_footer_that_does_not_stay_in_memory() {
+    const columns = Array.from({ length: 1000 }, (_, c) => `i + ${c} AS a_column_with_a_rather_long_name_${c}`), name = file('footer.parquet');
+    const done = weir(`SELECT ${columns.join(', ')} FROM ${series(120)} ORDER BY i`, name, '--row-group-bytes', '1', '--yield-per', '10', '--stats', 'json');
+    same(done.code, 0, done.err);
+    same((await metadata(name)).row_groups.length, 120);
+    const footer = readFileSync(name).readUInt32LE(sizeOf(name) - 8), peak = JSON.parse(done.err).peak_ledger_bytes;
+    same([footer > 12e6, peak < 9e6], [true, true], `a footer of ${footer} bytes, a peak of ${peak}`);
+    same((await one(`SELECT count(*), sum(a_column_with_a_rather_long_name_0)::INT, sum(a_column_with_a_rather_long_name_999)::INT FROM '${name}'`)).map(String), ['120', '7260', String(7260 + 120 * 999)]);
+    for (const group of await pageIndexes(name))
+      same([group.length, group[999].pages.length, group[999].bounds.min_values.length], [1000, 1, 1]);
+  },
+
   async options_are_checked() {
     refused(weir('SELECT 1', file('x.parquet'), '--compression', 'gzip'), 'there are zstd, snappy, none', 2);
     refused(weir('SELECT 1', file('x.csv'), '--compression', 'zstd'), 'options of parquet', 2);

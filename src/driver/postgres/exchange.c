@@ -22,7 +22,7 @@ int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, wei
     weir_error_clear(&link->base.error);
     link->operation = operation;
     link->cursor = cursor;
-    link->operation_done = link->begin_sent = link->replay = link->commits = false;
+    link->operation_done = link->begin_sent = link->replay = link->commits = link->row_waits = link->draining = false;
     link->part_count = link->part_next = link->parse_count = link->parse_next = 0;
     link->short_reads = 0;
     link->bulk = link->low_water_stays = false;
@@ -37,8 +37,11 @@ void weir_pg_discard_ahead(weir_pg_link *link, weir_pg_cursor *cursor)
         if (link->groups[i].cursor == cursor && link->groups[i].kind == WEIR_PG_GROUP_AHEAD)
             link->groups[i] = (weir_pg_group){ WEIR_PG_GROUP_DISCARD, NULL };
     cursor->ahead_rows = 0;
-    cursor->has_kept = false;
-    weir_buffer_free(&cursor->kept);
+    if (link->spilling && link->spilling_for == cursor) {
+        link->skip = link->spilling;
+        link->spilling = 0;
+    }
+    weir_pg_drop_kept(cursor);
 }
 
 /* ---- messages that may come at any time ------------------------------------------------------------------------------- */
@@ -243,12 +246,6 @@ static int take_in_operation(weir_pg_link *link, char type, uint8_t *body, size_
 }
 
 /* ---- batches read ahead, taken raw because something else comes first -------------------------------------------------------- */
-static int keep_raw(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *message, size_t length)
-{
-    weir_buffer_append(&cursor->kept, message, length);
-    return cursor->kept.failed ? weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory to keep a batch that was read ahead") : WEIR_OK;
-}
-
 /* An error of a batch that nobody has asked for yet: the cause of what it aborts. The server's last words are everybody's. */
 static int note_abort(weir_pg_link *link, const uint8_t *body, size_t length)
 {
@@ -273,6 +270,7 @@ static int take_ready(weir_pg_link *link, const uint8_t *body, size_t length)
         group.cursor->has_kept = true;
         group.cursor->kept_rows = group.cursor->ahead_rows;
         group.cursor->ahead_rows = 0;
+        link->operation_done = link->operation_done || link->draining;
         return WEIR_OK;
     }
     if (group.kind == WEIR_PG_GROUP_DISCARD)
@@ -310,7 +308,7 @@ static int take_message(weir_pg_link *link, uint8_t *whole, size_t total)
     case WEIR_PG_GROUP_AHEAD:
     case WEIR_PG_GROUP_DISCARD: {
         int status = type == 'E' ? note_abort(link, body, length) : WEIR_OK;
-        return status == WEIR_OK && group->kind == WEIR_PG_GROUP_AHEAD ? keep_raw(link, group->cursor, whole, total) : status;
+        return status == WEIR_OK && group->kind == WEIR_PG_GROUP_AHEAD ? weir_pg_keep(link, group->cursor, whole, total) : status;
     }
     case WEIR_PG_GROUP_COPY:
         return weir_pg_copy_message(link, type, body, length);
@@ -326,13 +324,24 @@ static bool rows_are_wanted(weir_pg_link *link)
            link->part_next < link->part_count && link->parts[link->part_next] >= WEIR_PG_PART_ROWS;
 }
 
+/* Under a budget: a row that is decoded in place cannot be put back, so that it joins others only where there is plenty of room. */
+static bool must_wait(const weir_pg_link *link, size_t total)
+{
+    const weir_sink *sink = link->cursor->base.sink;
+    return sink->budget && sink->count > 0 && (!link->cursor->in_place || weir_ledger_room(sink->arena->ledger) / 4 < total);
+}
+
 /* Room for the message's bytes where they belong: the batch (decoded in place), the kept raw batch, or nowhere. */
 static int begin_giant(weir_pg_link *link, size_t total)
 {
     size_t here = link->in_end - link->in_start;
     uint8_t *at = link->in + link->in_start;
     weir_pg_group *group = front(link);
-    if (group && group->kind == WEIR_PG_GROUP_AHEAD) {
+    if (group && group->kind == WEIR_PG_GROUP_AHEAD && !weir_pg_keeps_in_memory(group->cursor, total)) {
+        link->spilling = total;
+        link->spilling_for = group->cursor;
+        return WEIR_OK;
+    } else if (group && group->kind == WEIR_PG_GROUP_AHEAD) {
         weir_buffer *kept = &group->cursor->kept;
         if (!weir_buffer_reserve(kept, total))
             return weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory to keep a row of %zu bytes that was read ahead", total);
@@ -342,12 +351,19 @@ static int begin_giant(weir_pg_link *link, size_t total)
         memcpy(link->giant, at, here);
         link->giant_have = here;
     } else if (rows_are_wanted(link)) {
+        if (must_wait(link, total)) {
+            link->row_waits = true;
+            return WEIR_OK;
+        }
         link->giant = weir_arena_take(link->cursor->base.sink->arena, total - 5 + 1);
         link->giant_is_kept = false;
         link->giant_length = total - 5;
         link->giant_have = here - 5;
         if (link->giant) {
             memcpy(link->giant, at + 5, here - 5);
+        } else if (weir_sink_ends(link->cursor->base.sink, WEIR_OUT_OF_MEMORY)) {
+            link->row_waits = true;
+            return WEIR_OK;
         } else {
             weir_error error;
             weir_error_set(&error, WEIR_OUT_OF_MEMORY, "no memory for a row of %zu bytes", total);
@@ -362,7 +378,7 @@ static int begin_giant(weir_pg_link *link, size_t total)
     return WEIR_OK;
 }
 
-static int end_giant(weir_pg_link *link)
+int weir_pg_end_giant(weir_pg_link *link)
 {
     uint8_t *giant = link->giant;
     link->giant = NULL;
@@ -371,6 +387,13 @@ static int end_giant(weir_pg_link *link)
         return WEIR_OK;
     }
     int status = weir_pg_read_row(link, link->cursor, giant, link->giant_length, true);
+    if (status == WEIR_PG_FULL) {               /* what it decodes to is larger than what came */
+        weir_error error;
+        weir_error_set(&error, WEIR_BUDGET_EXCEEDED, "row %lld of %zu bytes does not fit the memory budget once it is decoded",
+                       (long long)link->cursor->base.rows + 1, link->giant_length);
+        error.row = link->cursor->base.rows + 1;
+        weir_error_keep(&link->group_error, &error);
+    }
     return link->base.lost ? status : WEIR_OK;
 }
 
@@ -378,7 +401,7 @@ static int end_giant(weir_pg_link *link)
 static int64_t read_giant(weir_pg_link *link)
 {
     if (link->giant_have == link->giant_length) {
-        int status = end_giant(link);
+        int status = weir_pg_end_giant(link);
         return status != WEIR_OK ? status : 1;
     }
     int64_t n = weir_pg_receive(link, link->giant + link->giant_have, link->giant_length - link->giant_have);
@@ -387,15 +410,54 @@ static int64_t read_giant(weir_pg_link *link)
     return n;
 }
 
-/* ---- taking what is there ----------------------------------------------------------------------------------------------------------- */
-/* 1: more bytes are needed; WEIR_OK: the operation is done; negative: an error. */
-static int take_messages(weir_pg_link *link)
+/* ---- full batches ------------------------------------------------------------------------------------------------------------------- */
+/* The batch is full before its group has ended: the operation ends here, and what is left of the group was asked for ahead, as it
+ * were. Where the server's clock runs while it waits for us to read on (RULES W5), that is taken raw at once. */
+static void leave_rest(weir_pg_link *link)
 {
-    while (!link->operation_done) {
+    weir_pg_cursor *cursor = link->cursor;
+    const uint8_t *at = link->in + link->in_start;
+    uint32_t length;
+    memcpy(&length, at + 1, 4);
+    length = __builtin_bswap32(length);
+    size_t here = link->in_end - link->in_start;
+    weir_pg_note_refused(cursor, at + 5, at + (here < (size_t)length + 1 ? here : (size_t)length + 1), length - 4);
+    link->row_waits = false;
+    bool streamed = cursor->base.mode == WEIR_MODE_PORTAL || cursor->base.mode == WEIR_MODE_DECLARED;
+    cursor->base.open = streamed;
+    if (link->begin_sent && link->base.transaction == WEIR_LINK_IDLE)
+        link->base.transaction = WEIR_LINK_IN_TRANSACTION;      /* its answer is still to come */
+    if (link->replay) {
+        link->operation_done = true;
+        return;
+    }
+    link->groups[0].kind = WEIR_PG_GROUP_AHEAD;
+    cursor->ahead_rows = cursor->batch_rows;
+    link->draining = streamed && !cursor->base.may_prefetch;
+    link->operation_done = !link->draining;
+}
+
+/* ---- taking what is there ----------------------------------------------------------------------------------------------------------- */
+int weir_pg_take_messages(weir_pg_link *link)
+{
+    while (!link->operation_done && !(link->replay && link->part_next == link->part_count)) {
         int status = !link->skip && rows_are_wanted(link) ? weir_pg_read_rows(link) : WEIR_OK;
         if (status != WEIR_OK)
             return status;
+        if (link->row_waits) {
+            leave_rest(link);
+            continue;
+        }
         size_t here = link->in_end - link->in_start;
+        if (link->spilling) {
+            size_t n = here < link->spilling ? here : link->spilling;
+            link->in_start += n;
+            link->spilling -= n;
+            status = weir_pg_spill(link, link->spilling_for, link->in + link->in_start - n, n);
+            if (status != WEIR_OK || link->spilling)
+                return status != WEIR_OK ? status : 1;
+            continue;
+        }
         if (link->skip) {
             size_t n = here < link->skip ? here : link->skip;
             link->in_start += n;
@@ -418,6 +480,8 @@ static int take_messages(weir_pg_link *link)
                 return 1;
             if (at[0] == 'D') {
                 status = begin_giant(link, total);
+                if (status == WEIR_OK && (link->row_waits || link->spilling))
+                    continue;
                 return status != WEIR_OK ? status : 1;
             }
             return weir_pg_grow_input(link, total) ? 1 : weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory for a message of %zu bytes", total);
@@ -428,29 +492,6 @@ static int take_messages(weir_pg_link *link)
             return status;
     }
     return WEIR_OK;
-}
-
-/* A batch that was taken raw is read as if it came now. */
-static int replay(weir_pg_link *link)
-{
-    weir_pg_cursor *cursor = link->cursor;
-    weir_buffer kept = cursor->kept;
-    int status = WEIR_OK;
-    weir_buffer_init(&cursor->kept, kept.ledger, kept.purpose, kept.maximum);
-    cursor->has_kept = false;
-    for (size_t at = 0; at + 5 <= kept.length && status == WEIR_OK; ) {
-        uint32_t length;
-        memcpy(&length, kept.data + at + 1, 4);
-        size_t total = (size_t)__builtin_bswap32(length) + 1;
-        status = take_in_operation(link, kept.data[at], (uint8_t *)kept.data + at + 5, total - 5);
-        at += total;
-    }
-    weir_buffer_free(&kept);
-    link->replay = false;
-    if (status == WEIR_OK)
-        status = weir_pg_operation_next(link);
-    link->operation_done = status == WEIR_OK;
-    return status > 0 ? WEIR_OK : status;
 }
 
 static int end_of_stream(weir_pg_link *link)
@@ -480,7 +521,7 @@ int weir_pg_look(weir_pg_link *link)
     int64_t n = weir_pg_fill(link);
     if (n < 0)
         return link->end_of_stream ? end_of_stream(link) : link->base.error.status;
-    int status = n > 0 ? take_messages(link) : WEIR_OK;
+    int status = n > 0 ? weir_pg_take_messages(link) : WEIR_OK;
     return status > 0 ? WEIR_OK : status;
 }
 
@@ -529,7 +570,7 @@ int weir_pg_advance(weir_link *base, weir_want *want)
     int status = WEIR_OK;
     if (weir_pg_copy_feeds(link))
         return weir_pg_copy_advance(link, want);
-    if (link->replay && (status = replay(link)) != WEIR_OK)
+    if (link->replay && (status = weir_pg_replay(link)) != WEIR_OK)
         return weir_pg_finish_operation(link, status);
     bool read_something = false;
     for (;;) {
@@ -541,7 +582,7 @@ int weir_pg_advance(weir_link *base, weir_want *want)
         if (link->giant) {
             n = read_giant(link);
         } else {
-            status = take_messages(link);
+            status = weir_pg_take_messages(link);
             if (status <= 0) {
                 if (status < 0)
                     return weir_pg_finish_operation(link, status);

@@ -182,6 +182,7 @@ int weir_pg_prepare(weir_link *base, weir_cursor *base_cursor)
         return status;
     bool serial = base_cursor->mode == WEIR_MODE_PORTAL;
     leave_statement(cursor);                    /* of a first try that proved stale */
+    weir_pg_drop_kept(cursor);
     weir_buffer_init(&cursor->kept, base_cursor->arena->ledger, WEIR_MEMORY_NETWORK, SIZE_MAX / 2);
     base_cursor->row_count = -1;
     if (compiled->facts.changes_settings)
@@ -364,7 +365,9 @@ static void expect_batch(weir_pg_link *link, weir_pg_cursor *cursor, int64_t row
 {
     cursor->batch_rows = rows;
     link->bulk = rows == 0 || rows >= 100;
-    if (link->bulk)
+    if (cursor->base.network)
+        weir_pg_set_input(link, cursor->base.network);
+    else if (link->bulk)
         weir_pg_grow_input(link, WEIR_PG_BULK_BUFFER);  /* without it the small buffer works, too */
 }
 
@@ -501,9 +504,9 @@ int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         return status;
     if (take_ahead(link, cursor)) {
         bool alone = link->group_count == 1 && link->groups[0].cursor == cursor && !link->replay;
-        if (!alone || base_cursor->loads || cursor->settings_epoch != link->settings_epoch || aborted(link))
+        if (!alone || base_cursor->behind < 0 || base_cursor->loads || cursor->settings_epoch != link->settings_epoch || aborted(link))
             return WEIR_OK;
-        return send_ahead(link, cursor, cursor->batch_rows);    /* so that the server goes on while this batch is read */
+        return send_ahead(link, cursor, base_cursor->behind ? base_cursor->behind : cursor->batch_rows);    /* so that the server goes on while this batch is read */
     }
     if (base_cursor->mode == WEIR_MODE_DECLARED)
         send_fetch_declared(link, cursor, rows);

@@ -5,6 +5,7 @@
 #include <libpq-fe.h>
 #include <openssl/ssl.h>
 #include "base/buffer.h"
+#include "base/spill.h"
 #include "driver/driver.h"
 #include "driver/postgres/types.h"
 
@@ -70,6 +71,9 @@ typedef enum weir_pg_operation {
 
 enum { WEIR_PG_MAX_GROUPS = 32, WEIR_PG_MAX_AHEAD = 24, WEIR_PG_MAX_PARTS = 8, WEIR_PG_STATEMENTS_KEPT = 100 };
 
+/* Bytes that came: [start, end) of in[0 … capacity). */
+typedef struct weir_pg_window { uint8_t *in; size_t start, end, capacity; } weir_pg_window;
+
 struct weir_pg_link {
     weir_link  base;
     PGconn    *conn;
@@ -124,6 +128,10 @@ struct weir_pg_link {
     size_t     giant_length, giant_have;
     bool       giant_is_kept;           /* it goes into the buffer of a batch taken raw */
     size_t     skip;                    /* bytes of a message nobody wants, still to come */
+    size_t     spilling;                /* bytes of one that go to a cursor's file */
+    weir_pg_cursor *spilling_for;
+    bool       row_waits;               /* the row at the window's start was not taken: the batch is full */
+    bool       draining;                /* the batch is full: the rest of its group is taken raw */
     weir_page_run *page;                /* of the operation */
     size_t      plan_lines;             /* of the EXPLAIN that is read: so many came, as they must be so far */
     bool        plan_differs, plan_refused;             /* they are not; there was none, and the transaction goes back to before */
@@ -150,13 +158,18 @@ struct weir_pg_cursor {
     char        portal[24];
     bool        declared;               /* by DECLARE: fetched with FETCH */
     bool        counted;                /* in statement->users */
+    bool        in_place;               /* no value takes more room than its bytes */
     bool        reused;                 /* the statement was prepared by an earlier execution */
     int64_t     batch_rows;             /* rows the fetch that runs asked for */
     int64_t     ahead_rows;             /* rows of the batch on its way; 0: none */
     int64_t     bytes_before;           /* of base.bytes, when the batch was asked for that came last */
     int64_t     kept_rows;              /* rows the kept raw batch was asked for */
     int64_t     least;                  /* bytes of a row's fields that go straight into the sink's object, as far as known beforehand */
-    weir_buffer kept;                   /* a batch taken raw, whole messages */
+    weir_buffer kept;                   /* a batch taken raw, whole messages, from kept_at on not read yet */
+    size_t      kept_at;
+    weir_spill  spill;                  /* what follows it */
+    weir_pg_window spilled;             /* … of which this was read from the file */
+    weir_error *kept_error;             /* why it could not be kept; in the arena */
     bool        has_kept;
     unsigned    settings_epoch;
 };
@@ -170,6 +183,8 @@ int64_t weir_pg_receive(weir_pg_link *link, void *to, size_t size);
 /* Reads once into the input window. Same results. */
 int64_t weir_pg_fill(weir_pg_link *link);
 bool weir_pg_grow_input(weir_pg_link *link, size_t capacity);
+/* A window of just so many bytes, if what has come fits it. */
+void weir_pg_set_input(weir_pg_link *link, size_t capacity);
 void weir_pg_shrink_input(weir_pg_link *link);
 /* Fills `want` for the next wait, coalescing reads of a bulk stream. */
 void weir_pg_want(weir_pg_link *link, weir_want *want);
@@ -242,6 +257,9 @@ void weir_pg_plan_direct(weir_pg_cursor *cursor);
 /* Rows that lie whole in the input window, one behind the other: what nearly all of a stream is. */
 int weir_pg_read_rows(weir_pg_link *link);
 int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow);
+enum { WEIR_PG_FULL = 2 };              /* what reading a row gives when the sink is full: it was not taken */
+/* Names the row of a message of `length` bytes, of which those up to `end` are here, for whom it may concern. */
+void weir_pg_note_refused(weir_pg_cursor *cursor, const uint8_t *body, const uint8_t *end, size_t length);
 
 /* ---- statements.c, catalog.c --------------------------------------------------------------------------------------------------- */
 weir_pg_statement *weir_pg_statement_find(weir_pg_link *link, const char *sql, size_t length, bool serial);
@@ -262,11 +280,26 @@ int  weir_pg_catalog_ask(weir_pg_link *link, weir_pg_statement *statement);
 int  weir_pg_catalog_row(weir_pg_link *link, const uint8_t *body, size_t length);
 int  weir_pg_statement_resolve(weir_pg_link *link, weir_pg_statement *statement);   /* types of OIDs; unknown ones as other */
 
+/* ---- kept.c --------------------------------------------------------------------------------------------------------------------------- */
+/* Keeps a message for the cursor. An error of the stream alone is kept, too; negative: the link is lost. */
+int weir_pg_keep(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *message, size_t length);
+/* Whether so many bytes more find room in memory: then it is there. */
+bool weir_pg_keeps_in_memory(weir_pg_cursor *cursor, size_t length);
+/* A piece of a message that does not. */
+int weir_pg_spill(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *bytes, size_t length);
+void weir_pg_drop_kept(weir_pg_cursor *cursor);
+/* Reads the batch that was kept: up to its end, or until the sink is full. */
+int weir_pg_replay(weir_pg_link *link);
+
 /* ---- exchange.c -------------------------------------------------------------------------------------------------------------------- */
 int weir_pg_advance(weir_link *link, weir_want *want);
 int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, weir_pg_cursor *cursor);
 /* An ErrorResponse becomes the group's error, or that of a link that it ends. */
 int weir_pg_take_error(weir_pg_link *link, const uint8_t *body, size_t length);
+/* Takes the messages in the window. 1: more bytes are needed; WEIR_OK: the operation is done; negative: an error. */
+int weir_pg_take_messages(weir_pg_link *link);
+/* The row that is larger than the window is here. */
+int weir_pg_end_giant(weir_pg_link *link);
 /* Reads what is there, without waiting, and takes it: WEIR_OK or an error. */
 int weir_pg_look(weir_pg_link *link);
 int weir_pg_finish_operation(weir_pg_link *link, int status);

@@ -51,9 +51,11 @@ void weir_pg_plan_direct(weir_pg_cursor *cursor)
         { WEIR_DIRECT_INT64, weir_pg_decode_int8, INT64_OF_8, 8 }, { WEIR_DIRECT_INT64, weir_pg_decode_int4, INT64_OF_4, 4 },
         { WEIR_DIRECT_INT32, weir_pg_decode_int4, INT32_OF_4, 4 }, { WEIR_DIRECT_TEXT, weir_pg_decode_text, TEXT, 0 },
     };
+    cursor->in_place = true;
     cursor->least = 0;
     for (size_t i = 0; i < cursor->base.column_count; i++) {
         weir_step *step = &cursor->base.steps[i];
+        cursor->in_place = cursor->in_place && step->decode != weir_pg_decode_array && step->decode != weir_pg_decode_numeric;
         step->direct.way = BY_CELL;
         cursor->least += 4;
         for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
@@ -172,6 +174,8 @@ static int read_cells(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body,
     const weir_step *step = cursor->base.steps;
     size_t columns = cursor->base.column_count;
     char *place = weir_sink_row(sink);
+    if (!place && weir_sink_ends(sink, WEIR_OUT_OF_MEMORY))
+        return WEIR_PG_FULL;
     if (!place)
         return weir_error_keep(&link->group_error, &(weir_error){ .status = WEIR_OUT_OF_MEMORY, .message = "no memory for a row" });
     weir_decode decode;
@@ -192,14 +196,20 @@ static int read_cells(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body,
         if (field < 0)
             target->type = WEIR_T_NULL;
         else if (!take_int8(step, source, field, target) && (status = step->decode(&decode, step, source, (size_t)field, target)) != WEIR_OK) {
-            sink->next -= sink->stride;
-            sink->count--;
+            weir_sink_take_back(sink);
+            if (weir_sink_ends(sink, status)) {
+                sink->full = true;
+                return WEIR_PG_FULL;
+            }
             return bad_field(link, cursor, i, status, decode.reason);
         }
         field = following;
     }
-    if (sink->came)
+    if (sink->came) {
         sink->came(sink);
+        if (sink->full)
+            return WEIR_PG_FULL;
+    }
     return WEIR_OK;
 }
 
@@ -216,6 +226,8 @@ static inline int read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *
     }
     cursor->base.rows++;
     cursor->base.bytes += (int64_t)length;
+    if (cursor->base.widest < (int64_t)length)
+        cursor->base.widest = (int64_t)length;
     return WEIR_OK;
 }
 
@@ -239,6 +251,11 @@ int weir_pg_read_rows(weir_pg_link *link)
             return WEIR_OK;
         link->in_start += (size_t)length + 1;
         int status = read_row(link, cursor, at + 5, length - 4, end);
+        if (status == WEIR_PG_FULL) {
+            link->in_start -= (size_t)length + 1;
+            link->row_waits = true;
+            return WEIR_OK;
+        }
         if (status != WEIR_OK)
             return link->base.lost ? status : WEIR_OK;
     }

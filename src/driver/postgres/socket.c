@@ -167,19 +167,27 @@ bool weir_pg_grow_input(weir_pg_link *link, size_t capacity)
     return true;
 }
 
-void weir_pg_shrink_input(weir_pg_link *link)
+static void shrink_input(weir_pg_link *link, size_t capacity)
 {
     size_t pending = link->in_end - link->in_start;
-    if (link->in_capacity <= WEIR_PG_SMALL_BUFFER || pending > WEIR_PG_SMALL_BUFFER)
+    if (link->in_capacity <= capacity || pending > capacity)
         return;
     memmove(link->in, link->in + link->in_start, pending);
     link->in_start = 0;
     link->in_end = pending;
-    uint8_t *small = weir_resize(link->base.ledger, WEIR_MEMORY_NETWORK, link->in, WEIR_PG_SMALL_BUFFER);
+    uint8_t *small = weir_resize(link->base.ledger, WEIR_MEMORY_NETWORK, link->in, capacity);
     if (small) {
         link->in = small;
-        link->in_capacity = WEIR_PG_SMALL_BUFFER;
+        link->in_capacity = capacity;
     }
+}
+
+void weir_pg_shrink_input(weir_pg_link *link) { shrink_input(link, WEIR_PG_SMALL_BUFFER); }
+
+void weir_pg_set_input(weir_pg_link *link, size_t capacity)
+{
+    shrink_input(link, capacity);
+    weir_pg_grow_input(link, capacity); /* without it the smaller one works, too */
 }
 
 int64_t weir_pg_fill(weir_pg_link *link)

@@ -56,6 +56,7 @@ struct weir_lite_cursor {
     sqlite3_stmt *statement;            /* from prepare until the last row, an error or close */
     bool          bound;
     bool          plain;                /* each column is a plain cell: no decode function needs to be called */
+    bool          waits;                /* the row on which the statement stands was not taken: its batch was full */
     bool          own_transaction;      /* begun around this one statement, see step.c */
 };
 

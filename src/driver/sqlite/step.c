@@ -1,5 +1,6 @@
 /* Statements on SQLite: prepared, stepped row by row into the sink, and finalized with the last row. */
 #include "base/values.h"
+#include <stdio.h>
 #include "driver/sqlite/lite.h"
 
 #define ROWS_BETWEEN_LOOKS 256          /* at the cancel flag */
@@ -204,6 +205,30 @@ static inline bool place_direct_row(weir_lite_cursor *cursor, size_t apart, size
     return sink->took(sink);
 }
 
+/* The row did not fit: the batch ends before it, and the next fetch begins with it. */
+static void note_refused(weir_lite_cursor *cursor)
+{
+    weir_cursor *base = &cursor->base;
+    cursor->waits = true;
+    base->refused_bytes = 0;
+    base->refused_key[0] = 0;
+    for (size_t i = 0; i < base->column_count; i++) {
+        sqlite3_value *value = sqlite3_column_value(cursor->statement, (int)i);
+        int class = sqlite3_value_type(value);
+        base->refused_bytes += class == SQLITE_TEXT || class == SQLITE_BLOB ? sqlite3_value_bytes(value) : (int)sizeof(int64_t);
+    }
+    for (size_t i = 0; i < (base->key_count ? base->key_count : 1); i++) {
+        int column = base->key_count ? base->key_columns[i] : 0;
+        sqlite3_value *value = sqlite3_column_value(cursor->statement, column);
+        char shown[WEIR_REFUSED_VALUE] = "";
+        if (sqlite3_value_type(value) == SQLITE_INTEGER)        /* never converted: the row is still to be read */
+            snprintf(shown, sizeof shown, "%lld", (long long)sqlite3_value_int64(value));
+        else if (sqlite3_value_type(value) == SQLITE_TEXT && sqlite3_value_bytes(value) < WEIR_REFUSED_VALUE)
+            snprintf(shown, sizeof shown, "%s", (const char *)sqlite3_value_text(value));
+        weir_cursor_show_key(base, column, shown);
+    }
+}
+
 static inline int place_cells(weir_lite_cursor *cursor, size_t apart, size_t *bytes)
 {
     weir_sink *sink = cursor->base.sink;
@@ -211,8 +236,14 @@ static inline int place_cells(weir_lite_cursor *cursor, size_t apart, size_t *by
     if (!row)
         return weir_error_out_of_memory(&cursor->base.link->error);
     int status = cursor->plain ? place_plain_row(cursor, apart, row, bytes) : place_row(cursor, apart, row, bytes);
-    if (status == WEIR_OK && sink->came)
+    if (status == WEIR_OK && sink->came) {
         sink->came(sink);
+        return sink->full ? WEIR_OUT_OF_MEMORY : WEIR_OK;
+    }
+    if (status != WEIR_OK && weir_sink_ends(sink, status)) {
+        sink->full = true;
+        weir_sink_take_back(sink);
+    }
     return status;
 }
 
@@ -221,13 +252,16 @@ int weir_lite_place_rows(weir_lite_cursor *cursor, int64_t limit, int *code)
     weir_link *link = cursor->base.link;
     weir_sink *sink = cursor->base.sink;
     int64_t placed = 0;
-    size_t bytes = 0, apart = values_apart(cursor);
+    size_t bytes = 0, before = 0, apart = values_apart(cursor);
     int status = WEIR_OK;
     do {
         if (!sink->object || !cursor->plain || !place_direct_row(cursor, apart, &bytes))
             status = place_cells(cursor, apart, &bytes);
         if (status != WEIR_OK)
             break;
+        if ((int64_t)(bytes - before) > cursor->base.widest)
+            cursor->base.widest = (int64_t)(bytes - before);
+        before = bytes;
         placed++;
         if (placed % ROWS_BETWEEN_LOOKS == 0 && weir_lite_must_stop(link)) {
             status = weir_lite_cancelled((weir_lite_link *)link);
@@ -236,6 +270,11 @@ int weir_lite_place_rows(weir_lite_cursor *cursor, int64_t limit, int *code)
     } while (placed < limit && (*code = sqlite3_step(cursor->statement)) == SQLITE_ROW);
     cursor->base.rows += placed;
     cursor->base.bytes += (int64_t)bytes;
+    if (status != WEIR_OK && weir_sink_ends(sink, status)) {
+        note_refused(cursor);
+        weir_error_clear(&link->error);
+        status = WEIR_OK;
+    }
     if (status == WEIR_DATA)
         link->error.row = cursor->base.rows + 1;
     return status;
@@ -389,7 +428,8 @@ static int run_fetch(weir_lite_link *link)
         return fail(link, cursor, weir_lite_cancelled(link));
     if (link->base.limit)               /* a cancel interrupts a step that runs; the limit has to be looked at */
         weir_lite_watch_cancel(link, true);
-    int status = WEIR_OK, code = sqlite3_step(cursor->statement);
+    int status = WEIR_OK, code = cursor->waits ? SQLITE_ROW : sqlite3_step(cursor->statement);
+    cursor->waits = false;
     if (code == SQLITE_ROW)
         status = weir_lite_place_rows(cursor, wanted(link), &code);
     if (link->base.limit)

@@ -1,0 +1,166 @@
+/* What was asked for ahead and is taken raw, since something else comes first on the connection: it is kept for its cursor, of a
+ * stream with a budget in a file where memory ends, and read from there as if it came then. */
+#include <string.h>
+#include "driver/postgres/pg.h"
+
+enum { SPILL_WINDOW = 4 * 1024 };      /* larger rows are read straight into their batch */
+
+/* ---- keeping ------------------------------------------------------------------------------------------------------------------ */
+
+/* The stream's error, for the fetch that reaches it; what runs now goes on. */
+static int lose(weir_pg_link *link, weir_pg_cursor *cursor, const weir_error *error)
+{
+    cursor->kept_error = weir_arena_take(cursor->base.arena, sizeof *error);
+    if (!cursor->kept_error)
+        return weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory to keep a batch that was read ahead");
+    *cursor->kept_error = *error;
+    return WEIR_OK;
+}
+
+int weir_pg_spill(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *bytes, size_t length)
+{
+    weir_error error;
+    if (cursor->kept_error)
+        return WEIR_OK;
+    if (!cursor->base.spills) {
+        weir_error_set(&error, WEIR_BUDGET_EXCEEDED, "another statement on the connection found rows of this stream unread, for which the "
+                       "memory budget has no room: spill is off, so end the stream first, or use another connection");
+        return lose(link, cursor, &error);
+    }
+    if (!cursor->spilled.in) {                  /* while there is room for it */
+        cursor->spilled.in = weir_alloc(cursor->base.arena->ledger, WEIR_MEMORY_NETWORK, SPILL_WINDOW);
+        cursor->spilled.capacity = SPILL_WINDOW;
+    }
+    if (!cursor->spilled.in)
+        weir_error_out_of_memory(&error);
+    if (!cursor->spilled.in || weir_spill_append(&cursor->spill, bytes, length, &error) != WEIR_OK)
+        return lose(link, cursor, &error);
+    cursor->base.spilled += (int64_t)length;
+    return WEIR_OK;
+}
+
+bool weir_pg_keeps_in_memory(weir_pg_cursor *cursor, size_t length)
+{
+    if (cursor->base.raw == 0)
+        return true;
+    if (cursor->spill.file || cursor->kept_error || cursor->kept.length + length > cursor->base.raw)
+        return false;
+    bool room = weir_buffer_reserve(&cursor->kept, length);
+    cursor->kept.failed = false;                /* a file takes it */
+    return room;
+}
+
+int weir_pg_keep(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *message, size_t length)
+{
+    if (!weir_pg_keeps_in_memory(cursor, length))
+        return weir_pg_spill(link, cursor, message, length);
+    weir_buffer_append(&cursor->kept, message, length);
+    return cursor->kept.failed ? weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory to keep a batch that was read ahead") : WEIR_OK;
+}
+
+void weir_pg_drop_kept(weir_pg_cursor *cursor)
+{
+    cursor->has_kept = false;
+    cursor->kept_error = NULL;
+    cursor->kept_at = 0;
+    weir_buffer_free(&cursor->kept);
+    weir_spill_drop(&cursor->spill);
+    weir_free(cursor->spilled.in);
+    cursor->spilled = (weir_pg_window){ 0 };
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------------- */
+
+static weir_pg_window window_of(const weir_pg_link *link)
+{
+    return (weir_pg_window){ link->in, link->in_start, link->in_end, link->in_capacity };
+}
+
+static void look_through(weir_pg_link *link, weir_pg_window window)
+{
+    link->in = window.in;
+    link->in_start = window.start;
+    link->in_end = window.end;
+    link->in_capacity = window.capacity;
+}
+
+static bool in_memory(const weir_pg_cursor *cursor) { return cursor->kept_at < cursor->kept.length; }
+static bool has_more(const weir_pg_cursor *cursor)
+{
+    return in_memory(cursor) || cursor->spilled.start < cursor->spilled.end || !weir_spill_ended(&cursor->spill);
+}
+
+static weir_pg_window next_window(weir_pg_cursor *cursor)
+{
+    if (!in_memory(cursor))
+        return cursor->spilled;
+    return (weir_pg_window){ (uint8_t *)cursor->kept.data, cursor->kept_at, cursor->kept.length, cursor->kept.length };
+}
+
+static void save_window(weir_pg_link *link, weir_pg_cursor *cursor)
+{
+    if (in_memory(cursor))
+        cursor->kept_at = link->in_start;
+    else
+        cursor->spilled = window_of(link);
+}
+
+/* More of the file, behind what is left of the window. */
+static int refill(weir_pg_link *link, weir_pg_cursor *cursor)
+{
+    weir_pg_window *window = &cursor->spilled;
+    size_t got;
+    memmove(window->in, window->in + window->start, window->end - window->start);
+    window->end -= window->start;
+    window->start = 0;
+    int status = weir_spill_read(&cursor->spill, window->in + window->end, window->capacity - window->end, &got, &link->base.error);
+    window->end += got;
+    return status;
+}
+
+static int refill_giant(weir_pg_link *link, weir_pg_cursor *cursor)
+{
+    size_t got;
+    int status = weir_spill_read(&cursor->spill, link->giant + link->giant_have, link->giant_length - link->giant_have, &got, &link->base.error);
+    link->giant_have += got;
+    return status == WEIR_OK ? weir_pg_end_giant(link) : status;
+}
+
+/* Up to the batch's end, or until it is full. */
+static int read_kept(weir_pg_link *link, weir_pg_cursor *cursor)
+{
+    int status = WEIR_OK;
+    while (status == WEIR_OK && !link->operation_done && link->part_next < link->part_count && has_more(cursor)) {
+        if (!in_memory(cursor) && !link->giant && (status = refill(link, cursor)) != WEIR_OK)
+            break;
+        look_through(link, next_window(cursor));
+        status = weir_pg_take_messages(link);
+        save_window(link, cursor);
+        if (status >= 0)
+            status = link->giant ? refill_giant(link, cursor) : WEIR_OK;
+    }
+    return status;
+}
+
+int weir_pg_replay(weir_pg_link *link)
+{
+    weir_pg_cursor *cursor = link->cursor;
+    weir_pg_window outside = window_of(link);
+    int status = WEIR_OK;
+    memmove(link->groups + 1, link->groups, link->group_count++ * sizeof *link->groups);
+    link->groups[0] = (weir_pg_group){ WEIR_PG_GROUP_OPERATION, cursor };
+    if (!cursor->kept_error)
+        status = read_kept(link, cursor);
+    else
+        weir_error_keep(&link->group_error, cursor->kept_error);
+    memmove(link->groups, link->groups + 1, --link->group_count * sizeof *link->groups);
+    look_through(link, outside);
+    if (!has_more(cursor) || cursor->kept_error)
+        weir_pg_drop_kept(cursor);
+    link->replay = false;
+    if (status != WEIR_OK || link->operation_done)
+        return status;
+    status = weir_pg_operation_next(link);
+    link->operation_done = status == WEIR_OK;
+    return status > 0 ? WEIR_OK : status;
+}
