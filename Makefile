@@ -7,7 +7,7 @@ ROWS     ?= 10000000
 SANITIZE ?= address,undefined
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo figure check check-sanitize check-thread bench bench-quick install clean format help
+.PHONY: all demo figure check check-all check-debian check-sanitize check-thread bench bench-quick install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -29,6 +29,17 @@ figure: all
 check: $(BUILD)/build.ninja
 	@scripts/install-packages build test
 	@scripts/check $(BUILD)
+
+# The Debian packages, built in a copy of the tree and looked at by lintian.
+check-debian:
+	@scripts/install-packages build packaging
+	@scripts/check-debian
+
+# Every test, with what those of the packaging look for (cmake, zsh, man), and the Debian packages.
+check-all:
+	@scripts/install-packages packaging
+	@$(MAKE) check
+	@$(MAKE) check-debian
 
 check-sanitize:
 	@scripts/install-packages build test
@@ -63,6 +74,7 @@ help:
 	@echo 'make demo            exports a sample table of ROWS (10000000) invoices and shows time and memory'
 	@echo 'make figure          draws docs/memory.svg, memory over ROWS (10000000) rows, streamed and buffered'
 	@echo 'make check           runs every test, against real SQLite files and PostgreSQL servers of its own'
+	@echo 'make check-all       the same, and the Debian packages (check-debian): built in a copy of the tree, looked at by lintian'
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
 	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds)'

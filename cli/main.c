@@ -4,6 +4,7 @@
 #include <weir/weir.h>
 #include "advise.h"
 #include "copy.h"
+#include "documents.h"
 #include "export.h"
 #include "failure.h"
 #include "import.h"
@@ -42,11 +43,28 @@ static void overview(FILE *out)
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  weir %-20s %s\n", commands[i]->name, commands[i]->summary);
     fputs("  weir help COMMAND         what a command takes\n"
-          "  weir --version            the version\n", out);
+          "  weir help --man           all of it as a manual page; --completion bash|zsh: for the shell\n"
+          "  weir --version            the version, and those of the libraries underneath\n", out);
 }
 
-static int help(const char *name)
+static int completion(const char *shell)
 {
+    if (shell && completion_print(shell, commands, COMMANDS))
+        return 0;
+    if (!shell)
+        return failure_say(EXIT_USAGE, "wrong usage: the shell is missing; give weir help --completion bash, or zsh");
+    return failure_say(EXIT_USAGE, "unknown shell %s: there is no completion for it; give bash or zsh", shell);
+}
+
+/* The words behind "help": a command, or what packages are made of. */
+static int help(const char *name, const char *more)
+{
+    if (name && !strcmp(name, "--completion"))
+        return completion(more);
+    if (name && !strcmp(name, "--man")) {
+        manual_print(commands, COMMANDS);
+        return 0;
+    }
     const command_spec *found = name ? find_command(name) : NULL;
     if (name && !found)
         return unknown_command(name);
@@ -77,11 +95,13 @@ int main(int count, char **words)
         return EXIT_USAGE;
     }
     if (is_one_of(words[1], "--version", "-V", "version")) {
-        printf("weir %s\n", weir_version());
+        char libraries[200];
+        weir_library_versions(libraries, sizeof libraries);
+        printf("weir %s (%s)\n", weir_version(), libraries);
         return flushed(0);
     }
     if (is_one_of(words[1], "help", "--help", "-h"))
-        return flushed(help(count > 2 ? words[2] : NULL));
+        return flushed(help(count > 2 ? words[2] : NULL, count > 3 ? words[3] : NULL));
     const command_spec *found = find_command(words[1]);
     return found ? flushed(found->run(count - 2, words + 2)) : unknown_command(words[1]);
 }

@@ -43,6 +43,9 @@ extern "C" {
 /* The version of the library that runs (the macros above are those of the headers compiled against), e.g. "0.1.0".
  * A constant; any thread. */
 WEIR_API const char *weir_version(void);
+/* The versions of the libraries that do run underneath, as "SQLite 3.40.1, libpq 15.8, OpenSSL 3.0.14, zstd 1.5.4" (snappy tells
+ * none). Written as snprintf does it: cut where `size` ends, the whole text's length is returned. Any thread. */
+WEIR_API size_t weir_library_versions(char *buffer, size_t size);
 
 /* ---- statuses ---------------------------------------------------------------------------------------------------- *
  * X(NAME, number, PARENT, "the class's name in words"). The numbers never change. The classes and their is-a tree are

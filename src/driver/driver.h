@@ -287,6 +287,8 @@ struct weir_driver {
     bool (*awaits)(const weir_link *link);
     /* Whether the server answers new connections before the deadline: cancel would not block for long. Waits. NULL: it never does. */
     bool (*reachable)(weir_link *link, int64_t deadline);
+    /* The libraries that run underneath, with their versions, as snprintf writes. */
+    int (*libraries)(char *buffer, size_t size);
 };
 
 extern const weir_driver weir_driver_sqlite, weir_driver_postgresql;

@@ -146,5 +146,6 @@ weir_result *weir_result_failed(const weir_error *error, weir_ledger *ledger);
 
 /* In registry.c: the driver of a URL scheme, or NULL. */
 const weir_driver *weir_registry_find(const char *scheme);
+const weir_driver *weir_registry_at(size_t index);      /* one after the other; NULL behind the last */
 const char *weir_registry_schemes(void);    /* "sqlite, postgresql, postgres", for messages */
 #endif

@@ -13,4 +13,6 @@ const weir_driver *weir_registry_find(const char *scheme)
     return NULL;
 }
 
+const weir_driver *weir_registry_at(size_t index) { return index < sizeof drivers / sizeof *drivers ? drivers[index] : NULL; }
+
 const char *weir_registry_schemes(void) { return "sqlite, postgresql, postgres"; }

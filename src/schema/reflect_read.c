@@ -317,7 +317,8 @@ static int read_tables(weir_reflection *r, const char *schema)
         const weir_partition *rows = weir_result_all(result);
         for (size_t i = 0; rows && i < rows->count && r->error->status == WEIR_OK; i++)
             take_table(r, rows->rows[i]);
-        if (finish(r, &result) == WEIR_OK && schema && rows && rows->count == 0 && r->options->table_count == 0)
+        bool empty = rows && rows->count == 0;
+        if (finish(r, &result) == WEIR_OK && schema && empty && r->options->table_count == 0)
             weir_error_set(r->error, WEIR_PROGRAMMING, "there is no table in the schema %s; check its name", schema);
     }
     weir_buffer_free(&quoted);

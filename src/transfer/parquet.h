@@ -183,6 +183,7 @@ weir_parquet_page *weir_parquet_dictionary_page(weir_parquet *parquet, weir_parq
 
 /* ---- parquet_codec.c ------------------------------------------------------------------------------------------------------------ */
 int weir_parquet_codec_open(weir_parquet *parquet);
+const char *weir_parquet_zstd_version(void);
 /* parquet->raw, compressed: *out is raw itself or parquet->packed. */
 int weir_parquet_compress(weir_parquet *parquet, const weir_buffer *raw, const weir_buffer **out);
 

@@ -6,6 +6,8 @@
 
 enum { LEVEL = 1 };
 
+const char *weir_parquet_zstd_version(void) { return ZSTD_versionString(); }
+
 int weir_parquet_codec_open(weir_parquet *parquet)
 {
     weir_sheet *sheet = parquet->sheet;

@@ -1,5 +1,8 @@
 /* The PostgreSQL driver's table. */
+#include <libpq-fe.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
+#include <string.h>
 #include "driver/postgres/pg.h"
 
 static const char *const schemes[] = { "postgresql", "postgres", NULL };
@@ -12,6 +15,15 @@ static const char *begin_text(weir_isolation isolation, bool read_only, char *bu
     return buffer;
 }
 
+static int libraries(char *buffer, size_t size)
+{
+    int version = PQlibVersion();       /* 150008 is 15.8 */
+    const char *openssl = OpenSSL_version(OPENSSL_VERSION);     /* "OpenSSL 3.0.14 4 Jun 2024" */
+    size_t name = strcspn(openssl, " "), length = name + strspn(openssl + name, " ");
+    length += strcspn(openssl + length, " ");
+    return snprintf(buffer, size, "libpq %d.%d, %.*s", version / 10000, version % 10000, (int)length, openssl);
+}
+
 const weir_driver weir_driver_postgresql = {
     .name = "postgresql", .schemes = schemes, .dialect = &weir_dialect_postgresql,
     .stream_mode = WEIR_MODE_PORTAL, .cursor_size = sizeof(weir_pg_cursor),
@@ -22,4 +34,5 @@ const weir_driver weir_driver_postgresql = {
     .copy_begin = weir_pg_copy_begin, .copy_put = weir_pg_copy_put, .copy_end = weir_pg_copy_end,
     .run_page = weir_pg_run_page, .ask_order = weir_pg_ask_order, .array_type = weir_pg_array_type, .begin_text = begin_text,
     .cancel = weir_pg_cancel, .awaits = weir_pg_awaits, .reachable = weir_pg_reachable,
+    .libraries = libraries,
 };

@@ -383,6 +383,8 @@ static int cancel(weir_link *base)
     return WEIR_OK;
 }
 
+static int libraries(char *buffer, size_t size) { return snprintf(buffer, size, "SQLite %s", sqlite3_libversion()); }
+
 static const char *const schemes[] = { "sqlite", NULL };
 
 const weir_driver weir_driver_sqlite = {
@@ -413,4 +415,5 @@ const weir_driver weir_driver_sqlite = {
     .begin_text = begin_text,
     .cancel = cancel,
     .cancel_is_immediate = true,
+    .libraries = libraries,
 };
