@@ -59,7 +59,8 @@ bench-quick: all
 	@scripts/install-packages bench
 	@bench/run --quick --build $(BUILD)
 
-install: all
+install: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) installed
 	@meson install -C $(BUILD) --no-rebuild
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 

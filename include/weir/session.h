@@ -12,7 +12,10 @@
  * or when the result is closed. The instances of a buffered result are held by the session until they are expunged or it is
  * closed, and by the result until it is closed. With WEIR_DEBUG=lifetimes in the environment when a session is opened, an
  * instance of a stream that weir_result_next_instance delivered and that nobody else holds ends at the next one, and its memory
- * is overwritten.
+ * is overwritten. With WEIR_DEBUG=changes each column that the program wrote without WEIR_SET or weir_changed gives a warning (in the
+ * log, one for an instance and member) that names entity, key and member, when the change gets lost: at a flush or commit, and when
+ * the instance is dropped, expires, is refreshed or leaves the session. A text or other pointer that was set counts as written,
+ * whatever it points to. WEIR_DEBUG=lifetimes,changes asks for both.
  *
  * Errors: each call below says its own; besides, a session that could not be opened gives the error of that, a closed one
  * WEIR_RESOURCE_CLOSED, and whatever needs the database can fail as weir_engine_connect and weir_connection_execute do. The last

@@ -191,6 +191,7 @@ void weir_bulk_stored(weir_instance *instance)
         weir_error_keep(&weir_mapper_of(instance)->store->session->unreported, &error);
     }
     weir_instance_note_savepoint(instance);
+    weir_recall_note(instance);
 }
 
 void weir_bulk_gone(weir_session *session, weir_instance *instance)
@@ -250,6 +251,8 @@ weir_result *weir_bulk_execute(weir_session *session, const weir_stmt *stmt, con
     if (session->store && stmt->write->synchronize != WEIR_SYNC_NONE && weir_session_active(session, &error) == WEIR_OK &&
         weir_session_autoflush(session, stmt, &error) == WEIR_OK && (h.mapper = weir_bulk_mapper(session, stmt->write->entity)) != NULL)
         find(&h, stmt, &error);
+    if (h.mapper)
+        weir_recall_check_all(session->store);     /* what is in step afterwards is noted as it is then */
     if (error.status != WEIR_OK) {
         drop_hits(&h);
         weir_session_report(session, &error);

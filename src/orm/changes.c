@@ -159,6 +159,7 @@ void weir_past_key_restore(weir_instance *instance, int since)
     }
     if (!key)
         return;
+    weir_recall_check(instance);
     weir_old_key_drop(side);
     weir_identity_remove(mapper, instance);
     if (!put_back(instance, key)) {             /* kept, since the members point into it */
@@ -173,6 +174,7 @@ void weir_past_key_restore(weir_instance *instance, int since)
         weir_identity_put(mapper, entry, instance);
     else
         weir_instance_set_state(instance, WEIR_DETACHED);       /* its place is taken, or there is no memory for it */
+    weir_recall_note(instance);
 }
 
 const void *weir_instance_old_key(const weir_instance *instance)

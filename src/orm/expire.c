@@ -5,6 +5,7 @@
 
 void weir_instance_expire(weir_instance *instance)
 {
+    weir_recall_check(instance);
     if (weir_side_of(instance))
         weir_old_key_restore(instance);                 /* the change of its key is forgotten with the others */
     weir_instance_clean(instance);
@@ -13,6 +14,7 @@ void weir_instance_expire(weir_instance *instance)
     weir_side *side = weir_side_need(instance);
     if (side)                                           /* else a change of one member keeps them all */
         weir_side_know(instance, side);
+    weir_recall_note(instance);
 }
 
 /* Whether two values of a member differ: bytes that are equal need no closer look. */

@@ -198,6 +198,8 @@ static int end_own(weir_session *session, weir_error *error)
 int weir_session_write(weir_session *session, weir_error *error)
 {
     weir_error_clear(error);
+    if (!session->unit.flushing)
+        weir_recall_check_all(session->store);
     if ((!session->unit.count && session->unreported.status == WEIR_OK) || session->unit.flushing)
         return WEIR_OK;
     if (weir_may_wait(error) != WEIR_OK || !weir_session_ready(session, error))

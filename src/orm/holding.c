@@ -180,7 +180,7 @@ static void give_with_loads(weir_holding *holding)
 static bool drop_all_there_is(weir_holding *holding)
 {
     weir_store *store = holding->reading->store;
-    if (!holding->load_count || store->poison || count_with_loads(holding) != store->live || !is_ours_with_loads(holding))
+    if (!holding->load_count || store->poison || store->seen.on || count_with_loads(holding) != store->live || !is_ours_with_loads(holding))
         return false;
     for (weir_mapper *mapper = store->mappers; mapper; mapper = mapper->next)
         weir_identity_empty(mapper);
@@ -193,7 +193,7 @@ static void drop_those_alone(weir_holding *holding)
 {
     weir_instance **items = holding->items;
     size_t alone = holding->count, users = 0;
-    if (!alone)
+    if (!alone || holding->reading->store->seen.on)
         return;
     weir_mapper *mapper = weir_mapper_of(items[0]);
     weir_slab_giving giving = { NULL, 0 };

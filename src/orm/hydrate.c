@@ -86,6 +86,7 @@ static weir_instance *make(const weir_item_plan *plan, weir_holding *holding, we
     instance->flags = WEIR_PERSISTENT;
     if (mapper->has_pointers)
         weir_holding_take(instance, holding);
+    weir_recall_note(instance);
     return instance;
 }
 
@@ -111,6 +112,7 @@ static int fill_again(const weir_item_plan *plan, weir_holding *holding, weir_in
         return WEIR_OK;
     weir_mapper *mapper = plan->mapper;
     int status;
+    weir_recall_check(instance);
     /* What is not overwritten, collections for one, must not stay behind in a batch that ends before this one. */
     if (instance->home && instance->home != holding && weir_instance_settle(instance) != WEIR_OK)
         return weir_error_out_of_memory(error);
@@ -121,10 +123,12 @@ static int fill_again(const weir_item_plan *plan, weir_holding *holding, weir_in
         status = fill_unchanged(plan, instance, row, number, error);
     else if ((status = fill(plan, weir_instance_struct(instance), row, number, error)) == WEIR_OK)
         weir_instance_clean(instance);
-    if (status == WEIR_OK)
+    if (status == WEIR_OK) {
         weir_before_drop(instance);
-    else
+        weir_recall_note(instance);
+    } else {
         instance->flags |= expired ? WEIR_INSTANCE_EXPIRED : 0;
+    }
     return status;
 }
 

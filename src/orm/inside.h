@@ -195,6 +195,14 @@ bool weir_holding_is_sparse(const weir_holding *holding);
 extern const weir_batch_hooks weir_reading_hooks;
 weir_result *weir_session_read(weir_session *session, const weir_stmt *stmt, const weir_execution_options *options, bool is_load,
                                bool populate_existing);
+/* ---- unmarked.c: WEIR_DEBUG=changes; all do nothing without it ---- */
+void weir_recall_note(const weir_instance *instance);         /* it is as the database has it */
+void weir_recall_check(const weir_instance *instance);        /* warns of each column that was written and not marked, once */
+void weir_recall_check_all(weir_store *store);
+void weir_recall_forget(const weir_instance *instance);
+void weir_recall_moving(const weir_instance *instance);       /* its values move; afterwards: */
+void weir_recall_moved(const weir_instance *instance);
+void weir_recall_free(weir_store *store);
 /* ---- expire.c: an expired instance keeps its values until it is reloaded; what is changed meanwhile survives the reload ---- */
 void weir_instance_expire(weir_instance *instance);
 void weir_before_note(weir_instance *instance);     /* notes which members were changed since */

@@ -118,6 +118,7 @@ static int settle(weir_instance *instance, const weir_mapped_relationship *growi
     void *object = weir_instance_struct(instance);
     own_values *values = NULL;
     weir_before_note(instance);
+    weir_recall_moving(instance);
     if (extent) {
         values = weir_alloc(&mapper->store->own, WEIR_MEMORY_BATCH, sizeof *values + extent + mapper->entity->size);
         if (!values)
@@ -137,6 +138,7 @@ static int settle(weir_instance *instance, const weir_mapped_relationship *growi
     free_own(weir_own_of(instance));
     set_own(instance, values);
     weir_before_moved(instance);
+    weir_recall_moved(instance);
     weir_holding_leave(instance);
     return WEIR_OK;
 }
@@ -173,6 +175,8 @@ void weir_instance_drop_values(weir_instance *instance)
 void weir_instance_set_state(weir_instance *instance, weir_state state)
 {
     instance->flags = (instance->flags & ~(uint32_t)WEIR_INSTANCE_STATE) | (uint32_t)state;
+    if (state != WEIR_PERSISTENT)
+        weir_recall_forget(instance);
 }
 
 void weir_instance_clean(weir_instance *instance)
@@ -188,6 +192,7 @@ void weir_instance_clean(weir_instance *instance)
 void weir_instance_detach(weir_instance *instance)
 {
     weir_state state = weir_instance_state(instance);
+    weir_recall_check(instance);
     weir_instance_clean(instance);
     if (state == WEIR_PERSISTENT)
         weir_identity_remove(weir_mapper_of(instance), instance);

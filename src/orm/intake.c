@@ -296,7 +296,7 @@ int weir_intake_plan(weir_reading *reading, weir_result *result, weir_error *err
     if (!intake || !row)
         return weir_error_out_of_memory(error);
     *intake = (weir_intake){ .sink = { .stride = stride, .end = (char *)row + stride, .came = came_as_cells, .took = took },
-                             .reading = reading, .mapper = plan->mapper, .row = row, .direct = !reading->store->poison,
+                             .reading = reading, .mapper = plan->mapper, .row = row, .direct = !reading->store->poison && !reading->store->seen.on,
                              .key_offset = plan->mapper->integer_key ? plan->mapper->keys[0]->offset : 0,
                              .plain_key = plan->mapper->integer_key && plan->mapper->keys[0]->type == WEIR_M_INT64 };
     for (size_t i = 0; i < cursor->column_count; i++)

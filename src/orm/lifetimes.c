@@ -10,6 +10,8 @@ enum { LOOK_ALWAYS = 4096, SHARE = 4, DROPS_AHEAD = 8 };
 static void drop(weir_instance *instance)
 {
     weir_mapper *mapper = weir_mapper_of(instance);
+    weir_recall_check(instance);
+    weir_recall_forget(instance);
     if (weir_instance_state(instance) == WEIR_PERSISTENT)
         weir_identity_remove(mapper, instance);
     if (instance->flags & (WEIR_INSTANCE_OWNS | WEIR_INSTANCE_SIDED))
@@ -164,6 +166,7 @@ static void free_store(weir_store *store)
         weir_slab_free(&mapper->slab);
         weir_free(mapper->map.entries);
     }
+    weir_recall_free(store);
     weir_arena_free(&store->arena);
     weir_free(store);
     weir_engine_core_release(core);

@@ -136,6 +136,10 @@ int weir_member_store(const weir_member *member, void *object, const weir_value 
 void weir_instance_name(const weir_instance *instance, char *out, size_t size);
 void weir_object_name(const void *object, char *out, size_t size);     /* the same, or "no instance" */
 
+/* WEIR_DEBUG=changes (unmarked.c): instances as they were loaded. */
+typedef struct weir_recall weir_recall;
+typedef struct weir_recall_table { weir_recall **slots; size_t count, mask; bool on; } weir_recall_table;
+
 /* ---- the store: slabs, maps and who lives; outlives its session while somebody holds an instance ---------------------------------- */
 struct weir_store {
     weir_session     *session;              /* NULL: closed */
@@ -154,6 +158,7 @@ struct weir_store {
     int               busy;                 /* no look now: a batch is ending */
     uint64_t          generation;           /* + 1 with each expunge_all */
     bool              poison;               /* WEIR_DEBUG=lifetimes: an instance ends at the next row */
+    weir_recall_table   seen;
 };
 /* The entry of the key, or the free one where it belongs: to be given to weir_identity_put before anything else is. key_object: a
  * struct with the key's members, when it is not an integer. NULL: no memory. */

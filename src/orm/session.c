@@ -27,6 +27,7 @@ static weir_store *make_store(weir_engine_core *core)
     store->core = core;
     const char *debug = getenv("WEIR_DEBUG");
     store->poison = debug && strstr(debug, "lifetimes");
+    store->seen.on = debug && strstr(debug, "changes");
     return store;
 }
 

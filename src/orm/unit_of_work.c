@@ -76,6 +76,7 @@ void weir_unit_written(weir_instance *instance)
     if ((instance->flags & WEIR_INSTANCE_MODIFIED) && weir_instance_state(instance) == WEIR_PERSISTENT)
         weir_mapper_of(instance)->store->dirty--;
     instance->flags &= ~(uint32_t)WEIR_INSTANCE_MODIFIED;
+    weir_recall_note(instance);
     if (!side)
         return;
     weir_links_drop(side);
@@ -136,6 +137,7 @@ static int attach(weir_instance *instance, weir_error *error)
     instance->key = key;
     weir_identity_put(mapper, entry, instance);
     weir_instance_set_state(instance, WEIR_PERSISTENT);
+    weir_recall_note(instance);
     return WEIR_OK;
 }
 
