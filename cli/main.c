@@ -9,8 +9,10 @@
 #include "failure.h"
 #include "import.h"
 #include "profile.h"
+#include "reflect.h"
 
-static const command_spec *const commands[] = { &export_command, &import_command, &copy_command, &advise_command, &profile_command };
+static const command_spec *const commands[] = { &export_command, &import_command, &copy_command, &advise_command, &profile_command,
+                                              &reflect_command };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static const char *command_name(size_t index, const void *unused)

@@ -1,4 +1,4 @@
-/* weir/schema.h: tables from entities, and whether live tables fit them. Any thread; each call takes a connection from the pool
+/* weir/schema.h: tables from entities, entities from tables, and whether live tables fit them. Any thread; each call takes a connection from the pool
  * and gives it back. Besides what is said below: the errors of weir_engine_connect and of the database. */
 #ifndef WEIR_SCHEMA_H
 #define WEIR_SCHEMA_H
@@ -45,6 +45,28 @@ WEIR_API int64_t weir_schema_check(weir_engine *engine, const weir_entity *const
  * defaults, no foreign keys. In the target connection's transaction. Errors, in *error (may be NULL): WEIR_ARGUMENT for no table;
  * WEIR_PROGRAMMING when the source has none of that name, or the target has one already; those of the databases. */
 WEIR_API int weir_create_like(weir_connection *source, const char *table, weir_connection *target, const char *name, weir_error *error);
+
+typedef struct weir_reflect_options {
+    size_t             struct_size;
+    const char *const *tables;          /* table_count names, "orders" or "sales.orders"; 0: all tables of the schemas */
+    size_t             table_count;
+    const char *const *schemas;         /* schema_count names; 0: the connection's default schema (SQLite: main) */
+    size_t             schema_count;
+    const char        *prefix;          /* put in front of the names of structs and enums; default: none */
+    const char        *guard;           /* of the header, "SHOP_H": SHOP_ENTITIES defines the entities; default: REFLECTED_H */
+} weir_reflect_options;
+#define WEIR_REFLECT_OPTIONS(...) (&(const weir_reflect_options){ .struct_size = sizeof(weir_reflect_options), __VA_ARGS__ })
+/* Takes a part of the header, which is no longer valid afterwards. Anything but WEIR_OK ends the writing with that status. */
+typedef int (*weir_reflect_fn)(const char *text, size_t length, void *context);
+/* Writes a C header (for C11, and for C++17 without the definitions) with a struct and a WEIR_ENTITY for each live table that has a
+ * primary key: types that weir_schema_check finds no difference in, foreign keys as relationships in both directions, tables of two
+ * foreign keys and nothing else as many-to-many. What cannot be mapped stands there in a comment that says why. The same schema gives
+ * the same bytes. `fn` is called when all has been read, with nothing when something failed; `options` may be NULL. Reads by the
+ * connection, in its transaction if there is one. docs/how-to/reflect.md shows the outcome. Errors, in *error (may be NULL): WEIR_ARGUMENT for
+ * no `fn` or options not made by the macro; WEIR_PROGRAMMING for a table that is not there, or a schema without tables; what `fn`
+ * returns; WEIR_OUT_OF_MEMORY; those of the database (a table that may not be read is one). */
+WEIR_API int weir_schema_reflect(weir_connection *connection, const weir_reflect_options *options, weir_reflect_fn fn, void *context,
+                                 weir_error *error);
 
 #ifdef __cplusplus
 }
