@@ -64,7 +64,7 @@ typedef struct weir_parallel_calls {
     int  (*begin)(weir_range_read *read, const weir_result *result, weir_error *error);     /* the columns are known */
     int  (*rows)(weir_range_read *read, const weir_partition *rows, weir_error *error);     /* a batch; its rows die with the call */
     int  (*end)(weir_range_read *read, weir_error *error);          /* all rows of the range were there */
-    void (*drop)(weir_range_read *read);                            /* instead of end, when the run has failed: free read->data */
+    void (*drop)(weir_range_read *read);                            /* of a range that was begun, unless its end went well: free read->data */
     /* The ordered variant: what the jobs gave by weir_range_put, range after range in order, on the thread that runs. What comes early
      * waits in memory, or on disk (window_bytes); a job is at most 2 × jobs ranges ahead. */
     int  (*bytes)(int64_t range, const void *bytes, size_t length, void *context, weir_error *error);

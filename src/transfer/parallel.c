@@ -163,6 +163,7 @@ typedef struct reading {
     weir_parallel  *parallel;
     weir_block     *block;              /* being filled */
     weir_error      error;              /* of handing over; of the callbacks */
+    bool            open;               /* `begin` had its turn, and `end` has not gone well: else `drop` follows */
 } reading;
 
 int weir_range_put(weir_range_read *read, const void *bytes, size_t length)
@@ -205,6 +206,7 @@ static int read_rows(reading *r, weir_result *result)
     weir_parallel *p = r->parallel;
     const weir_parallel_calls *calls = &p->calls;
     int status = weir_result_error(result)->status;
+    r->open = status == WEIR_OK;
     if (status == WEIR_OK && calls->begin)
         status = told(r, calls->begin(&r->seen, result, &r->error));
     for (const weir_partition *rows; status == WEIR_OK && !atomic_load(&p->stop) && (rows = weir_result_fetchmany(result, 0)) != NULL; ) {
@@ -222,6 +224,7 @@ static int end_range(reading *r)
 {
     weir_parallel *p = r->parallel;
     int status = p->calls.end ? told(r, p->calls.end(&r->seen, &r->error)) : WEIR_OK;
+    r->open = status != WEIR_OK;
     if (status == WEIR_OK && r->block && r->block->length) {
         weir_block *last = r->block;
         r->block = NULL;
@@ -259,7 +262,7 @@ static int read_range(weir_parallel *p, int job, int64_t number)
         r.error.status = r.error.status == WEIR_OK ? status : r.error.status;
         say_where(&r.error, number, p->plan.count + 1);
         weir_parallel_fail(p, &r.error);
-        if (p->calls.drop)
+        if (r.open && p->calls.drop)
             p->calls.drop(&r.seen);
     }
     if (r.block)
