@@ -15,14 +15,14 @@ static int fail(weir_error *error, int number, const char *doing, const char *fo
     return weir_error_set(error, WEIR_IO, "cannot %s a temporary file in %s: %s", doing, folder, strerror_r(number, text, sizeof text));
 }
 
-static const char *folder_of(void)
+const char *weir_temporary_folder(void)
 {
     const char *folder = getenv("TMPDIR");
     return folder && *folder ? folder : "/tmp";
 }
 
 /* Where the file system has no files without a name, one with a name loses it at once. */
-static int make_file(const char *folder)
+int weir_unnamed_file(const char *folder)
 {
     char path[4096];
 #ifdef O_TMPFILE
@@ -30,7 +30,7 @@ static int make_file(const char *folder)
     if (file >= 0)
         return file;
 #endif
-    if (snprintf(path, sizeof path, "%s/weir-XXXXXX", folder) >= (int)sizeof path) {
+    if (snprintf(path, sizeof path, "%s/.weir-XXXXXX", folder) >= (int)sizeof path) {
         errno = ENAMETOOLONG;
         return -1;
     }
@@ -43,9 +43,9 @@ static int make_file(const char *folder)
 int weir_spill_append(weir_spill *spill, const void *bytes, size_t length, weir_error *error)
 {
     if (!spill->file) {
-        int file = make_file(folder_of());
+        int file = weir_unnamed_file(weir_temporary_folder());
         if (file < 0)
-            return fail(error, errno, "make", folder_of());
+            return fail(error, errno, "make", weir_temporary_folder());
         spill->file = file + 1;
     }
     for (const char *at = bytes; length > 0; ) {
@@ -53,7 +53,7 @@ int weir_spill_append(weir_spill *spill, const void *bytes, size_t length, weir_
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return fail(error, n < 0 ? errno : ENOSPC, "write to", folder_of());
+            return fail(error, n < 0 ? errno : ENOSPC, "write to", weir_temporary_folder());
         at += n;
         length -= (size_t)n;
         spill->written += n;
@@ -69,7 +69,7 @@ int weir_spill_read(weir_spill *spill, void *to, size_t length, size_t *got, wei
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return fail(error, n < 0 ? errno : EIO, "read from", folder_of());
+            return fail(error, n < 0 ? errno : EIO, "read from", weir_temporary_folder());
         *got += (size_t)n;
         spill->read += n;
     }

@@ -103,10 +103,15 @@ static void interrupt_work(void *argument)
 static int do_work(drive *d, const weir_want *want)
 {
     blocking b = { .want = *want, .link = d->link };
-    int outcome = weir_run_blocking(run_work, interrupt_work, &b);
-    if (outcome == WEIR_LATE)
+    bool all = d->link->driver->on_workers;     /* else it is a piece of work on the disk, short, and done where it cannot be handed over */
+    int outcome = weir_run_blocking(run_work, all ? interrupt_work : NULL, &b);
+    if (outcome == WEIR_LATE && all)
         return weir_error_out_of_memory(&d->link->error);
-    if (outcome != WEIR_READY && !d->stopped_at) {
+    if (outcome == WEIR_LATE)
+        run_work(&b);
+    else if (outcome != WEIR_READY && !all)
+        return stop(d, outcome, NULL);
+    else if (outcome != WEIR_READY && !d->stopped_at) {
         d->stopped_at = weir_now();
         *d->ending = (weir_ending){ .outcome = outcome };
     }

@@ -1,12 +1,10 @@
 /* Bytes kept until the end of a file. */
 #include "transfer/kept.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/spill.h"
 #include "base/wait.h"
 
 void weir_kept_init(weir_kept *kept, weir_ledger *ledger, const char *directory, size_t bound)
@@ -35,27 +33,10 @@ typedef struct piece {
     int         number;                 /* errno of what failed */
 } piece;
 
-/* A file that no name leads to, so that nothing is left of it whatever happens. */
-static int open_unnamed(const char *directory)
-{
-    char name[PATH_MAX];
-    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL))
-        return fd;
-    if ((size_t)snprintf(name, sizeof name, "%s/.weir-kept-XXXXXX", directory) >= sizeof name) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    fd = mkostemp(name, O_CLOEXEC);
-    if (fd >= 0)
-        unlink(name);
-    return fd;
-}
-
 static void write_piece(void *argument)
 {
     piece *p = argument;
-    if (p->kept->fd < 0 && (p->kept->fd = open_unnamed(p->kept->directory)) < 0) {
+    if (p->kept->fd < 0 && (p->kept->fd = weir_unnamed_file(p->kept->directory)) < 0) {
         p->number = errno;
         return;
     }

@@ -1,13 +1,11 @@
 /* Blocks of bytes from jobs to the one that takes them in order of the ranges. What comes before its turn waits in memory, up to a bound,
  * and beyond that in unlinked files, one per lane. Nothing is locked per row: whole blocks change hands. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "transfer/parallel.h"
 #include "base/lock.h"
+#include "base/spill.h"
 
 enum { OWN_ROOM = 8 * WEIR_BLOCK_SIZE, MOST_SPARE = 16, PATIENCE_MS = 200 };
 
@@ -21,8 +19,7 @@ int weir_blocks_init(weir_blocks *blocks, size_t window, size_t most_in_memory, 
     pthread_cond_init(&blocks->room, &monotonic);
     pthread_cond_init(&blocks->filled, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    const char *temporary = getenv("TMPDIR");
-    blocks->directory = directory ? directory : temporary && *temporary ? temporary : "/tmp";
+    blocks->directory = directory ? directory : weir_temporary_folder();
     blocks->lanes = weir_alloc_zero(ledger, WEIR_MEMORY_OUTPUT, window * sizeof *blocks->lanes);
     if (!blocks->lanes)
         return WEIR_OUT_OF_MEMORY;
@@ -114,30 +111,13 @@ static int disk_failed(weir_blocks *blocks, const char *what, int number, weir_e
                           strerror_r(number, text, sizeof text));
 }
 
-/* Without a name from the start, where the file system can do that. */
-static int open_spill(weir_blocks *blocks, weir_error *error)
-{
-    char path[4096];
-    int fd = open(blocks->directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        return fd;
-    if ((size_t)snprintf(path, sizeof path, "%s/weir-spill-XXXXXX", blocks->directory) >= sizeof path) {
-        disk_failed(blocks, "make", ENAMETOOLONG, error);
-        return -1;
-    }
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd < 0)
-        disk_failed(blocks, "make", errno, error);
-    else
-        unlink(path);
-    return fd;
-}
-
 /* Only the range's own job writes to its lane's file. The block that is left stands for the bytes there. */
 static weir_block *spill(weir_blocks *blocks, weir_lane_out *lane, weir_block *block, weir_error *error)
 {
-    if (lane->fd < 0 && (lane->fd = open_spill(blocks, error)) < 0)
+    if (lane->fd < 0 && (lane->fd = weir_unnamed_file(blocks->directory)) < 0) {
+        disk_failed(blocks, "make", errno, error);
         return NULL;
+    }
     for (size_t done = 0; done < block->length; ) {
         ssize_t n = pwrite(lane->fd, block->bytes + done, block->length - done, lane->file_end + (off_t)done);
         if (n < 0 && errno != EINTR) {

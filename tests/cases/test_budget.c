@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -322,6 +323,30 @@ static size_t open_files(void)
     return count;
 }
 
+/* In front of the C library's: which thread waits for the disk. */
+static _Atomic int disk_calls, disk_calls_of_loops;
+ssize_t spied_write(int file, const void *bytes, size_t length, off_t at) __asm__("pwrite64");
+ssize_t spied_read(int file, void *bytes, size_t length, off_t at) __asm__("pread64");
+
+static void spy(void)
+{
+    disk_calls++;
+    if (weir_task_current())            /* on a worker thread there is none */
+        disk_calls_of_loops++;
+}
+
+ssize_t spied_write(int file, const void *bytes, size_t length, off_t at)
+{
+    spy();
+    return syscall(SYS_pwrite64, file, bytes, length, at);
+}
+
+ssize_t spied_read(int file, void *bytes, size_t length, off_t at)
+{
+    spy();
+    return syscall(SYS_pread64, file, bytes, length, at);
+}
+
 /* A batch that ends inside of what was asked for: its rest is in the way of the next statement. */
 static weir_result *end_inside(weir_connection *connection, weir_switch spill)
 {
@@ -342,6 +367,7 @@ static void test_what_is_in_the_way_is_spilled_and_read_back(void **state)
     weir_connection *connection = weir_engine_connect(db->engine);
     assert_int_equal(test_query_int(connection, "SELECT 1"), 1);
     size_t files = open_files();
+    disk_calls = disk_calls_of_loops = 0;
     weir_result *result = end_inside(connection, WEIR_UNSET);
     assert_int_equal(test_query_int(connection, "SELECT 41 + 1"), 42);
     assert_int_equal(open_files(), files + 1);
@@ -352,6 +378,8 @@ static void test_what_is_in_the_way_is_spilled_and_read_back(void **state)
     assert_true(figures.ledger_peak_bytes <= 512 * KIB);
     assert_next_ids(result, 4, 3000);
     assert_null(weir_result_next(result));
+    assert_true(disk_calls > 0);
+    assert_int_equal(disk_calls_of_loops, 0);   /* a loop never waits for the disk */
     assert_int_equal(open_files(), files);
     close_result_ok(&result);
     assert_int_equal(mkdir(folder, 0700), 0);

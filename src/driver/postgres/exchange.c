@@ -41,6 +41,8 @@ void weir_pg_discard_ahead(weir_pg_link *link, weir_pg_cursor *cursor)
         link->skip = link->spilling;
         link->spilling = 0;
     }
+    if (link->disk_for == cursor)
+        link->disk_for = NULL;
     weir_pg_drop_kept(cursor);
 }
 
@@ -287,6 +289,17 @@ static int take_ready(weir_pg_link *link, const uint8_t *body, size_t length)
     return status > 0 ? WEIR_OK : status;
 }
 
+/* What has no room in memory is put back, to be taken piece by piece. */
+static int keep_whole(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *message, size_t total)
+{
+    if (weir_pg_keeps_in_memory(cursor, total))
+        return weir_pg_keep(link, cursor, message, total);
+    link->in_start -= total;
+    link->spilling = total;
+    link->spilling_for = cursor;
+    return WEIR_OK;
+}
+
 /* One whole message. `whole` begins with its type. */
 static int take_message(weir_pg_link *link, uint8_t *whole, size_t total)
 {
@@ -308,7 +321,7 @@ static int take_message(weir_pg_link *link, uint8_t *whole, size_t total)
     case WEIR_PG_GROUP_AHEAD:
     case WEIR_PG_GROUP_DISCARD: {
         int status = type == 'E' ? note_abort(link, body, length) : WEIR_OK;
-        return status == WEIR_OK && group->kind == WEIR_PG_GROUP_AHEAD ? weir_pg_keep(link, group->cursor, whole, total) : status;
+        return status == WEIR_OK && group->kind == WEIR_PG_GROUP_AHEAD ? keep_whole(link, group->cursor, whole, total) : status;
     }
     case WEIR_PG_GROUP_COPY:
         return weir_pg_copy_message(link, type, body, length);
@@ -450,10 +463,10 @@ int weir_pg_take_messages(weir_pg_link *link)
         }
         size_t here = link->in_end - link->in_start;
         if (link->spilling) {
-            size_t n = here < link->spilling ? here : link->spilling;
-            link->in_start += n;
-            link->spilling -= n;
-            status = weir_pg_spill(link, link->spilling_for, link->in + link->in_start - n, n);
+            size_t n = here < link->spilling ? here : link->spilling, taken;
+            status = weir_pg_spill(link, link->spilling_for, link->in + link->in_start, n, &taken);
+            link->in_start += taken;
+            link->spilling -= taken;
             if (status != WEIR_OK || link->spilling)
                 return status != WEIR_OK ? status : 1;
             continue;
@@ -571,7 +584,7 @@ int weir_pg_advance(weir_link *base, weir_want *want)
     if (weir_pg_copy_feeds(link))
         return weir_pg_copy_advance(link, want);
     if (link->replay && (status = weir_pg_replay(link)) != WEIR_OK)
-        return weir_pg_finish_operation(link, status);
+        return status == WEIR_PG_DISK ? weir_pg_want_disk(link, want) : weir_pg_finish_operation(link, status);
     bool read_something = false;
     for (;;) {
         if (link->operation_done)
@@ -583,6 +596,8 @@ int weir_pg_advance(weir_link *base, weir_want *want)
             n = read_giant(link);
         } else {
             status = weir_pg_take_messages(link);
+            if (status == WEIR_PG_DISK)
+                return weir_pg_want_disk(link, want);
             if (status <= 0) {
                 if (status < 0)
                     return weir_pg_finish_operation(link, status);

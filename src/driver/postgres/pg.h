@@ -130,6 +130,8 @@ struct weir_pg_link {
     size_t     skip;                    /* bytes of a message nobody wants, still to come */
     size_t     spilling;                /* bytes of one that go to a cursor's file */
     weir_pg_cursor *spilling_for;
+    weir_pg_cursor *disk_for;           /* whose file was worked on, until what came of it was looked at */
+    weir_error  disk_error;
     bool       row_waits;               /* the row at the window's start was not taken: the batch is full */
     bool       draining;                /* the batch is full: the rest of its group is taken raw */
     weir_page_run *page;                /* of the operation */
@@ -168,7 +170,9 @@ struct weir_pg_cursor {
     weir_buffer kept;                   /* a batch taken raw, whole messages, from kept_at on not read yet */
     size_t      kept_at;
     weir_spill  spill;                  /* what follows it */
-    weir_pg_window spilled;             /* … of which this was read from the file */
+    weir_pg_window spilled;             /* … of which this was read from the file, or … */
+    size_t      unwritten;              /* … is to be written to it: so many bytes from its start on */
+    bool        window_is_fresh;        /* it was just read into */
     weir_error *kept_error;             /* why it could not be kept; in the arena */
     bool        has_kept;
     unsigned    settings_epoch;
@@ -281,14 +285,16 @@ int  weir_pg_catalog_row(weir_pg_link *link, const uint8_t *body, size_t length)
 int  weir_pg_statement_resolve(weir_pg_link *link, weir_pg_statement *statement);   /* types of OIDs; unknown ones as other */
 
 /* ---- kept.c --------------------------------------------------------------------------------------------------------------------------- */
-/* Keeps a message for the cursor. An error of the stream alone is kept, too; negative: the link is lost. */
+/* Keeps a message for the cursor in memory. Negative: the link is lost. */
 int weir_pg_keep(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *message, size_t length);
 /* Whether so many bytes more find room in memory: then it is there. */
 bool weir_pg_keeps_in_memory(weir_pg_cursor *cursor, size_t length);
-/* A piece of a message that does not. */
-int weir_pg_spill(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *bytes, size_t length);
+/* A piece of a message that does not: *taken bytes of it, where the rest has to wait for the disk (WEIR_PG_DISK). */
+int weir_pg_spill(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *bytes, size_t length, size_t *taken);
+enum { WEIR_PG_DISK = 3 };              /* a cursor's file has to be worked on first: weir_pg_want_disk asks for that */
+int weir_pg_want_disk(weir_pg_link *link, weir_want *want);
 void weir_pg_drop_kept(weir_pg_cursor *cursor);
-/* Reads the batch that was kept: up to its end, or until the sink is full. */
+/* Reads the batch that was kept: up to its end, or until the sink is full. WEIR_PG_DISK: to be called again after that. */
 int weir_pg_replay(weir_pg_link *link);
 
 /* ---- exchange.c -------------------------------------------------------------------------------------------------------------------- */
@@ -296,7 +302,7 @@ int weir_pg_advance(weir_link *link, weir_want *want);
 int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, weir_pg_cursor *cursor);
 /* An ErrorResponse becomes the group's error, or that of a link that it ends. */
 int weir_pg_take_error(weir_pg_link *link, const uint8_t *body, size_t length);
-/* Takes the messages in the window. 1: more bytes are needed; WEIR_OK: the operation is done; negative: an error. */
+/* Takes the messages in the window. 1: more bytes are needed; WEIR_PG_DISK; WEIR_OK: the operation is done; negative: an error. */
 int weir_pg_take_messages(weir_pg_link *link);
 /* The row that is larger than the window is here. */
 int weir_pg_end_giant(weir_pg_link *link);
