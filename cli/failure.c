@@ -134,7 +134,7 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
     { NULL, "syntax error", "check the SQL text" },
     { NULL, "incomplete input", "check the SQL text" },
     { NULL, "file is not a database", "name a SQLite database file" },
-    { NULL, "malformed", "the database file is damaged: restore it, or try sqlite3's .recover" },
+    { NULL, "image is malformed", "the database file is damaged: restore it, or try sqlite3's .recover" },
     { NULL, "database is locked", "another program is writing: run the {} again when it is done" },
     { NULL, "readonly database", "weir {} only reads: give it a SELECT" },
     { NULL, "not valid UTF-8", "mend the data, or write U+FFFD in its place with --replace-invalid" },

@@ -94,7 +94,7 @@ typedef struct weir_parallel_figures {
     int64_t bytes;                  /* handed on by weir_range_put, or written */
     int64_t spilled;                /* of them, those that waited on disk */
     char    snapshot[64];           /* PostgreSQL's name of it; "" on SQLite */
-    char    source[24];             /* of the ranges: "statistics", "sample", "interpolation", "one range" */
+    char    source[24];             /* of the ranges: "statistics", "partitions", "sample", "interpolation", "one range" */
 } weir_parallel_figures;
 WEIR_API void weir_parallel_info(const weir_parallel *parallel, weir_parallel_figures *out);
 

@@ -22,6 +22,7 @@ struct weir_keyset {
     /* the page that was read last */
     weir_page_rows   read;
     weir_arena       arena;             /* of its tokens and keys */
+    weir_arena       place_arena;       /* of the place that was asked for last */
     weir_keyset_place_keys place;
     weir_keyset_page page;
     bool             any;               /* there is one */
@@ -81,6 +82,7 @@ static weir_keyset *make(const weir_keyset_home *home, const char *dialect, cons
         return (weir_keyset *)&keyset_without_memory;
     keyset->home = *home;
     weir_arena_init(&keyset->arena, weir_ledger_root(), WEIR_MEMORY_HANDLES, 0);
+    weir_arena_init(&keyset->place_arena, weir_ledger_root(), WEIR_MEMORY_HANDLES, 0);
     weir_page_rows_init(&keyset->read);
     if (weir_error_keep(&keyset->error, error) != WEIR_OK || take_options(keyset, given, &options) != WEIR_OK)
         return keyset;
@@ -145,6 +147,7 @@ int weir_keyset_close(weir_keyset **handle)
     weir_page_rows_free(&keyset->read);
     weir_order_free(keyset->order);
     weir_arena_free(&keyset->arena);
+    weir_arena_free(&keyset->place_arena);
     if (keyset->secret.length) {
         void *secret = (void *)(uintptr_t)keyset->secret.bytes;
         weir_wipe(secret, keyset->secret.length);
@@ -338,10 +341,11 @@ const char *weir_keyset_place(weir_keyset *keyset)
         return NULL;
     if (keyset->handed == keyset->page.count)
         return keyset->page.next;
-    weir_value *key = weir_arena_take(&keyset->arena, weir_order_count(keyset->order) * sizeof *key);
+    weir_arena_reset(&keyset->place_arena, SIZE_MAX);
+    weir_value *key = weir_arena_take(&keyset->place_arena, weir_order_count(keyset->order) * sizeof *key);
     if (!key)
         weir_error_out_of_memory(&keyset->error);
     else if (weir_page_key(keyset->order, &keyset->home, &keyset->read, keyset->handed - 1, key, &keyset->error) == WEIR_OK)
-        return token_of(keyset, key, false);
+        return weir_page_token(keyset->order, key, false, keyset->secret, &keyset->place_arena, &keyset->error);
     return NULL;
 }

@@ -87,8 +87,7 @@ int weir_parallel_fail(weir_parallel *p, const weir_error *error)
     return status;
 }
 
-/* A connection that is between two statements does not hear it: it is said again until all have ended. */
-/* Reaching the server may block, and no handle may go meanwhile: so this one mutex is held across it. Nobody waits for it in a task:
+/* A connection that is between two statements does not hear it: wait_for_jobs says it again until all have ended. Reaching the server may block, and no handle may go meanwhile: so this one mutex is held across it. Nobody waits for it in a task:
  * whoever finds it taken knows that they are being cancelled. */
 static void cancel_all(weir_parallel *p)
 {

@@ -153,12 +153,18 @@ static uint64_t number_at(alphabet a, const unsigned char *bytes, size_t length,
     return number;
 }
 
+/* A byte in the middle of a character of UTF-8. */
+static bool is_middle(const unsigned char *bytes, size_t length, size_t at) { return at < length && (bytes[at] & 0xC0) == 0x80; }
+
 static size_t cut_bytes(alphabet a, weir_blob low, weir_blob high, size_t n, size_t fixed, weir_arena *arena, weir_blob *out)
 {
     const unsigned char *from = low.ptr, *to = high.ptr;
     size_t common = 0, count = 0;
     while (common < low.len && common < high.len && from[common] == to[common])
         common++;
+    /* Of a text, whole characters: what is put behind half of one is no text. */
+    while (a.size < 256 && common > 0 && (is_middle(from, low.len, common) || is_middle(to, high.len, common)))
+        common--;
     uint64_t first = number_at(a, from, low.len, common), last = number_at(a, to, high.len, common);
     size_t length = fixed ? fixed : common + DIGITS, digits = length - common < DIGITS ? length - common : DIGITS;
     for (size_t i = 1; i < n && first < last; i++) {

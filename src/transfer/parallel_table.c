@@ -105,7 +105,7 @@ int weir_table_facts_of_file(weir_connection *connection, weir_table_facts *fact
 
 /* ---- keys ------------------------------------------------------------------------------------------------------------------------- */
 /* What is read from the catalogue about one column, in SQL text. */
-typedef struct column_texts { char name[140], type[200]; bool integer; } column_texts;
+typedef struct column_texts { char name[140], type[300]; bool integer; } column_texts;
 
 typedef struct finder {
     const weir_table_question *ask;

@@ -196,13 +196,30 @@ static void remove_pieces(const writing *w)
             unlink(path);
 }
 
+static bool manifest_path(const writing *w, char path[PATH_MAX])
+{
+    return snprintf(path, PATH_MAX, "%.*s.manifest.json", (int)stem_length(w->path), w->path) < PATH_MAX;
+}
+
+/* That of a run before would tell of files that this one writes over. */
+static int remove_old_manifest(const writing *w)
+{
+    char path[PATH_MAX], reason[128], text[256];
+    if (!manifest_path(w, path))
+        return fail(w->parallel, WEIR_ARGUMENT, "the path is too long");
+    if (unlink(path) == 0 || errno == ENOENT)
+        return WEIR_OK;
+    snprintf(text, sizeof text, "cannot remove the manifest of the run before: %.150s", strerror_r(errno, reason, sizeof reason));
+    return fail(w->parallel, WEIR_IO, text);
+}
+
 static int write_manifest(writing *w)
 {
     char path[PATH_MAX];
     weir_error error = { 0 };
     weir_manifest manifest = { .format = w->options.format ? w->options.format : weir_format_of_path(w->path)->name,
                                .count = w->parallel->plan.count + 1, .pieces = w->pieces, .name = piece_name, .context = w };
-    if (snprintf(path, sizeof path, "%.*s.manifest.json", (int)stem_length(w->path), w->path) >= (int)sizeof path)
+    if (!manifest_path(w, path))
         return fail(w->parallel, WEIR_ARGUMENT, "the path is too long");
     return weir_manifest_write(&manifest, path, &w->parallel->ledger, &error) == WEIR_OK ? WEIR_OK : weir_parallel_fail(w->parallel, &error);
 }
@@ -217,7 +234,9 @@ static int write_many(writing *w)
     w->pieces = weir_alloc_zero(&p->ledger, WEIR_MEMORY_OUTPUT, (p->plan.count + 1) * sizeof *w->pieces);
     if (!w->pieces)
         return fail(p, WEIR_OUT_OF_MEMORY, "no memory for the list of files");
-    int status = weir_parallel_run_here(p, &calls);
+    int status = remove_old_manifest(w);
+    if (status == WEIR_OK)
+        status = weir_parallel_run_here(p, &calls);
     if (status == WEIR_OK)
         status = write_manifest(w);
     if (status != WEIR_OK)
