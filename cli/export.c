@@ -25,7 +25,7 @@ static const option_row rows[] = {
     ROW("--order-by", "SQL", OPTION_TEXT, order_by, NULL, "with --table: the order, as in \"id, created_at desc\""),
     ROW("--resume", NULL, OPTION_ON, resume, NULL,
         "go on where an interrupted export of this command stopped, or begin; repeat the\n"
-        "command until it ends well. Data and place stay beside the file meanwhile"),
+        "command until it ends well (csv, jsonl). Data and place stay beside the file meanwhile"),
     ROW("--retry", "N", OPTION_COUNT, retry, NULL,
         "replace a lost connection up to N times in a row and go on behind the last row;\n"
         "rows that follow are of a later moment"),
@@ -69,7 +69,8 @@ static const option_row rows[] = {
         "rows held at a time, default 5000; 0 reads the whole result into memory"),
     ROW("--memory", "SIZE", OPTION_SIZE, memory, NULL,
         "what the stream may hold, as in 64M: batches end before they would take more,\n"
-        "however wide rows are; with --yield-per, too, whichever ends a batch first"),
+        "however wide rows are; with --yield-per, too, whichever ends a batch first;\n"
+        "not with --jobs or --worker"),
     ROW("--null", "TEXT", OPTION_TEXT, null_text, NULL,
         "csv: what NULL is written as; default: nothing, and the empty string is \"\""),
     ROW("--header", NULL, OPTION_ON, header, NULL, "csv: a first line with the columns' names (the default)"),
