@@ -58,15 +58,23 @@ static bool place_row(weir_batch *batch, weir_instance *instance)
     return row != NULL;
 }
 
-/* A row without an instance is one all the same: from now on, and for what came before it in this batch. */
+/* A row without an instance is one all the same: from now on, and for what came before it in this batch. False: no memory, and there are
+ * no rows as before. */
 static bool place_rows(weir_intake *intake)
 {
     const weir_holding *holding = intake->holding;
-    intake->bare = intake->plain = false;
-    for (size_t i = 0; i < holding->count; i++)
-        if (!place_row(intake->batch, holding->items[i]))
-            return false;
-    return true;
+    weir_batch *batch = intake->batch;
+    size_t placed = 0;
+    while (placed < holding->count && place_row(batch, holding->items[placed]))
+        placed++;
+    intake->bare = placed < holding->count;
+    intake->plain = false;
+    if (!intake->bare)
+        return true;
+    weir_batch_drop_rows(batch);
+    batch->sink.next = batch->sink.end = NULL;
+    batch->sink.count = 0;
+    return false;
 }
 
 /* As took: any row. */

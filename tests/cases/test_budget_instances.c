@@ -287,6 +287,36 @@ static void test_rows_of_entities_and_values_are_made_in_parts(void **state)
     }
 }
 
+/* A row without an instance makes rows of all that came before it in its batch: where there is no room for those, it comes later. */
+static void test_rows_without_an_instance_come_within_the_budget(void **state)
+{
+    test_database *db = *state;
+    make_owners(db, 4000, "CASE WHEN o.id % 71 = 0 THEN 0 ELSE 1 END", "o.id % 13");
+    for (int64_t budget = 160 * KIB; budget <= 480 * KIB; budget += 8 * KIB) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = weir_select(&item_entity);
+        weir_from(stmt, WEIR_ENTITY_OF(owner));
+        weir_outer_join(stmt, WEIR_COL(owner, items));
+        weir_order_by(stmt, WEIR_COL(owner, id));
+        weir_memory(stmt, (size_t)budget);
+        weir_result *result = weir_session_execute(session, stmt);
+        int64_t rows = 0;
+        for (const weir_row *row; (row = weir_result_next(result)) != NULL;) {
+            const struct item *item = WEIR_ROW(item, row);
+            rows++;
+            if (rows % 71 == 0)
+                assert_null(item);
+            else
+                assert_int_equal(item->owner_id, rows);
+        }
+        bool too_small = weir_result_error(result)->status == WEIR_ARGUMENT;    /* for the statement's own buffers */
+        assert_true(too_small || rows == 4000);
+        assert_status(weir_result_close(&result), too_small ? WEIR_ARGUMENT : WEIR_OK);
+        weir_stmt_free(&stmt);
+        assert_status(weir_session_close(&session), WEIR_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +326,7 @@ int main(void)
         ON_BOTH(test_retained_instances_are_not_the_streams),
         ON_BOTH(test_two_budgeted_streams_of_one_session),
         ON_BOTH(test_rows_of_entities_and_values_are_made_in_parts),
+        ON_BOTH(test_rows_without_an_instance_come_within_the_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
