@@ -25,7 +25,8 @@ static const option_row rows[] = {
     ROW("--order-by", "SQL", OPTION_TEXT, order_by, NULL, "with --table: the order, as in \"id, created_at desc\""),
     ROW("--resume", NULL, OPTION_ON, resume, NULL,
         "go on where an interrupted export of this command stopped, or begin; repeat the\n"
-        "command until it ends well (csv, jsonl). Data and place stay beside the file meanwhile"),
+        "command until it ends well (csv, jsonl; with --partition-rows all formats, part by\n"
+        "part). Data and place stay beside the file, or in its directory, meanwhile"),
     ROW("--retry", "N", OPTION_COUNT, retry, NULL,
         "replace a lost connection up to N times in a row and go on behind the last row;\n"
         "rows that follow are of a later moment"),
@@ -106,7 +107,8 @@ const command_spec export_command = {
         "\n"
         "--resume needs rows whose order is sure: a table's primary key or a unique index without NULLs, a query's --key. While it is not\n"
         "whole, FILE is FILE.weir-part and FILE.weir-checkpoint. A changed query, table, file or option is refused: remove both to begin\n"
-        "anew. What goes on sees the data of its own moment: rows before the place are not looked at again.\n"
+        "anew. What goes on sees the data of its own moment: rows before the place are not looked at again. With --partition-rows finished\n"
+        "parts stay, and the one under way is written again.\n"
         "\n"
         "Parquet's types are those of the columns; a value that its column cannot hold ends the export, naming row and column. With\n"
         "--partition-rows parts that are finished keep their names after a failure; a directory that holds parts is refused.\n"
@@ -309,7 +311,8 @@ static int run_export(int count, char **words)
         return code == OPTIONS_HELP_SHOWN ? 0 : code;
     }
     failure_command("export", "name the columns you need with --columns, or convert the value in --query");
-    signals_start("export", settings.resume ? "what is written stays beside the file, run the same command again to go on"
+    signals_start("export", settings.resume && settings.partition_rows ? "parts that were finished stay, run the same command again to go on"
+                            : settings.resume ? "what is written stays beside the file, run the same command again to go on"
                             : settings.partition_rows ? "parts that were finished are there, remove them to run it again"
                             : "no file was left behind, run it again when you like");
     if (jobs_wanted(&settings)) {

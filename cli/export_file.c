@@ -11,8 +11,8 @@ int export_check_file(const export_settings *s)
     for (size_t i = 0; i < s->metadata.count; i++)
         if (!strchr(s->metadata.items[i], '='))
             return failure_say(EXIT_USAGE, "wrong value for --metadata: \"%s\" has no =; give KEY=VALUE", s->metadata.items[i]);
-    if (s->partition_rows && s->resume)
-        return failure_say(EXIT_USAGE, "wrong usage: --resume goes on with one file; leave --partition-rows away");
+    if (s->partition_rows && s->checkpoint_every)
+        return failure_say(EXIT_USAGE, "wrong usage: with --partition-rows each part is saved when it is whole; leave --checkpoint-every away");
     if (s->partition_rows && !strcmp(s->to, "-"))
         return failure_say(EXIT_USAGE, "wrong usage: --partition-rows needs a directory; give --to DIRECTORY");
     return 0;
