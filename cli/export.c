@@ -25,7 +25,7 @@ static const option_row rows[] = {
     ROW("--order-by", "SQL", OPTION_TEXT, order_by, NULL, "with --table: the order, as in \"id, created_at desc\""),
     ROW("--resume", NULL, OPTION_ON, resume, NULL,
         "go on where an interrupted export of this command stopped, or begin; repeat the\n"
-        "command until it ends well (csv, jsonl). Data and place stay beside the file meanwhile"),
+        "command until it ends well (csv, jsonl; with --split all). Data and place stay beside the file meanwhile"),
     ROW("--retry", "N", OPTION_COUNT, retry, NULL,
         "replace a lost connection up to N times in a row and go on behind the last row;\n"
         "rows that follow are of a later moment"),
@@ -106,7 +106,7 @@ const command_spec export_command = {
         "\n"
         "--resume needs rows whose order is sure: a table's primary key or a unique index without NULLs, a query's --key. While it is not\n"
         "whole, FILE is FILE.weir-part and FILE.weir-checkpoint. A changed query, table, file or option is refused: remove both to begin\n"
-        "anew. What goes on sees the data of its own moment: rows before the place are not looked at again.\n"
+        "anew. With --jobs, too: with --split files of ranges that are done stay. What goes on sees the data of its own moment: rows before the place are not looked at again.\n"
         "\n"
         "Parquet's types are those of the columns; a value that its column cannot hold ends the export, naming row and column. With\n"
         "--partition-rows parts that are finished keep their names after a failure; a directory that holds parts is refused.\n"
@@ -255,9 +255,11 @@ static int export_once(export_run *run)
 /* Rows behind a place. The key, and so the checkpoint and the file, are known once the database told of the table. */
 static int export_surviving(export_run *run)
 {
+    text key = { 0 };
     int code = connect_to(run);
     if (code == 0)
-        code = resume_find_place(run);
+        code = resume_find_place(run, &key);
+    text_free(&key);
     if (code == 0)
         code = export_open_file(run);
     if (code != 0 || weir_writer_complete(run->writer))

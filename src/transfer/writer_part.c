@@ -17,7 +17,7 @@ static int refuse(weir_writer *writer, const char *format, const char *what)
     return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, format, writer->checkpoint_path, what);
 }
 
-static void append_options(const weir_writer *writer, weir_buffer *text)
+void weir_writer_describe(const weir_writer *writer, weir_buffer *text)
 {
     weir_buffer_printf(text, "format %s\nheader %d\nreplacing invalid text %d\ntext for NULL ", writer->format->name, writer->sheet.header,
                        writer->sheet.replace_invalid_text);
@@ -69,18 +69,18 @@ static weir_text changed_option(weir_text was, const weir_buffer *now)
     return (weir_text){ was.ptr + line, end ? (size_t)(end - was.ptr) - line : was.len - line };
 }
 
-static int compare_options(weir_writer *writer, weir_text was)
+int weir_writer_compare(weir_writer *writer, weir_text was, const char *path)
 {
     weir_buffer now;
     char shown[100];
     weir_buffer_init(&now, &writer->ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
-    append_options(writer, &now);
+    weir_writer_describe(writer, &now);
     if (now.failed) {
         weir_error_out_of_memory(&writer->error);
     } else if (now.length != was.len || memcmp(now.data, was.ptr, was.len) != 0) {
         weir_text option = changed_option(was, &now);
         weir_error_text(shown, sizeof shown, option.ptr, option.len);
-        refuse(writer, "%s belongs to a file that was written with other options: %s", shown);
+        weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "%s belongs to a file that was written with other options: %s", path, shown);
     }
     weir_buffer_free(&now);
     return writer->error.status;
@@ -111,7 +111,7 @@ static int continue_part(weir_writer *writer)
         return weir_part_continue(&writer->output, 0, 0);
     if (!read_state(data, &was, &options))
         return refuse(writer, "%s is no checkpoint of a file%s", "");
-    if (compare_options(writer, options) != WEIR_OK)
+    if (weir_writer_compare(writer, options, writer->checkpoint_path) != WEIR_OK)
         return writer->error.status;
     writer->sheet.rows = checkpoint->figures.rows;
     writer->sheet.continued = was.bytes > 0;
@@ -154,9 +154,9 @@ static int save(weir_writer *writer, bool finished)
     if (weir_part_sync(&writer->output) != WEIR_OK)
         return weir_error_keep(&writer->error, &writer->output.error);
     weir_buffer_init(&text, &writer->ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
-    weir_buffer_printf(&text, "part 1 %" PRId64 " %016" PRIx64 " %d\n", writer->output.flushed,
-                       weir_checksum_value(&writer->output.checksum), finished);
-    append_options(writer, &text);
+    weir_buffer_printf(&text, "part 1 %" PRId64 " %016" PRIx64 " %d\n", writer->marked ? writer->mark_bytes : writer->output.flushed,
+                       writer->marked ? writer->mark_checksum : weir_checksum_value(&writer->output.checksum), finished);
+    weir_writer_describe(writer, &text);
     if (text.failed)
         weir_error_out_of_memory(&writer->error);
     else if (weir_checkpoint_set_data(writer->checkpoint, text.data, text.length) != WEIR_OK ||
@@ -165,6 +165,22 @@ static int save(weir_writer *writer, bool finished)
     writer->saved = writer->saved || writer->error.status == WEIR_OK;
     weir_buffer_free(&text);
     return writer->error.status;
+}
+
+int weir_writer_append(weir_writer *writer, const void *bytes, size_t length)
+{
+    weir_output_bytes(&writer->output, bytes, length);
+    return weir_error_keep(&writer->error, &writer->output.error);
+}
+
+int weir_writer_mark(weir_writer *writer, int64_t rows)
+{
+    writer->sheet.rows += rows;
+    weir_output_flush(&writer->output);
+    writer->marked = true;
+    writer->mark_bytes = writer->output.flushed;
+    writer->mark_checksum = weir_checksum_value(&writer->output.checksum);
+    return weir_error_keep(&writer->error, &writer->output.error);
 }
 
 int weir_writer_save(weir_writer *writer)
@@ -189,6 +205,7 @@ static void remove_on_disk(void *argument)
 
 int weir_writer_finish_part(weir_writer *writer)
 {
+    writer->marked = false;
     /* A crash between the two steps leaves a checkpoint that says "finished", and the file under one of its names. */
     if (!writer->complete && save(writer, true) != WEIR_OK)
         return writer->error.status;
