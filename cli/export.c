@@ -60,7 +60,8 @@ static const option_row rows[] = {
         "FILE is a directory of files with N rows each: part-00000.parquet and so on"),
     ROW("--compression", "zstd|snappy|none", OPTION_TEXT, compression, NULL, "parquet: default zstd"),
     ROW("--row-group-bytes", "N", OPTION_COUNT, row_group_bytes, NULL,
-        "parquet: memory of a row group that is being built, default 16777216 (16 MiB)"),
+        "parquet: memory of a row group that is being built, default 16777216 (16 MiB), or a\n"
+        "quarter of --memory, if that is less, which then bounds both"),
     ROW("--no-dictionary", NULL, OPTION_ON, no_dictionary, NULL, "parquet: no dictionaries"),
     ROW("--decimal", "P,S", OPTION_TEXT, decimal, NULL,
         "parquet: numerics without precision become decimals of P digits, S of them behind\n"
@@ -126,7 +127,9 @@ const command_spec export_command = {
 const weir_execution_options *export_execution(const export_settings *s)
 {
     static weir_execution_options options;
-    options = *WEIR_EXECUTION_OPTIONS(.yield_per = s->yield_per >= 0 ? s->yield_per : s->memory ? 0 : EXPORT_YIELD_PER, .memory = s->memory);
+    int64_t row_group = s->memory && !s->row_group_bytes ? export_row_group_bytes(s) : 0;
+    options = *WEIR_EXECUTION_OPTIONS(.yield_per = s->yield_per >= 0 ? s->yield_per : s->memory ? 0 : EXPORT_YIELD_PER,
+                                      .memory = s->memory - row_group);
     return &options;
 }
 

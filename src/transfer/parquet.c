@@ -132,9 +132,11 @@ static int end_group(weir_parquet *parquet)
 }
 
 /* ---- memory -------------------------------------------------------------------------------------------------------------------- */
+/* Not by the buffers' capacity, which depends on how rows come, but with what that is more in the mean. */
 static size_t plain_bytes(const weir_parquet_column *column)
 {
-    return column->values.length + column->definitions.length + column->repetitions.length;
+    size_t bytes = column->values.length + column->definitions.length + column->repetitions.length;
+    return bytes + bytes / 8;
 }
 
 /* What the row group under way holds: values that wait for their page, and pages. */
@@ -150,27 +152,37 @@ static size_t held_bytes(const weir_parquet *parquet, size_t *plain)
     return *plain + pages;
 }
 
-static int end_pages_from(weir_parquet *parquet, size_t bytes)
+static size_t column_bytes(const weir_parquet_column *column)
 {
-    for (size_t i = 0; i < parquet->column_count; i++)
-        if (plain_bytes(&parquet->columns[i]) >= bytes && weir_parquet_end_page(parquet, &parquet->columns[i]) != WEIR_OK)
+    return plain_bytes(column) + column->page_bytes + weir_parquet_dictionary_bytes(&column->dictionary);
+}
+
+/* Ends pages of so many bytes, as long as a row group with so many bytes may stay in memory: a column's dictionary may need more than its
+ * values did. *held is kept up. */
+static int end_pages_from(weir_parquet *parquet, size_t bytes, size_t *held)
+{
+    for (size_t i = 0; i < parquet->column_count; i++) {
+        weir_parquet_column *column = &parquet->columns[i];
+        if (column->values.length < bytes || *held > parquet->group_bytes + parquet->group_bytes / 16)
+            continue;
+        *held -= column_bytes(column);
+        if (weir_parquet_end_page(parquet, column) != WEIR_OK)
             return parquet->sheet->error->status;
+        *held += column_bytes(column);
+    }
     return WEIR_OK;
 }
 
 /* Full pages are ended. When the bound of memory is reached, values become pages, which are much smaller; when those are half of it, the row
- * group is written. */
+ * group is written, column by column, which takes no more memory. */
 static int keep_bounds(weir_parquet *parquet)
 {
-    size_t plain, held;
-    if (end_pages_from(parquet, PAGE_FULL) != WEIR_OK)
+    size_t plain, held = held_bytes(parquet, &plain);
+    if (end_pages_from(parquet, PAGE_FULL, &held) != WEIR_OK)
         return parquet->sheet->error->status;
     held = held_bytes(parquet, &plain);
-    if (held >= parquet->group_bytes && held - plain < parquet->group_bytes / 2) {
-        if (end_pages_from(parquet, SMALL_PAGE) != WEIR_OK)
-            return parquet->sheet->error->status;
-        held = held_bytes(parquet, &plain);
-    }
+    if (held >= parquet->group_bytes && held - plain < parquet->group_bytes / 2 && end_pages_from(parquet, SMALL_PAGE, &held) != WEIR_OK)
+        return parquet->sheet->error->status;
     return held >= parquet->group_bytes || parquet->group_rows >= WEIR_PARQUET_GROUP_ROWS ? end_group(parquet) : WEIR_OK;
 }
 
