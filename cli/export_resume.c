@@ -175,10 +175,12 @@ static int save(export_run *run, saved *last)
 static int write_partition(export_run *run, const weir_partition *partition, saved *last)
 {
     int status = WEIR_OK;
-    bool saves = run->settings->resume;
-    for (size_t i = 0; status == WEIR_OK && i < partition->count; i++) {
+    bool saves = run->settings->resume && !run->settings->partition_rows;      /* parts save themselves */
+    if (!saves)
+        status = weir_writer_many(run->writer, partition->rows, partition->count);
+    for (size_t i = 0; status == WEIR_OK && saves && i < partition->count; i++) {
         status = weir_writer_row(run->writer, partition->rows[i]);
-        if (status == WEIR_OK && saves && is_due(run, last, false) && (status = weir_resume_ack(run->stream, i + 1)) == WEIR_OK)
+        if (status == WEIR_OK && is_due(run, last, false) && (status = weir_resume_ack(run->stream, i + 1)) == WEIR_OK)
             status = save(run, last);
     }
     if (status == WEIR_OK)

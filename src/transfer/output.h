@@ -61,6 +61,8 @@ int weir_part_await(weir_output *output);
 int weir_part_continue(weir_output *output, int64_t bytes, uint64_t checksum);
 /* Whether the file under its final name is the one with so many bytes and that checksum. */
 bool weir_part_is_final(weir_output *output, int64_t bytes, uint64_t checksum);
+/* The length and the checksum of a file; false: there is none, or it cannot be read. Called on the disk's thread; reads into the output's block. */
+bool weir_part_read(weir_output *output, const char *path, int64_t *bytes, weir_checksum *checksum);
 /* Brings to disk what was written so far. The status. */
 int weir_part_sync(weir_output *output);
 /* Removes a part that is new, and ours: nothing was begun. */

@@ -1,4 +1,4 @@
-/* What a checkpoint of many files says: "ranges 1 COUNT", the options that the files are written with, a blank line, then a line for each end of
+/* What a checkpoint of many files says: "ranges 1 COUNT LENGTH", so many bytes of options that the files are written with, then a line for each end of
  * a range, and one for each range that is done. What is read may come from anybody: each line is looked at. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,12 +43,16 @@ int weir_split_describe(weir_splitting *s, weir_error *error)
     weir_buffer *text = &s->checkpoint->data;
     weir_writer *options = probe(s);
     int64_t rows = 0;
+    weir_buffer described;
     text->length = 0;
     text->failed = false;
-    weir_buffer_printf(text, FIRST "%" PRId64 "\n", p->ranges);
-    weir_writer_describe(options, text);
-    weir_buffer_byte(text, '\n');
+    weir_buffer_init(&described, text->ledger, WEIR_MEMORY_HANDLES, 1 << 20);
+    weir_writer_describe(options, &described);
     weir_writer_abort(&options);
+    text->failed = described.failed;
+    weir_buffer_printf(text, FIRST "%" PRId64 " %zu\n", p->ranges, described.length);
+    weir_buffer_append(text, described.data, described.length);
+    weir_buffer_free(&described);
     for (size_t i = 0; i < p->segment_count; i++)
         describe_segment(&p->segments[i], text, error);
     for (int64_t i = 0; i < p->ranges; i++) {
@@ -119,17 +123,15 @@ static bool take_number(weir_text *from, int64_t *out)
     return true;
 }
 
-static int read_options(reader *r)
+static int read_options(reader *r, int64_t length)
 {
     weir_splitting *s = r->splitting;
-    const char *first = r->at;
-    weir_text line;
-    do {
-        if (!next_line(r, &line))
-            return damaged(r, "its options do not end");
-    } while (line.len > 0);
+    weir_text was = { r->at, (size_t)length };
+    if (length > r->end - r->at)
+        return damaged(r, "its options do not end");
+    r->at += length;
     weir_writer *options = probe(s);
-    if (weir_writer_compare(options, (weir_text){ first, (size_t)(line.ptr - first) }, s->checkpoint_path) != WEIR_OK) {
+    if (weir_writer_compare(options, was, s->checkpoint_path) != WEIR_OK) {
         weir_error_keep(r->error, weir_writer_error(options));
         weir_checkpoint_advise(r->error);
     }
@@ -192,12 +194,12 @@ static int read_state(weir_splitting *s, weir_error *error)
     weir_blob data = weir_checkpoint_data(s->checkpoint);
     reader r = { s, (const char *)data.ptr, (const char *)data.ptr + data.len, error };
     weir_text line, rest;
-    int64_t count;
+    int64_t count, length;
     if (!next_line(&r, &line) || !behind(line, FIRST, &rest))
         return damaged(&r, "it belongs to one file");
-    if (!take_number(&rest, &count) || count < 1 || count > MOST_RANGES)
+    if (!take_number(&rest, &count) || count < 1 || count > MOST_RANGES || !take_number(&rest, &length))
         return damaged(&r, "its number of ranges");
-    return read_options(&r) == WEIR_OK ? read_ranges(&r, count) : error->status;
+    return read_options(&r, length) == WEIR_OK ? read_ranges(&r, count) : error->status;
 }
 
 int weir_split_load(weir_splitting *s, weir_error *error)

@@ -44,6 +44,12 @@ int weir_parquet_codec_open(weir_parquet *parquet)
     return parquet->codec == WEIR_CODEC_SNAPPY && !parquet->snappy ? open_snappy(parquet) : WEIR_OK;
 }
 
+void weir_parquet_codec_begin(weir_parquet *parquet)
+{
+    if (parquet->zstd)
+        parquet->zstd = ZSTD_initStaticCCtx(parquet->zstd_memory, ZSTD_estimateCCtxSize(LEVEL));
+}
+
 void weir_parquet_codec_close(weir_parquet *parquet)
 {
     weir_free(parquet->zstd_memory);

@@ -165,17 +165,25 @@ int weir_part_continue(weir_output *output, int64_t bytes, uint64_t checksum)
     return weir_output_on_disk(output, continue_on_disk, &(extent){ output, bytes, checksum, false });
 }
 
+bool weir_part_read(weir_output *output, const char *path, int64_t *bytes, weir_checksum *checksum)
+{
+    struct stat file;
+    weir_checksum_init(checksum);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool read = fd >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && add_checksum(output, fd, file.st_size, checksum);
+    *bytes = read ? file.st_size : 0;
+    if (fd >= 0)
+        close(fd);
+    return read;
+}
+
 static void compare_on_disk(void *argument)
 {
     extent *e = argument;
-    struct stat file;
     weir_checksum checksum;
-    weir_checksum_init(&checksum);
-    int fd = open(e->output->final_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    e->same = fd >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size == e->bytes &&
-              add_checksum(e->output, fd, e->bytes, &checksum) && weir_checksum_value(&checksum) == e->checksum;
-    if (fd >= 0)
-        close(fd);
+    int64_t bytes;
+    e->same = weir_part_read(e->output, e->output->final_path, &bytes, &checksum) && bytes == e->bytes &&
+              weir_checksum_value(&checksum) == e->checksum;
 }
 
 bool weir_part_is_final(weir_output *output, int64_t bytes, uint64_t checksum)

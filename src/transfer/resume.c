@@ -20,6 +20,7 @@ struct weir_resume {
     weir_partition         shown;       /* the last partition delivered */
     size_t                 acknowledged;    /* rows of it */
     bool                   current;     /* it may still be acknowledged */
+    bool                   skipped;     /* rows of an earlier one were not */
     const weir_row        *held;        /* of an unchecked order: read, and its successor is not known yet */
     const weir_row        *lent;        /* held before, delivered now */
     const weir_row       **rows;        /* what shown.rows is then: a row held before, and those behind it */
@@ -366,6 +367,7 @@ const weir_partition *weir_resume_fetchmany(weir_resume *stream, size_t rows)
 {
     if (is_constant(stream))
         return NULL;
+    stream->skipped = stream->skipped || (stream->current && stream->acknowledged < stream->shown.count);
     stream->current = false;
     stream->shown.count = 0;
     weir_row_release(&stream->lent);
@@ -415,6 +417,16 @@ int weir_resume_ack(weir_resume *stream, size_t rows)
     checkpoint->figures.rows += (int64_t)(rows - stream->acknowledged);
     stream->acknowledged = rows;
     return WEIR_OK;
+}
+
+int weir_resume_ack_up_to(weir_resume *stream, int64_t rows, weir_error *error)
+{
+    int64_t more = stream ? rows - stream->checkpoint->figures.rows : 0;
+    if (!stream || stream->skipped || more < 0 || (more > 0 && !stream->current) || more > (int64_t)(stream->shown.count - stream->acknowledged))
+        return weir_error_set(error, WEIR_INVALID_REQUEST, "the rows are not those of the checkpoint's stream, each of them once and acknowledged behind "
+                              "each partition (weir_resume_ack)");
+    int status = more > 0 ? weir_resume_ack(stream, stream->acknowledged + (size_t)more) : WEIR_OK;
+    return status == WEIR_OK ? WEIR_OK : weir_error_keep(error, &stream->error);
 }
 
 /* ---- about, and the end ---------------------------------------------------------------------------------------------------- */

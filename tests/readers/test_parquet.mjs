@@ -376,6 +376,19 @@ const general = {
     same(large < 12e6, true, `the peak is ${large}`);
     same(Math.abs(large - small) < 200e3, true, `peaks of ${small} and ${large}`);
   },
+
+  // A hundred columns, with dictionaries of some thousand texts each that count, too.
+  async memory_of_many_columns_is_bounded() {
+    const columns = Array.from({ length: 100 }, (_, c) => `'a text of column ${c}, number ' || ((i * ${7919 + 2 * c}) % 3001) AS c${c}`);
+    const name = file('columns.parquet');
+    const done = weir(`SELECT ${columns.join(', ')} FROM ${series(6000)} ORDER BY i`, name, '--row-group-bytes', '6000000', '--yield-per', '50', '--stats', 'json');
+    const peak = JSON.parse(done.err).peak_ledger_bytes;
+    same(peak < 8.2e6, true, `the peak is ${peak}`);
+    const budget = weir(`SELECT ${columns.join(', ')} FROM ${series(6000)} ORDER BY i`, file('budget.parquet'), '--memory', '6M', '--stats', 'json');
+    const bounded = JSON.parse(budget.err).peak_ledger_bytes;     // beside the budget: compression, and footer data of many small row groups
+    same(bounded < 6e6 + 3e6, true, `with a budget of 6M the peak is ${bounded}`);
+    same((await one(`SELECT count(*), count(DISTINCT c0)::INT, count(DISTINCT c99)::INT FROM '${name}'`)).map(String), ['6000', '3001', '3001']);
+  },
 };
 
 // The checksum of a page header, and where the header ends: compact Thrift, as far as weir writes it.
