@@ -198,8 +198,8 @@ int weir_parquet_codec_open(weir_parquet *parquet);
 void weir_parquet_codec_begin(weir_parquet *parquet);       /* of a file: its bytes do not depend on what was compressed before */
 void weir_parquet_codec_close(weir_parquet *parquet);
 const char *weir_parquet_zstd_version(void);
-/* parquet->raw, compressed: *out is raw itself or parquet->packed. */
-int weir_parquet_compress(weir_parquet *parquet, const weir_buffer *raw, const weir_buffer **out);
+/* parquet->raw, compressed: *out is raw itself or parquet->packed. texts: plain ones, or other bytes of any length. */
+int weir_parquet_compress(weir_parquet *parquet, const weir_buffer *raw, bool texts, const weir_buffer **out);
 
 /* ---- parquet_footer.c: what stands behind the row groups ----------------------------------------------------------------------- */
 /* What the footer will say of a chunk that was just written at `offset`; dictionary may be NULL. */
