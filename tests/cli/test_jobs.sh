@@ -55,7 +55,6 @@ test_a_file_per_range() {
 }
 
 test_wrong_usage() {
-    fails 2 "--jobs and --resume exclude each other" export "$URL" --table t --jobs 2 --resume --to work/x.csv
     fails 2 "--split is about --jobs" export "$URL" --table t --split --to work/x.csv
     fails 2 "name columns of it with --key" export "$URL" --query 'SELECT * FROM t' --jobs 2 --to work/x.csv
     fails 2 "makes many files" export "$URL" --table t --jobs 2 --split --to -
