@@ -72,7 +72,9 @@ bench-quick: all
 	@scripts/install-packages bench
 	@bench/run --quick --build $(BUILD)
 
+# A prefix that is given now counts, whatever the build directory was made with.
 install: $(BUILD)/build.ninja
+	@$(if $(filter-out file,$(origin PREFIX) $(origin LIBDIR)),meson configure $(BUILD) --prefix $(PREFIX) --libdir $(LIBDIR))
 	@ninja -C $(BUILD) installed
 	@meson install -C $(BUILD) --no-rebuild
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig

@@ -317,6 +317,16 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
     }
 
 /* Each getter has two halves, so that what most reads meet needs no room for a reason. */
+#define AS_IT_IS(c_type, getter)                                                \
+    c_type weir_row##getter##_at(const weir_row *row, int index)                \
+    {                                                                           \
+        bool direct = (size_t)index < row->view->direct;                        \
+        if (direct && IS##getter(&row->cells[index]))                           \
+            return GET##getter(&row->cells[index]);                             \
+        return convert##getter(row, index);                                     \
+    }                                                                           \
+    BY_NAME(c_type, getter)
+
 #define GETTER(getter, c_type)                                                  \
     static __attribute__((noinline)) c_type convert_##getter(const weir_row *row, int index) \
     {                                                                           \
@@ -331,14 +341,7 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
             fail_getter(row, index, reason);                                    \
         return out;                                                             \
     }                                                                           \
-    c_type weir_row_##getter##_at(const weir_row *row, int index)               \
-    {                                                                           \
-        bool direct = (size_t)index < row->view->direct;                        \
-        if (direct && IS_##getter(&row->cells[index]))                          \
-            return GET_##getter(&row->cells[index]);                            \
-        return convert_##getter(row, index);                                    \
-    }                                                                           \
-    BY_NAME(c_type, _##getter)      /* pasted, since bool is a macro */
+    AS_IT_IS(c_type, _##getter)     /* pasted, since bool is a macro */
 
 #define NULLABLE_GETTER(getter, c_type)                                         \
     static __attribute__((noinline)) c_type convert_##getter(const weir_row *row, int index) \
@@ -350,14 +353,7 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
             fail_getter(row, index, reason);                                    \
         return out;                                                             \
     }                                                                           \
-    c_type weir_row_##getter##_at(const weir_row *row, int index)               \
-    {                                                                           \
-        bool direct = (size_t)index < row->view->direct;                        \
-        if (direct && IS_##getter(&row->cells[index]))                          \
-            return GET_##getter(&row->cells[index]);                            \
-        return convert_##getter(row, index);                                    \
-    }                                                                           \
-    BY_NAME(c_type, _##getter)      /* pasted, since bool is a macro */
+    AS_IT_IS(c_type, _##getter)     /* pasted, since bool is a macro */
 
 #define OPTIONAL_GETTER(getter, c_type)                                         \
     weir_opt_##getter weir_row_opt_##getter##_at(const weir_row *row, int index) \
