@@ -217,7 +217,6 @@ int weir_pg_run_page(weir_link *base, weir_page_run *run)
     size_t mark = link->out.length;
     status = send_page(link, run);
     if (status != WEIR_OK) {
-        link->out.failed = false;
         weir_pg_refused_by_kept_types(pg_cursor(run->write), status);
         return weir_pg_take_back(link, mark, status);
     }
