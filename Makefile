@@ -5,9 +5,11 @@ LIBDIR   ?= lib
 WERROR   ?= false
 ROWS     ?= 10000000
 SANITIZE ?= address,undefined
+SECONDS  ?= 600
+SEED     ?= 1
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo figure check check-all check-debian check-sanitize check-thread bench bench-quick install clean format help
+.PHONY: all demo figure check check-all check-debian check-sanitize check-thread soak bench bench-quick install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -35,11 +37,12 @@ check-debian:
 	@scripts/install-packages build packaging
 	@scripts/check-debian
 
-# Every test, with what those of the packaging look for (cmake, zsh, man), and the Debian packages.
+# Every test, with what those of the packaging look for (cmake, zsh, man), the Debian packages, and the soak.
 check-all:
 	@scripts/install-packages packaging
 	@$(MAKE) check
 	@$(MAKE) check-debian
+	@$(MAKE) soak
 
 check-sanitize:
 	@scripts/install-packages build test
@@ -51,6 +54,11 @@ check-thread:
 	@[ -f build-thread/build.ninja ] || $(SETUP) -Db_sanitize=thread -Db_lundef=false build-thread
 	@scripts/check build-thread
 
+# What `make check` does for some seconds: threads and tasks that do everything at random, on both databases at once.
+soak: $(BUILD)/build.ninja
+	@scripts/install-packages build test
+	@WEIR_SOAK_SECONDS=$(SECONDS) WEIR_SOAK_SEED=$(SEED) scripts/check $(BUILD) --suite soak --verbose --timeout-multiplier 0
+
 bench: all
 	@scripts/install-packages bench
 	@bench/run --build $(BUILD)
@@ -59,7 +67,9 @@ bench-quick: all
 	@scripts/install-packages bench
 	@bench/run --quick --build $(BUILD)
 
+# A prefix that is given now counts, whatever the build directory was made with.
 install: $(BUILD)/build.ninja
+	@$(if $(filter-out file,$(origin PREFIX) $(origin LIBDIR)),meson configure $(BUILD) --prefix $(PREFIX) --libdir $(LIBDIR))
 	@ninja -C $(BUILD) installed
 	@meson install -C $(BUILD) --no-rebuild
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
@@ -75,9 +85,10 @@ help:
 	@echo 'make demo            exports a sample table of ROWS (10000000) invoices and shows time and memory'
 	@echo 'make figure          draws docs/memory.svg, memory over ROWS (10000000) rows, streamed and buffered'
 	@echo 'make check           runs every test, against real SQLite files and PostgreSQL servers of its own'
-	@echo 'make check-all       the same, and the Debian packages (check-debian): built in a copy of the tree, looked at by lintian'
+	@echo 'make check-all       the same, the Debian packages (check-debian: built in a copy of the tree, looked at by lintian), and the soak'
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
+	@echo 'make soak            32 threads and 200 tasks at random on a pool of 8 for SECONDS (600); SEED (1), BUILD (build)'
 	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds)'
 	@echo 'make install         into PREFIX (/usr/local), below DESTDIR if that is set'
 	@echo 'make clean           removes the build directories'

@@ -74,9 +74,14 @@ WEIR_API void weir_writer_abort(weir_writer **writer);
  * (length and checksum). A part without a checkpoint was never saved and begins anew; so does a path without either, whatever file has
  * the final name. Errors of opening, besides those above: WEIR_INVALID_REQUEST with the reason (the statement's, see weir_checkpoint_restore;
  * options of the writer that changed; a part that is missing, shorter or changed; what is no regular file; a format that cannot); WEIR_IO
- * when another process writes that part (it is locked). Only the file's owner can go on with it; symbolic links are not followed. */
+ * when another process writes that part (it is locked). Only the file's owner can go on with it; symbolic links are not followed.
+ * A directory of parts (partition_rows), of any format, is gone on with part by part: those that were finished stay as they are (their checksums
+ * are looked at), the one under way is written again from its first row, and so the parts are those of a single run. The checkpoint is
+ * DIRECTORY/.weir-checkpoint. A part's end acknowledges the rows up to it and saves: the writer must get the rows of the checkpoint's stream,
+ * each of them once, and each partition must be acknowledged before the next is asked for; else the row behind the part is WEIR_INVALID_REQUEST. */
 /* Puts on disk what was written, then the place that the stream's rows were acknowledged up to (weir_resume_ack): they must be as many as were
- * written (WEIR_INVALID_REQUEST). After WEIR_OK no crash takes it back. Each save waits for the disk: make one every few seconds. */
+ * written (WEIR_INVALID_REQUEST). After WEIR_OK no crash takes it back. Each save waits for the disk: make one every few seconds. A directory of
+ * parts is saved as each part ends; this does nothing there. */
 WEIR_API int weir_writer_save(weir_writer *writer);
 /* Whether an earlier run had written all rows and only the end was missing: finish it, there is nothing to read. */
 WEIR_API bool weir_writer_complete(const weir_writer *writer);

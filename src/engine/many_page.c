@@ -227,10 +227,13 @@ static void name_set(writing *w, size_t place)
     error->row = (int64_t)index + 1;
 }
 
-/* The page's savepoint is there: back to it. */
+/* The page's savepoint is there: back to it. Unless the database took the whole transaction back with the error, as SQLite does when
+ * a write is interrupted. */
 static int back(weir_many *many)
 {
     weir_error kept = many->error, failure;
+    if (many->connection->needs_rollback)
+        return many->error.status;
     int status = weir_connection_command(many->connection, "ROLLBACK TO SAVEPOINT " WEIR_PAGE_SAVEPOINT, &failure);
     many->error = status == WEIR_OK ? kept : failure;
     many->page_open = many->page_open || status == WEIR_OK;
@@ -475,11 +478,12 @@ int weir_many_end(weir_many *many, int status)
         return WEIR_OK;
     weir_error error = many->error;
     bool connected = link_of(many) != NULL;     /* else all is gone with the connection */
+    bool goes_on = connected && !connection->needs_rollback;
     if (connected && many->own)
         (void)weir_connection_rollback(connection);
-    else if (connected && many->savepoint > 0)
+    else if (goes_on && many->savepoint > 0)
         (void)weir_connection_savepoint_rollback(connection, many->savepoint);
-    else if (connected && many->page_open && weir_connection_command(connection, "ROLLBACK TO SAVEPOINT " WEIR_PAGE_SAVEPOINT, &ignored) == WEIR_OK)
+    else if (goes_on && many->page_open && weir_connection_command(connection, "ROLLBACK TO SAVEPOINT " WEIR_PAGE_SAVEPOINT, &ignored) == WEIR_OK)
         (void)weir_connection_command(connection, "RELEASE SAVEPOINT " WEIR_PAGE_SAVEPOINT, &ignored);
     weir_connection_failed(connection, &error);
     return status;

@@ -37,6 +37,9 @@ struct weir_arrow_column {
 int weir_arrow_column_init(weir_arrow_column *column, weir_arena *arena, weir_ledger *ledger, const weir_column_info *info);
 /* The schema is told now. Before, the first value says what a column is of which the database does not (SQLite's expressions). */
 void weir_arrow_settle(weir_arrow_column *column);
+/* Another file's columns are to be alike: what was decided of a column, as the types of its values and of a list's items, and the way back. */
+void weir_arrow_decided(const weir_arrow_column *column, int types[2]);
+bool weir_arrow_decide(weir_arrow_column *column, const int types[2]);
 bool weir_arrow_is_known(const weir_arrow_column *column);
 /* Room for so many more rows. WEIR_OK or WEIR_OUT_OF_MEMORY. */
 int weir_arrow_reserve(weir_arrow_column *column, int64_t rows);

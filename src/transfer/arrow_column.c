@@ -41,6 +41,26 @@ void weir_arrow_settle(weir_arrow_column *column)
         weir_arrow_settle(column->item);
 }
 
+void weir_arrow_decided(const weir_arrow_column *column, int types[2])
+{
+    types[0] = (int)column->type;
+    types[1] = column->item ? (int)column->item->type : 0;
+}
+
+bool weir_arrow_decide(weir_arrow_column *column, const int types[2])
+{
+    weir_arrow_column *const columns[] = { column, column->item };
+    for (int i = 0; i < 2 && columns[i]; i++) {
+        bool same = types[i] == (int)columns[i]->type, undecided = columns[i]->layout == WEIR_ARROW_NULL;
+        if (types[i] < 0 || types[i] >= WEIR_T_COUNT_ || (!same && (!undecided || types[i] == WEIR_T_ARRAY)))
+            return false;
+        if (!same)
+            become(columns[i], (weir_type)types[i]);
+    }
+    weir_arrow_settle(column);
+    return true;
+}
+
 bool weir_arrow_is_known(const weir_arrow_column *column)
 {
     return column->layout != WEIR_ARROW_NULL && (!column->item || weir_arrow_is_known(column->item));

@@ -28,6 +28,9 @@ static int check(weir_sheet *sheet)
 static int begin(weir_sheet *sheet)
 {
     ipc *a = sheet->state;
+    a->begun = false;
+    if (a->columns)
+        return WEIR_OK;                 /* another file with the same columns */
     a->columns = weir_arena_take(&a->arena, sheet->column_count * sizeof *a->columns);
     if (!a->columns)
         return weir_error_out_of_memory(sheet->error);
@@ -98,6 +101,28 @@ static int finish(weir_sheet *sheet)
     return WEIR_OK;
 }
 
+static void remember(const weir_sheet *sheet, weir_buffer *text)
+{
+    const ipc *a = sheet->state;
+    for (size_t i = 0; i < a->column_count; i++) {
+        int types[2];
+        weir_arrow_decided(&a->columns[i], types);
+        weir_buffer_printf(text, "%d.%d ", types[0], types[1]);
+    }
+}
+
+static bool recall(weir_sheet *sheet, const char *text)
+{
+    ipc *a = sheet->state;
+    for (size_t i = 0; i < a->column_count; i++) {
+        int types[2], length = 0;
+        if (sscanf(text, "%9d.%9d %n", &types[0], &types[1], &length) != 2 || !length || !weir_arrow_decide(&a->columns[i], types))
+            return false;
+        text += length;
+    }
+    return !*text;
+}
+
 static void drop(weir_sheet *sheet)
 {
     ipc *a = sheet->state;
@@ -113,5 +138,5 @@ static void drop(weir_sheet *sheet)
 
 const weir_format weir_format_arrow = {
     .name = "arrow", .suffixes = { ".arrows", ".arrow", ".ipc" },
-    .check = check, .begin = begin, .row = row, .finish = finish, .drop = drop,
+    .check = check, .begin = begin, .row = row, .finish = finish, .drop = drop, .remember = remember, .recall = recall,
 };

@@ -20,7 +20,7 @@ struct weir_checkpoint {
     weir_error  error;
 };
 
-enum { WEIR_CHECKPOINT_MAX = 16 * 1024 * 1024, WEIR_CHECKPOINT_DATA_MAX = 1024 * 1024 };
+enum { WEIR_CHECKPOINT_MAX = 16 * 1024 * 1024, WEIR_CHECKPOINT_DATA_MAX = 1024 * 1024 };  /* the second: of a program's data */
 
 bool weir_checkpoint_is_constant(const weir_checkpoint *checkpoint);
 /* Keeps the error, unless the checkpoint is broken anyway; returns its status. */
@@ -29,6 +29,9 @@ int weir_checkpoint_report(weir_checkpoint *checkpoint, const weir_error *error)
 int weir_checkpoint_put(weir_buffer *buffer, const void *bytes, size_t length, weir_error *error);
 /* Puts the rows' columns on record, or compares them with what is: WEIR_INVALID_REQUEST when they changed. */
 int weir_checkpoint_columns(weir_checkpoint *checkpoint, const weir_result *result, weir_error *error);
+/* All rows that the stream delivered up to this number, counted from the first run on, are acknowledged: for who counts them in another way than
+ * by partitions. WEIR_INVALID_REQUEST: they are not rows of the last partition and those before it. */
+int weir_resume_ack_up_to(struct weir_resume *stream, int64_t rows, weir_error *error);
 /* "to begin anew, remove the checkpoint and what was written with it". */
 void weir_checkpoint_advise(weir_error *error);
 

@@ -33,11 +33,12 @@ typedef struct weir_format {
     const char *suffixes[4];            /* of file names, with the point; NULL-terminated */
     /* May be NULL. Before anything is opened: WEIR_ARGUMENT for options that make no sense. */
     int (*check)(weir_sheet *sheet);
-    /* The columns are known: writes what stands in front of the rows. Called once for each file, before its first row. */
+    /* The columns are known: writes what stands in front of the rows. Called once for each file, before its first row; sheet->columns is
+     * there for the first one only. */
     int (*begin)(weir_sheet *sheet);
     /* One row of sheet->column_count values. A status; errors of the output may wait in it. */
     int (*row)(weir_sheet *sheet, const weir_value *const *values);
-    /* Instead of row: many rows, one behind the other. Counts sheet->rows itself. */
+    /* Instead of row: many rows, one behind the other. Counts sheet->rows itself; may take fewer of them, at least one, when `full`. */
     int (*rows)(weir_sheet *sheet, const weir_value *const *values, size_t rows);
     /* May be NULL. All rows of the file were written: what stands behind them. */
     int (*finish)(weir_sheet *sheet);
@@ -45,6 +46,12 @@ typedef struct weir_format {
     bool (*full)(const weir_sheet *sheet);
     /* May be NULL. Frees sheet->state. */
     void (*drop)(weir_sheet *sheet);
+    /* May be NULL. Its own options, a line each, to be compared with those of the run that began a file. */
+    void (*describe)(const weir_sheet *sheet, weir_buffer *text);
+    /* Both may be NULL. What values decided about the columns, without line feeds, so that all files of a directory are alike; and the way back,
+     * behind the first `begin`; a NUL stands behind the text. False: it is none of remember's. */
+    void (*remember)(const weir_sheet *sheet, weir_buffer *text);
+    bool (*recall)(weir_sheet *sheet, const char *text);
     bool lines;                         /* rows stand one behind the other: two files are one, but for the header, and one that is cut behind
                                            any row may be gone on with */
 } weir_format;

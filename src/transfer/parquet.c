@@ -1,8 +1,9 @@
 /* The Parquet format: options, rows in blocks, row groups bounded in memory, files. */
 #include "transfer/parquet.h"
-#include <limits.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/checksum.h"
 
 enum { BLOCK_ROWS = 256, BLOCK_BYTES = 256 * 1024 };        /* rows, and about so many bytes, taken between two looks at memory */
 enum { PAGE_FULL = WEIR_PARQUET_PAGE - 16 * 1024 };         /* so that a page's buffer seldom grows over a megabyte */
@@ -77,7 +78,6 @@ static int parquet_check(weir_sheet *sheet)
         weir_kept_init(kepts[i], sheet->ledger, NULL, WEIR_PARQUET_KEPT / 3);
     parquet->dictionaries = options->dictionary != WEIR_OFF;
     parquet->group_bytes = options->row_group_bytes ? options->row_group_bytes : WEIR_PARQUET_GROUP_BYTES;
-    parquet->block_rows = 1;
     weir_crc_make(&parquet->crc);
     if (take_codec(parquet, options->compression) != WEIR_OK || take_decimal(parquet, options->decimal) != WEIR_OK ||
         take_pairs(parquet, options->metadata) != WEIR_OK)
@@ -132,9 +132,11 @@ static int end_group(weir_parquet *parquet)
 }
 
 /* ---- memory -------------------------------------------------------------------------------------------------------------------- */
+/* Not by the buffers' capacity, which depends on how rows come, but with what that is more in the mean. */
 static size_t plain_bytes(const weir_parquet_column *column)
 {
-    return column->values.length + column->definitions.length + column->repetitions.length;
+    size_t bytes = column->values.length + column->definitions.length + column->repetitions.length;
+    return bytes + bytes / 8;
 }
 
 /* What the row group under way holds: values that wait for their page, and pages. */
@@ -150,57 +152,102 @@ static size_t held_bytes(const weir_parquet *parquet, size_t *plain)
     return *plain + pages;
 }
 
-static int end_pages_from(weir_parquet *parquet, size_t bytes)
+static size_t column_bytes(const weir_parquet_column *column)
 {
-    for (size_t i = 0; i < parquet->column_count; i++)
-        if (plain_bytes(&parquet->columns[i]) >= bytes && weir_parquet_end_page(parquet, &parquet->columns[i]) != WEIR_OK)
+    return plain_bytes(column) + column->page_bytes + weir_parquet_dictionary_bytes(&column->dictionary);
+}
+
+/* Ends pages of so many bytes, as long as a row group with so many bytes may stay in memory: a column's dictionary may need more than its
+ * values did. *held is kept up. */
+static int end_pages_from(weir_parquet *parquet, size_t bytes, size_t *held)
+{
+    for (size_t i = 0; i < parquet->column_count; i++) {
+        weir_parquet_column *column = &parquet->columns[i];
+        if (column->values.length < bytes || *held > parquet->group_bytes + parquet->group_bytes / 16)
+            continue;
+        *held -= column_bytes(column);
+        if (weir_parquet_end_page(parquet, column) != WEIR_OK)
             return parquet->sheet->error->status;
+        *held += column_bytes(column);
+    }
     return WEIR_OK;
 }
 
 /* Full pages are ended. When the bound of memory is reached, values become pages, which are much smaller; when those are half of it, the row
- * group is written. */
+ * group is written, column by column, which takes no more memory. */
 static int keep_bounds(weir_parquet *parquet)
 {
-    size_t plain, held;
-    if (end_pages_from(parquet, PAGE_FULL) != WEIR_OK)
+    size_t plain, held = held_bytes(parquet, &plain);
+    if (end_pages_from(parquet, PAGE_FULL, &held) != WEIR_OK)
         return parquet->sheet->error->status;
     held = held_bytes(parquet, &plain);
-    if (held >= parquet->group_bytes && held - plain < parquet->group_bytes / 2) {
-        if (end_pages_from(parquet, SMALL_PAGE) != WEIR_OK)
-            return parquet->sheet->error->status;
-        held = held_bytes(parquet, &plain);
-    }
+    if (held >= parquet->group_bytes && held - plain < parquet->group_bytes / 2 && end_pages_from(parquet, SMALL_PAGE, &held) != WEIR_OK)
+        return parquet->sheet->error->status;
     return held >= parquet->group_bytes || parquet->group_rows >= WEIR_PARQUET_GROUP_ROWS ? end_group(parquet) : WEIR_OK;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------------------ */
+/* Memory is looked at behind the same rows of a file however they come, one by one or in batches: the file is the same then. */
+static int look(weir_parquet *parquet)
+{
+    size_t plain;
+    held_bytes(parquet, &plain);
+    size_t wide = (plain - parquet->plain_before) / parquet->taken + 1;
+    size_t most = parquet->group_bytes / 16 < BLOCK_BYTES ? parquet->group_bytes / 16 : BLOCK_BYTES;
+    parquet->block_rows = wide >= most ? 1 : most / wide < BLOCK_ROWS ? most / wide : BLOCK_ROWS;
+    parquet->taken = parquet->wide_bytes = 0;
+    int status = keep_bounds(parquet);
+    held_bytes(parquet, &parquet->plain_before);
+    return status;
+}
+
 static int put_block(weir_parquet *parquet, const weir_value *const *values, size_t rows)
 {
-    size_t before, after, columns = parquet->column_count;
-    held_bytes(parquet, &before);
+    size_t columns = parquet->column_count;
     for (size_t i = 0; i < columns; i++)
         if (weir_parquet_put(parquet, i, values + i, columns, rows) != WEIR_OK)
             return parquet->sheet->error->status;
     parquet->group_rows += (int64_t)rows;
     parquet->sheet->rows += (int64_t)rows;
-    held_bytes(parquet, &after);
-    size_t wide = (after - before) / rows + 1, most = parquet->group_bytes / 16 < BLOCK_BYTES ? parquet->group_bytes / 16 : BLOCK_BYTES;
-    parquet->block_rows = wide >= most ? 1 : most / wide < BLOCK_ROWS ? most / wide : BLOCK_ROWS;
-    return keep_bounds(parquet);
+    parquet->taken += rows;
+    return parquet->taken < parquet->block_rows && parquet->group_rows < WEIR_PARQUET_GROUP_ROWS ? WEIR_OK : look(parquet);
+}
+
+static size_t bytes_of(const weir_value *value)
+{
+    if (value->type == WEIR_T_ARRAY)
+        return value->as.array->count * sizeof(weir_value);
+    return weir_type_is_text(value->type) ? value->as.text.len : value->type == WEIR_T_BLOB ? value->as.blob.len : 0;
+}
+
+/* How many of the rows may be taken before memory is looked at: fewer than was thought where wide values come behind narrow ones. */
+static size_t rows_until_wide(weir_parquet *parquet, const weir_value *const *values, size_t rows)
+{
+    for (size_t row = 0; row < rows; row++, values += parquet->column_count) {
+        for (size_t i = 0; i < parquet->wide_count; i++)
+            parquet->wide_bytes += bytes_of(values[parquet->wide[i]]);
+        if (parquet->wide_bytes > WEIR_PARQUET_PAGE) {
+            parquet->block_rows = parquet->taken + row + 1;
+            return row + 1;
+        }
+    }
+    return rows;
 }
 
 static int parquet_rows(weir_sheet *sheet, const weir_value *const *values, size_t rows)
 {
     weir_parquet *parquet = sheet->state;
-    while (rows > 0) {
-        size_t n = rows < parquet->block_rows ? rows : parquet->block_rows;
+    for (size_t n; rows > 0; rows -= n) {
+        size_t block = parquet->block_rows - parquet->taken;
         size_t left = (size_t)(WEIR_PARQUET_GROUP_ROWS - parquet->group_rows);     /* a full row group was written */
+        n = rows < block ? rows : block;
         n = n < left ? n : left;
+        n = parquet->wide_count ? rows_until_wide(parquet, values, n) : n;
         if (put_block(parquet, values, n) != WEIR_OK)
             return sheet->error->status;
+        if (weir_parquet_footer_full(parquet))
+            break;
         values += n * parquet->column_count;
-        rows -= n;
     }
     return WEIR_OK;
 }
@@ -230,6 +277,9 @@ static int parquet_begin(weir_sheet *sheet)
     if (find_directory(parquet) != WEIR_OK || (!parquet->columns && weir_parquet_make_columns(parquet) != WEIR_OK))
         return sheet->error->status;
     parquet->offset = 0;
+    parquet->block_rows = 1;
+    parquet->taken = parquet->wide_bytes = parquet->plain_before = 0;
+    weir_parquet_codec_begin(parquet);
     weir_parquet_write(parquet, "PAR1", 4);
     return WEIR_OK;
 }
@@ -242,15 +292,31 @@ static int parquet_finish(weir_sheet *sheet)
                               "a Parquet file needs its columns: write rows, or a result, or call weir_writer_columns");
     if (end_group(parquet) != WEIR_OK)
         return sheet->error->status;
-    for (size_t i = 0; i < parquet->column_count; i++)
-        if (parquet->columns[i].type.leaf == WEIR_LEAF_UNKNOWN)
-            weir_parquet_decide(parquet, &parquet->columns[i], WEIR_T_TEXT);
+    weir_parquet_settle(parquet);
     int status = weir_parquet_put_footer(parquet);
     weir_parquet_footer_reset(parquet);
     return status;
 }
 
 static bool parquet_full(const weir_sheet *sheet) { return weir_parquet_footer_full(sheet->state); }
+
+/* The pairs of the metadata are told by their checksum: they may be long. */
+static void parquet_describe(const weir_sheet *sheet, weir_buffer *text)
+{
+    const weir_parquet *parquet = sheet->state;
+    weir_checksum pairs;
+    weir_checksum_init(&pairs);
+    if (parquet->pairs.length)
+        weir_checksum_add(&pairs, parquet->pairs.data, parquet->pairs.length);
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
+        if (codecs[i].codec == parquet->codec)
+            weir_buffer_printf(text, "compression %s\n", codecs[i].name);
+    weir_buffer_printf(text, "row groups of %zu bytes\ndictionaries %d\ndecimal %d,%d\nmetadata %016" PRIx64 "\n", parquet->group_bytes,
+                       parquet->dictionaries, (int)parquet->precision, (int)parquet->scale, weir_checksum_value(&pairs));
+}
+
+static void parquet_remember(const weir_sheet *sheet, weir_buffer *text) { weir_parquet_remember(sheet->state, text); }
+static bool parquet_recall(weir_sheet *sheet, const char *text) { return weir_parquet_recall(sheet->state, text); }
 
 static void parquet_drop(weir_sheet *sheet)
 {
@@ -271,6 +337,7 @@ static void parquet_drop(weir_sheet *sheet)
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         weir_buffer_free(buffers[i]);
     weir_free(parquet->columns);
+    weir_free(parquet->wide);
     weir_parquet_codec_close(parquet);
     weir_free(parquet->directory);
     weir_free(parquet);
@@ -279,5 +346,6 @@ static void parquet_drop(weir_sheet *sheet)
 
 const weir_format weir_format_parquet = {
     .name = "parquet", .suffixes = { ".parquet" }, .check = parquet_check, .begin = parquet_begin, .rows = parquet_rows,
-    .finish = parquet_finish, .full = parquet_full, .drop = parquet_drop,
+    .finish = parquet_finish, .full = parquet_full, .drop = parquet_drop, .describe = parquet_describe, .remember = parquet_remember,
+    .recall = parquet_recall,
 };

@@ -116,6 +116,42 @@ void weir_parquet_decide(weir_parquet *parquet, weir_parquet_column *column, wei
         set_type(parquet, column, type, NULL);
 }
 
+void weir_parquet_settle(weir_parquet *parquet)
+{
+    for (size_t i = 0; i < parquet->column_count; i++) {
+        weir_parquet_column *column = &parquet->columns[i];
+        if (column->type.leaf == WEIR_LEAF_UNKNOWN)
+            weir_parquet_decide(parquet, column, WEIR_T_TEXT);
+        if (column->list && !column->depth)
+            column->depth = 1;
+    }
+}
+
+void weir_parquet_remember(const weir_parquet *parquet, weir_buffer *text)
+{
+    for (size_t i = 0; i < parquet->column_count; i++) {
+        const weir_parquet_column *column = &parquet->columns[i];
+        weir_buffer_printf(text, "%d.%d ", (int)column->from, column->list ? column->depth : 0);
+    }
+}
+
+bool weir_parquet_recall(weir_parquet *parquet, const char *text)
+{
+    for (size_t i = 0; i < parquet->column_count; i++) {
+        weir_parquet_column *column = &parquet->columns[i];
+        int from, depth, length = 0;
+        if (sscanf(text, "%9d.%9d %n", &from, &depth, &length) != 2 || !length || from < 0 || from >= WEIR_T_COUNT_ || depth < 0 ||
+            depth > WEIR_PARQUET_DEPTH)
+            return false;
+        text += length;
+        column->list = column->list || depth > 0;
+        column->depth = depth;
+        if (column->type.leaf == WEIR_LEAF_UNKNOWN)
+            set_type(parquet, column, (weir_type)from, NULL);
+    }
+    return !*text;
+}
+
 static bool same_text(weir_text a, weir_text b) { return a.len == b.len && (!a.len || !memcmp(a.ptr, b.ptr, a.len)); }
 
 static bool name_taken(const weir_parquet *parquet, size_t column, weir_text name)
@@ -154,7 +190,8 @@ int weir_parquet_make_columns(weir_parquet *parquet)
 {
     weir_sheet *sheet = parquet->sheet;
     parquet->columns = weir_alloc_zero(sheet->ledger, WEIR_MEMORY_OUTPUT, sheet->column_count * sizeof *parquet->columns);
-    if (!parquet->columns)
+    parquet->wide = weir_alloc(sheet->ledger, WEIR_MEMORY_OUTPUT, sheet->column_count * sizeof *parquet->wide);
+    if (!parquet->columns || !parquet->wide)
         return weir_error_out_of_memory(sheet->error);
     for (size_t i = 0; i < sheet->column_count; i++) {
         weir_parquet_column *column = &parquet->columns[i];
@@ -168,6 +205,8 @@ int weir_parquet_make_columns(weir_parquet *parquet)
         column->list = info->type == WEIR_T_ARRAY;
         parquet->column_count = i + 1;
         set_type(parquet, column, column->list ? info->element_type : info->type, info);
+        if (column->list || column->type.width == 0)
+            parquet->wide[parquet->wide_count++] = i;
         if (name_column(parquet, i) != WEIR_OK)
             return sheet->error->status;
     }

@@ -20,6 +20,7 @@ struct weir_resume {
     weir_partition         shown;       /* the last partition delivered */
     size_t                 acknowledged;    /* rows of it */
     bool                   current;     /* it may still be acknowledged */
+    bool                   skipped;     /* rows of an earlier one were not */
     const weir_row        *held;        /* of an unchecked order: read, and its successor is not known yet */
     const weir_row        *lent;        /* held before, delivered now */
     const weir_row       **rows;        /* what shown.rows is then: a row held before, and those behind it */
@@ -287,21 +288,6 @@ weir_resume *weir_resume_open_session(weir_checkpoint *checkpoint, weir_session 
 }
 
 /* ---- neighbours --------------------------------------------------------------------------------------------------------- */
-static int not_unique(weir_resume *stream)
-{
-    char names[160] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < weir_order_count(stream->checkpoint->order) && used < sizeof names; i++) {
-        int n = snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", weir_order_name(stream->checkpoint->order, i));
-        used += n > 0 ? (size_t)n : 0;
-    }
-    weir_error_set(&stream->error, WEIR_INVALID_REQUEST, "the key (%s) is not unique: two rows have the same one, and a place between them "
-                   "cannot be told", names);
-    static const char advice[] = "add columns to the key until it is unique, as the primary key's";
-    weir_error_text(stream->error.hint, sizeof stream->error.hint, advice, sizeof advice - 1);
-    return stream->error.status;
-}
-
 static int make_room(weir_resume *stream, size_t rows)
 {
     if (rows <= stream->capacity)
@@ -326,7 +312,7 @@ static int sift(weir_resume *stream, const weir_partition *partition)
         return stream->error.status;
     for (size_t i = 0; i < partition->count; i++) {
         if (weir_order_key(order, partition->rows[i], key, &stream->error) != WEIR_OK ||
-            (previous && weir_order_same(order, before, key) && not_unique(stream) != WEIR_OK))
+            (previous && weir_order_same(order, before, key) && weir_order_not_unique(order, &stream->error) != WEIR_OK))
             break;
         if (previous)
             stream->rows[count++] = previous;
@@ -381,6 +367,7 @@ const weir_partition *weir_resume_fetchmany(weir_resume *stream, size_t rows)
 {
     if (is_constant(stream))
         return NULL;
+    stream->skipped = stream->skipped || (stream->current && stream->acknowledged < stream->shown.count);
     stream->current = false;
     stream->shown.count = 0;
     weir_row_release(&stream->lent);
@@ -430,6 +417,16 @@ int weir_resume_ack(weir_resume *stream, size_t rows)
     checkpoint->figures.rows += (int64_t)(rows - stream->acknowledged);
     stream->acknowledged = rows;
     return WEIR_OK;
+}
+
+int weir_resume_ack_up_to(weir_resume *stream, int64_t rows, weir_error *error)
+{
+    int64_t more = stream ? rows - stream->checkpoint->figures.rows : 0;
+    if (!stream || stream->skipped || more < 0 || (more > 0 && !stream->current) || more > (int64_t)(stream->shown.count - stream->acknowledged))
+        return weir_error_set(error, WEIR_INVALID_REQUEST, "the rows are not those of the checkpoint's stream, each of them once and acknowledged behind "
+                              "each partition (weir_resume_ack)");
+    int status = more > 0 ? weir_resume_ack(stream, stream->acknowledged + (size_t)more) : WEIR_OK;
+    return status == WEIR_OK ? WEIR_OK : weir_error_keep(error, &stream->error);
 }
 
 /* ---- about, and the end ---------------------------------------------------------------------------------------------------- */

@@ -34,12 +34,13 @@ static int take_options(weir_writer *writer, const char *path, const weir_writer
                               "compression, row groups, dictionaries, decimals and metadata are options of parquet, not of %s", writer->format->name);
     if (writer->format->rows && options.null_text)
         return weir_error_set(&writer->error, WEIR_ARGUMENT, "a text for NULL is an option of csv: %s has NULLs", writer->format->name);
-    if (options.partition_rows && options.checkpoint)
-        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a directory of parts cannot be gone on with by a checkpoint");
     writer->partition_rows = options.partition_rows;
     writer->checkpoint = options.checkpoint;
-    if (writer->checkpoint && !writer->format->lines)
-        return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a file of the format %s cannot be gone on with", writer->format->name);
+    if (writer->checkpoint && !writer->partition_rows && !writer->format->lines) {
+        weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "a file of the format %s cannot be gone on with", writer->format->name);
+        weir_writer_advise(writer, "write a directory of parts (--partition-rows, partition_rows): those that are finished are kept");
+        return writer->error.status;
+    }
     const char *null_text = options.null_text ? options.null_text : "";
     size_t length = strlen(null_text);
     char *copy = weir_arena_bytes(&writer->arena, length + 1);
@@ -75,7 +76,7 @@ static weir_writer *open_writer(const char *path, weir_output_sink sink, void *c
         return constant(&no_memory_writer);
     weir_ledger_init(&writer->ledger, weir_ledger_root());
     weir_arena_init(&writer->arena, &writer->ledger, WEIR_MEMORY_OUTPUT, 1024);
-    writer->output.fd = -1;
+    writer->output.fd = writer->lock.fd = -1;
     init_sheet(writer);
     if (!path)
         weir_error_set(&writer->error, WEIR_ARGUMENT, "a writer needs a path; \"-\" is standard output");
@@ -86,7 +87,7 @@ static weir_writer *open_writer(const char *path, weir_output_sink sink, void *c
     else if (writer->error.status == WEIR_OK)
         weir_writer_open_file(writer, path);
     weir_error_keep(&writer->error, &writer->output.error);
-    if (writer->checkpoint && writer->error.status == WEIR_OK)
+    if (writer->checkpoint && !writer->partition_rows && writer->error.status == WEIR_OK)
         weir_writer_continue(writer);
     return writer;
 }
@@ -128,6 +129,8 @@ static int begin(weir_writer *writer, const weir_result *result, const weir_view
     writer->begun = true;
     if (writer->format->begin(sheet) == WEIR_OK)
         weir_error_keep(&writer->error, &writer->output.error);
+    if (writer->error.status == WEIR_OK && writer->remembered && writer->format->recall && !writer->format->recall(sheet, writer->remembered))
+        weir_writer_refuse(writer, "%s does not say what the parts' columns are%s", "");
     sheet->columns = NULL;
     return writer->error.status;
 }
@@ -198,7 +201,9 @@ int weir_writer_many(weir_writer *writer, const weir_row *const *rows, size_t co
         int64_t room = weir_writer_room(writer);
         size_t n = count < writer->block ? count : writer->block;
         n = (int64_t)n > room ? (size_t)room : n;
+        int64_t before = writer->sheet.rows;
         status = write_block(writer, rows, n);
+        n = (size_t)(writer->sheet.rows - before);      /* a format may end its file early */
         rows += n;
         count -= n;
     }
@@ -239,9 +244,12 @@ static void drop(weir_writer **writer)
     *writer = constant(&closed_writer);
     if (is_constant(w))
         return;
-    if (w->checkpoint && !w->finished)
+    if (w->checkpoint && w->partition_rows)
+        weir_writer_leave_parts(w);
+    else if (w->checkpoint && !w->finished)
         weir_writer_leave_part(w);
     weir_output_drop(&w->output);
+    weir_output_drop(&w->lock);
     if (w->format && w->format->drop)
         w->format->drop(&w->sheet);
     weir_free(w->target);
@@ -260,7 +268,7 @@ int weir_writer_finish(weir_writer *writer)
         return writer->error.status;
     writer->finished = true;
     if (writer->checkpoint)
-        return weir_writer_finish_part(writer);
+        return writer->partition_rows ? weir_writer_finish_parts(writer) : weir_writer_finish_part(writer);
     if (weir_writer_end_file(writer) != WEIR_OK)
         return writer->error.status;
     weir_output_finish(&writer->output);

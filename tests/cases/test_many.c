@@ -663,6 +663,50 @@ static void test_update_from_structs_names_its_columns(void **state)
     close_connection_ok(&connection);
 }
 
+/* ---- a database that ends the transaction ------------------------------------------------------------------------------------------------ */
+
+static void assert_ended(weir_connection *connection, int64_t rows, bool in_transaction)
+{
+    assert_status((int)rows, WEIR_INTEGRITY);
+    assert_error(weir_connection_error(connection), WEIR_INTEGRITY);
+    assert_string_equal(weir_connection_error(connection)->message, "ended by the database");
+    assert_int_equal(weir_connection_in_transaction(connection), in_transaction);
+    if (in_transaction)
+        assert_status((int)weir_connection_run(connection, "SELECT 1"), WEIR_PENDING_ROLLBACK);
+    assert_status(weir_connection_rollback(connection), WEIR_OK);
+    assert_int_equal(test_query_int(connection, "SELECT count(*) FROM invoices"), 5);
+    assert_status(weir_connection_rollback(connection), WEIR_OK);
+}
+
+/* SQLite takes the whole transaction back, with all savepoints, by RAISE(ROLLBACK), when a write is interrupted, when the disk is full:
+ * the error is that one, not that of a savepoint which is not there any more. */
+static void test_a_transaction_that_the_database_ends(void **state)
+{
+    static const size_t pages[] = { 0, 1, 7 };
+    test_database *db = *state;
+    test_fixture(db, 5);
+    test_side_run(db, "CREATE TRIGGER ends BEFORE INSERT ON invoices WHEN NEW.id = 117 BEGIN SELECT RAISE(ROLLBACK, 'ended by the database'); END");
+    weir_stmt *insert = weir_insert(&invoice_entity);
+    struct invoice *invoices = make_invoices(40, 100);
+    for (size_t i = 0; i < 2 * sizeof pages / sizeof *pages; i++) {
+        bool autocommit = i % 2;
+        weir_connection *connection = weir_engine_connect(db->engine);
+        if (autocommit)
+            weir_connection_options(connection, WEIR_EXECUTION_OPTIONS(.isolation_level = WEIR_AUTOCOMMIT));
+        else
+            run_ok(connection, "UPDATE invoices SET status = 'lost'");
+        int64_t rows = weir_connection_execute_many_with(connection, insert, invoices, 40, WEIR_MANY_OPTIONS(.page_size = pages[i / 2]));
+        assert_ended(connection, rows, !autocommit);
+        weir_copy *copy = weir_copy_open(connection, WEIR_COPY_OPTIONS(.entity = &invoice_entity));
+        (void)weir_copy_structs(copy, invoices, 40);
+        assert_ended(connection, weir_copy_finish(&copy), !autocommit);
+        close_connection_ok(&connection);
+    }
+    free(invoices);
+    weir_stmt_free(&insert);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM invoices WHERE status = 'lost'"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -690,6 +734,7 @@ int main(void)
         ON_BOTH(test_arrays_by_column),
         ON_BOTH(test_commit_every),
         ON_BOTH(test_update_from_structs_names_its_columns),
+        ON_SQLITE(test_a_transaction_that_the_database_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,8 @@ INSERT INTO loose SELECT i, (i + 1) / 2 FROM $series WHERE i < 100;
 CREATE UNIQUE INDEX loose_a ON loose (a);
 CREATE TABLE pairs (a integer NOT NULL, b integer NOT NULL, c integer, UNIQUE (a, b));
 INSERT INTO pairs SELECT i % 10, i, i % 3 FROM $series WHERE i < 100;
+CREATE TABLE obstacle (at integer);
+INSERT INTO obstacle VALUES (-1);
 CREATE VIEW seen AS SELECT * FROM events WHERE id < 100;
 SQL
 }
@@ -106,6 +108,107 @@ test_killed_at_sizes() {
     done
     EXPORT --to work/out.csv || problem "exit $?"
     whole csv
+}
+
+# ---- parts ------------------------------------------------------------------------------------------------------------------------
+# Each format as a directory of parts: many row groups, and a column whose type only values tell (SQLite), and only in the first part.
+# Where the obstacle stands the query fails.
+PARTS="SELECT id, kind, note, CASE WHEN id BETWEEN 30 AND 50 THEN kind + 1 END AS late,
+    abs(-9223372036854775807 - CASE WHEN id = (SELECT at FROM obstacle) THEN 1 ELSE 0 END) AS large FROM events"
+export_parts() {
+    local format=$1 to=$2
+    shift 2
+    [ "$format" != parquet ] || set -- --row-group-bytes 40000 "$@"
+    "$WEIR" export "$URL" --to "$to" --partition-rows 3000 --format "$format" --quiet "$@"
+}
+go_on() { export_parts "$1" work/parts --query "$PARTS" --key 'id not null' --resume --yield-per $((RANDOM % 900 + 1)) "${@:2}"; }
+parts_reference() { rm -rf "reference-$1"; export_parts "$1" "reference-$1" --query "$PARTS ORDER BY id" --yield-per 5000 || problem "no reference"; }
+finished_parts() { ls work/parts 2> /dev/null | grep -c '^part-[0-9]*\.[a-z]*$'; }
+# The directory is that of one run, with nothing else in it.
+whole_parts() {
+    diff -r "reference-$1" work/parts >> failures 2>&1 || problem "other parts of $1 (seed $SEED)"
+    same "$(ls -A work)" parts
+    rm -rf work/parts
+}
+
+# Killed when so many parts are there, and at once; batches have another size in each run.
+test_killed_between_parts() {
+    local format at pid killed
+    for format in parquet csv jsonl arrow; do
+        parts_reference "$format"
+        killed=0
+        for at in 0 1 1 2 3 3 5 6; do
+            go_on "$format" 2> stderr & pid=$!
+            for ((i = 0; i < 3000; i++)); do
+                [ "$(finished_parts)" -lt "$at" ] && kill -0 "$pid" 2> /dev/null || break
+            done
+            { pkill -KILL -P "$pid"; kill -KILL "$pid"; wait "$pid"; } 2> /dev/null
+            [ ! -e work/parts/.weir-checkpoint ] || killed=$((killed + 1))
+        done
+        [ "$killed" -gt 1 ] || problem "$format: only $killed runs were broken off behind a part"
+        [ -e work/parts/.weir-checkpoint ] || [ "$(finished_parts)" -eq 0 ] || { whole_parts "$format"; continue; }
+        go_on "$format" --stats json 2> stderr || problem "exit $?: $(cat stderr)"
+        holds "$(cat stderr)" "\"rows\":$ROWS"
+        whole_parts "$format"
+    done
+}
+
+# Parts that are there are not written again: their inodes stay.
+test_finished_parts_are_kept() {
+    parts_reference parquet
+    until_parts 3 parquet
+    local before=$(cd work/parts && ls -i part-0000[012].parquet)
+    (ulimit -f 1; go_on parquet) 2> stderr
+    same "$?" 1
+    holds "$(cat stderr)" "raise the limit"
+    same "$(ls work/parts | grep -c 'weir')" 0
+    go_on parquet --stats json 2> stderr || problem "exit $?: $(cat stderr)"
+    holds "$(cat stderr)" '"resumed":true'
+    same "$(cd work/parts && ls -i part-0000[012].parquet)" "$before"
+    whole_parts parquet
+}
+# An export that breaks off behind so many parts.
+until_parts() {
+    query "UPDATE obstacle SET at = $(($1 * 3000 + 1500))"
+    go_on "$2" 2> stderr && problem "nothing broke off"
+    query "UPDATE obstacle SET at = -1"
+    same "$(finished_parts)" "$1"
+    [ -e work/parts/.weir-checkpoint ] || problem "no checkpoint"
+}
+
+test_what_changed_in_parts_is_refused() {
+    local to=(--to work/parts --partition-rows 3000 --resume --format parquet --row-group-bytes 40000) same=(--query "$PARTS" --key 'id not null')
+    fails 1 "cannot be gone on with; write a directory of parts" export "$URL" "${same[@]}" --to work/x.parquet --resume
+    fails 2 "leave --checkpoint-every away" export "$URL" "${same[@]}" "${to[@]}" --checkpoint-every 5s
+    parts_reference parquet
+    until_parts 3 parquet
+    fails 1 "another statement" export "$URL" --query "$PARTS WHERE id > 1" --key 'id not null' "${to[@]}"
+    fails 1 "rows of a part 3000" export "$URL" "${same[@]}" "${to[@]}" --partition-rows 3001
+    fails 1 "compression zstd" export "$URL" "${same[@]}" "${to[@]}" --compression none
+    fails 1 "row groups of 40000 bytes" export "$URL" "${same[@]}" "${to[@]}" --row-group-bytes 50000
+    fails 1 "dictionaries 1" export "$URL" "${same[@]}" "${to[@]}" --no-dictionary
+    fails 1 "decimal 0,0" export "$URL" "${same[@]}" "${to[@]}" --decimal 9,2
+    fails 1 "metadata " export "$URL" "${same[@]}" "${to[@]}" --metadata a=b
+    fails 1 "format parquet" export "$URL" "${same[@]}" --to work/parts --partition-rows 3000 --resume --format csv
+    fails 1 "holds parts already" export "$URL" --query "$PARTS" --to work/parts --partition-rows 3000 --format parquet
+    touch work/parts/part-00007.parquet
+    fails 1 "part-00007.parquet is none of the parts" export "$URL" "${same[@]}" "${to[@]}"
+    rm work/parts/part-00007.parquet
+    cp -p work/parts/part-00001.parquet kept
+    printf 'X' | dd of=work/parts/part-00001.parquet bs=1 seek=20 conv=notrunc 2> /dev/null
+    fails 1 "was changed since it was written" export "$URL" "${same[@]}" "${to[@]}"
+    rm work/parts/part-00001.parquet
+    fails 1 "part-00001.parquet is gone" export "$URL" "${same[@]}" "${to[@]}"
+    cp -p kept work/parts/part-00001.parquet
+    # The last part was saved, and its name was still missing.
+    mv work/parts/part-00002.parquet work/parts/part-00002.parquet.weir-part
+    exec 9<> work/parts/.weir-part
+    flock 9
+    fails 1 "another process is writing it" export "$URL" "${same[@]}" "${to[@]}"
+    exec 9>&-
+    go_on parquet || problem "exit $?"
+    fails 1 "holds parts already" export "$URL" "${same[@]}" "${to[@]}"
+    whole_parts parquet
 }
 
 # ---- room ---------------------------------------------------------------------------------------------------------------------------
@@ -255,15 +358,29 @@ SQL
 }
 
 # ---- the server ------------------------------------------------------------------------------------------------------------------------
-# A query that takes its time, in the order of an index.
-SLOW="SELECT id, note FROM events WHERE id <= 1500 AND pg_sleep(0.0008) IS NOT NULL"
+# A query that stands still in the middle, in the order of an index, until the server was ended there.
+SLOW="SELECT id, note FROM events WHERE id <= 1500 AND pg_sleep(CASE WHEN id = 700 THEN (SELECT seconds FROM pause) ELSE 0 END) IS NOT NULL"
 
-crash() { sleep "$1"; "$HERE/../servers" restart "$OWN"; }
+crash() {
+    local try
+    for try in {1..1000}; do
+        [ "$(psql -qAtX "$OWN_PSQL" -c "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" != 1 ] || break
+        sleep 0.05
+    done
+    [ "$try" -lt 1000 ] || problem "nothing stands still"
+    PGOPTIONS=-csynchronous_commit=on query "UPDATE pause SET seconds = 0"
+    "$HERE/../servers" restart "$OWN"
+}
+
+crash_midway() { query "UPDATE pause SET seconds = 600"; crash & crasher=$!; }
 
 test_a_restarted_server() {
+    rm -rf reference-csv
     local patient="$OWN_URL&options=-c%20enable_seqscan%3Doff%20-c%20enable_sort%3Doff%20-c%20enable_bitmapscan%3Doff" runs=0
     "$WEIR" export "$patient" --query "SELECT id, note FROM events WHERE id <= 1500 ORDER BY id" --to reference.csv --quiet
-    crash 0.8 & local crasher=$!
+    query "CREATE TABLE pause AS SELECT 0::float8 AS seconds"
+    local crasher
+    crash_midway
     "$WEIR" export "$patient" --query "$SLOW" --key 'id not null' --to work/out.csv --yield-per 20 --retry 8 --stats json 2> stderr ||
         problem "exit $?: $(cat stderr)"
     wait "$crasher"
@@ -271,7 +388,7 @@ test_a_restarted_server() {
     holds "$(cat stderr)" '"reconnects":1'
     whole csv
     rm work/out.csv
-    crash 0.8 & crasher=$!
+    crash_midway
     until "$WEIR" export "$patient" --query "$SLOW" --key 'id not null' --to work/out.csv --yield-per 20 --resume --stats json 2> stderr; do
         runs=$((runs + 1))
         [ "$runs" -lt 100 ] || { problem "no end: $(cat stderr)"; break; }
@@ -281,14 +398,29 @@ test_a_restarted_server() {
     [ "$runs" -gt 0 ] || problem "the restart came too late"
     holds "$(cat stderr)" '"resumed":true'
     whole csv
+    rm work/out.csv
+    "$WEIR" export "$patient" --query "SELECT id, note FROM events WHERE id <= 1500 ORDER BY id" --to reference-csv --format csv \
+        --partition-rows 250 --quiet || problem "no reference"
+    crash_midway
+    runs=0
+    until "$WEIR" export "$patient" --query "$SLOW" --key 'id not null' --to work/parts --format csv --partition-rows 250 --yield-per 20 \
+        --resume 2> stderr; do
+        runs=$((runs + 1))
+        [ "$runs" -lt 100 ] || { problem "no end: $(cat stderr)"; break; }
+        sleep 0.1
+    done
+    wait "$crasher"
+    [ "$runs" -gt 0 ] || problem "the restart came too late for parts"
+    whole_parts csv
 }
 
 # ---- databases --------------------------------------------------------------------------------------------------------------------------
-common="test_killed test_killed_jsonl test_terminated test_interrupted test_killed_at_sizes test_no_room test_what_changed_is_refused
+common="test_killed_between_parts test_finished_parts_are_kept test_what_changed_in_parts_is_refused test_killed test_killed_jsonl test_terminated test_interrupted test_killed_at_sizes test_no_room test_what_changed_is_refused
     test_keys_must_be_unique test_wrong_usage test_two_runs_at_once_are_refused"
 
 run_sqlite() {
     database=sqlite
+    query() { sqlite3 shop.db "$1"; }
     URL=sqlite:////${TMP#/}/shop.db
     OTHER_URL=sqlite:////${TMP#/}/other.db
     make_tables INTEGER "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $ROWS) SELECT i FROM n) AS s" | sqlite3 shop.db
@@ -298,6 +430,7 @@ run_sqlite() {
 
 run_postgresql() {
     database=postgresql
+    query() { psql -qX -v ON_ERROR_STOP=1 "$OWN_PSQL" -c "$1"; }
     OWN=$(mktemp -d "${TMPDIR:-/tmp}/weir-own.XXXXXX")
     local environment
     environment=$("$HERE/../servers" start "$OWN") || exit 2
@@ -306,6 +439,8 @@ run_postgresql() {
     OTHER_URL=$(eval "$environment"; echo "$WEIR_TEST_PG_TCP")
     OWN_PSQL="postgresql://weir@/postgres?${URL#*\?}"
     make_tables integer "generate_series(1, $ROWS) AS s(i)" | psql -qX -v ON_ERROR_STOP=1 "$OWN_PSQL" || exit 2
+    # By the index, so that a query that fails at a row has delivered those before it.
+    for setting in seqscan sort bitmapscan; do query "ALTER ROLE weir SET enable_$setting = off"; done
     run_tests $common test_pg_indexes test_a_restarted_server
 }
 
