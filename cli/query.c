@@ -114,7 +114,11 @@ int query_build(const export_settings *settings, text *sql)
     if (status == 0)
         status = add_columns(settings->columns ? settings->columns : "*", table.data + last, sql);
     text_add(sql, " FROM ");
-    text_add(sql, status == 0 ? table.data : "");
+    if (settings->partition) {
+        text_add(sql, settings->partition);     /* by the table's name, which the user's texts may have */
+        text_add(sql, " AS ");
+    }
+    text_add(sql, status != 0 ? "" : settings->partition ? table.data + last : table.data);
     text_free(&table);
     if (settings->where) {
         text_add(sql, " WHERE (");
