@@ -9,7 +9,7 @@ SECONDS  ?= 600
 SEED     ?= 1
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo figure check check-all check-debian check-readme check-sanitize check-thread soak bench bench-quick install clean format help
+.PHONY: all demo figure check check-all check-debian check-readme check-sanitize check-thread soak fuzz bench bench-quick install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -65,6 +65,11 @@ soak: $(BUILD)/build.ninja
 	@scripts/install-packages build test
 	@WEIR_SOAK_SECONDS=$(SECONDS) WEIR_SOAK_SEED=$(SEED) scripts/check $(BUILD) --suite soak --verbose --timeout-multiplier 0
 
+# Inputs from strangers, at random, for SECONDS (60) each; TARGETS: some of the folders in tests/fuzz/corpus.
+fuzz:
+	@scripts/install-packages build test fuzz
+	@SECONDS_EACH=$(SECONDS) scripts/fuzz $(TARGETS)
+
 bench: all
 	@scripts/install-packages bench
 	@bench/run --build $(BUILD)
@@ -81,7 +86,7 @@ install: $(BUILD)/build.ninja
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 clean:
-	rm -rf build build-sanitize build-thread build-clang build-ci
+	rm -rf build build-sanitize build-thread build-clang build-ci build-fuzz
 
 format:
 	clang-format -i $$(git ls-files '*.c')
@@ -96,6 +101,7 @@ help:
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
 	@echo 'make soak            32 threads and 200 tasks at random on a pool of 8 for SECONDS (600); SEED (1), BUILD (build)'
+	@echo 'make fuzz            libFuzzer on all that strangers may send, SECONDS (60) for each target'
 	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds)'
 	@echo 'make install         into PREFIX (/usr/local), below DESTDIR if that is set'
 	@echo 'make clean           removes the build directories'
