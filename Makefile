@@ -9,7 +9,7 @@ SECONDS  ?= 600
 SEED     ?= 1
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo figure check check-all check-debian check-sanitize check-thread soak bench bench-quick install clean format help
+.PHONY: all demo figure check check-all check-debian check-sanitize check-thread soak bench bench-quick bench-growth install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -67,6 +67,10 @@ bench-quick: all
 	@scripts/install-packages bench
 	@bench/run --quick --build $(BUILD)
 
+bench-growth: all
+	@scripts/install-packages bench
+	@bench/run --workload growth --build $(BUILD)
+
 install: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) installed
 	@meson install -C $(BUILD) --no-rebuild
@@ -87,7 +91,8 @@ help:
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
 	@echo 'make soak            32 threads and 200 tasks at random on a pool of 8 for SECONDS (600); SEED (1), BUILD (build)'
-	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds)'
+	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds, under two minutes)'
+	@echo 'make bench-growth    streams over 10 thousand to 30 million rows: time and memory'
 	@echo 'make install         into PREFIX (/usr/local), below DESTDIR if that is set'
 	@echo 'make clean           removes the build directories'
 	@echo 'make format          lays the sources out with clang-format'
