@@ -300,6 +300,7 @@ static void free_run(export_run *run)
     if (run->engine)
         weir_engine_close(&run->engine);
     text_free(&run->sql);
+    text_free(&run->columns);
 }
 
 static int run_export(int count, char **words)

@@ -149,12 +149,9 @@ void options_help(const command_spec *command)
     for (size_t i = 0; i < command->option_count; i++) {
         const option_row *row = &command->options[i];
         int used = printf("  %s%s%s", row->name, row->value ? " " : "", row->value ? row->value : "");
-        for (const char *line = row->help; *line; ) {
-            int length = (int)strcspn(line, "\n");
-            printf("%*s%.*s\n", used < COLUMN ? COLUMN - used : 2, "", length, line);
-            line += length + (line[length] == '\n');
-            used = 0;
-        }
+        size_t length;
+        for (const char *at = row->help, *line; text_next_line(&at, &line, &length); used = 0)
+            printf("%*s%.*s\n", used < COLUMN ? COLUMN - used : 2, "", (int)length, line);
     }
     if (command->notes)
         printf("\n%s", command->notes);

@@ -25,12 +25,7 @@ typedef struct profile_settings {
 
 #define ROW(name, value, kind, member, choices, help) { name, value, kind, offsetof(profile_settings, member), choices, help }
 static const option_row rows[] = {
-    ROW("--table", "T", OPTION_TEXT, query.table, NULL, "the table or view: name, or schema.name"),
-    ROW("--query", "SQL", OPTION_TEXT, query.query, NULL, "the query, instead of --table"),
-    ROW("--param", "NAME=VALUE", OPTION_LIST, query.parameters, NULL, "the value of :NAME in --query or --where; may be repeated"),
-    ROW("--columns", "A,B", OPTION_TEXT, query.columns, NULL, "with --table: only these columns"),
-    ROW("--where", "SQL", OPTION_TEXT, query.where, NULL, "with --table: only rows for which this condition holds"),
-    ROW("--order-by", "SQL", OPTION_TEXT, query.order_by, NULL, "with --table: the order"),
+    QUERY_ROWS(ROW),
     ROW("--yield-per", "N", OPTION_LIST, yield_per, NULL, "a run with this batch size; may be repeated; default 5000"),
     ROW("--buffered", NULL, OPTION_ON, buffered, NULL, "one more run, which reads the whole result into memory"),
     ROW("--svg", "FILE", OPTION_TEXT, svg, NULL, "the figure"),

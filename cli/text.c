@@ -112,3 +112,11 @@ size_t text_distance(const char *a, const char *b)
     }
     return row[m];
 }
+
+bool text_next_line(const char **at, const char **line, size_t *length)
+{
+    *line = *at;
+    *length = strcspn(*at, "\n");
+    *at += *length + ((*at)[*length] == '\n');
+    return *at != *line;
+}

@@ -39,7 +39,13 @@ typedef struct weir_parallel_options {
     int64_t     save_rows, save_bytes, save_ms;
     void      (*remark)(const char *text, void *context);   /* what the user should know; while planning, on the calling thread */
     void      (*progress)(void *context);                   /* some five times a second while it runs, on the calling thread */
-    void       *context;            /* of both */
+    void       *context;            /* of all callbacks here */
+    /* weir_parallel_write_split, PostgreSQL: each partition of the table gets ranges of its own, also where list or hash bounds do not follow the
+     * order. Gives the statement that reads only the partition of that name ("schema.table", quoted where needed), with the same columns, in the
+     * same order, as the handle's; freed by weir. NULL: not this one, and then none. While planning, or going on, on the calling thread. Files
+     * are then in order of partitions, and in the statement's order within each. Without it, and where ranges of the order lie in one partition each
+     * anyway, or the user may not read partitions, or they have row level security, ranges are those of the whole table */
+    weir_stmt *(*partition)(const char *name, void *context);
 } weir_parallel_options;
 #define WEIR_PARALLEL_OPTIONS(...) (&(const weir_parallel_options){ .struct_size = sizeof(weir_parallel_options), __VA_ARGS__ })
 
@@ -104,7 +110,7 @@ typedef struct weir_parallel_figures {
     int64_t bytes;                  /* handed on by weir_range_put, or written */
     int64_t spilled;                /* of them, those that waited on disk */
     char    snapshot[64];           /* PostgreSQL's name of it; "" on SQLite */
-    char    source[24];             /* of the ranges: "statistics", "partitions", "sample", "interpolation", "one range" */
+    char    source[24];             /* of the ranges: "statistics", "partitions", "sample", "interpolation", "one range", "checkpoint" */
 } weir_parallel_figures;
 WEIR_API void weir_parallel_info(const weir_parallel *parallel, weir_parallel_figures *out);
 

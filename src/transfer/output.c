@@ -247,7 +247,7 @@ int weir_output_sync_directory_of(const char *path)
     snprintf(directory, sizeof directory, "%.*s", length ? (int)length : 1, length ? path : ".");
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return 0;                           /* a directory may be writable and not readable */
+        return errno == EACCES ? 0 : -1;    /* a directory may be writable and not readable */
     int status = fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP ? -1 : 0, number = errno;
     close(fd);
     errno = number;

@@ -32,6 +32,8 @@ typedef struct weir_range_wish {
  * behind the one before it by the database's own order. A status; the plan is to be freed in any case. */
 int weir_range_plan_make(weir_range_plan *plan, const weir_order *order, weir_connection *connection, bool postgresql,
                          const weir_range_wish *wish, weir_ledger *ledger, weir_error *error);
+/* Which table the order's first column is of, and which of its columns; 0: none. A status. */
+int weir_range_table(const weir_order *order, weir_connection *connection, uint32_t *oid, int *column, weir_error *error);
 void weir_range_plan_free(weir_range_plan *plan);
 weir_order_range weir_range_plan_at(const weir_range_plan *plan, size_t number);
 

@@ -50,10 +50,10 @@ static int load_lazily(weir_session *session)
     return first;
 }
 
-static int run_program(const char *url)
+static int run_program(weir_engine *engine, test_database *db)
 {
-    weir_engine *engine;
-    int first = weir_engine_open(&engine, url, NULL);
+    (void)db;
+    int first = WEIR_OK;
     weir_session *session = weir_session_open(engine);
     weir_stmt *stmt = roots(2);
     weir_selectinload(stmt, WEIR_COL(node, children), WEIR_COL(node, parent));
@@ -67,7 +67,6 @@ static int run_program(const char *url)
     first = test_first(first, read_roots(session, stmt, false, true));
     first = test_first(first, load_lazily(session));
     first = test_first(first, weir_session_close(&session));
-    weir_engine_close(&engine);
     return first;
 }
 
@@ -76,7 +75,7 @@ static void test_each_allocation_that_fails_while_loading_is_told(void **state)
     test_database *db = *state;
     tree_fixture(db);
     test_side_run(db, "INSERT INTO node_tags VALUES (1, 1), (1, 3), (2, 3), (4, 2)");
-    test_fail_each_allocation(db, run_program, 3);
+    test_fail_allocations(db, "loaders", run_program, 0);
 }
 
 int main(void)
