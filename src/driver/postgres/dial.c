@@ -365,7 +365,7 @@ static weir_pg_link *take_over(PGconn *conn, const weir_dial_plan *plan, weir_er
         PQfinish(conn);
         return NULL;
     }
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
     socklen_t size = sizeof address;
     link->base.driver = &weir_driver_postgresql;
     link->base.ledger = plan->ledger;

@@ -146,9 +146,7 @@ static void take_completion(weir_pg_link *link, const char *tag)
     weir_pg_note_reset(link, tag);
     weir_cursor *cursor = &link->cursor->base;
     int64_t count = count_in_tag(tag);
-    if (!link->cursor->declared)
-        cursor->ended = true;
-    else if (link->cursor->batch_rows == 0 || count < link->cursor->batch_rows)
+    if (!link->cursor->declared || link->cursor->batch_rows == 0 || count < link->cursor->batch_rows)
         cursor->ended = true;
     cursor->row_count = !strncmp(tag, "SELECT", 6) || !strncmp(tag, "FETCH", 5) ? -1 : count;
 }
