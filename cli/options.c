@@ -131,7 +131,7 @@ int options_parse(const command_spec *command, int count, char **words, void *se
                 return status;
         } else if (given == wanted) {
             return failure_say(EXIT_USAGE, "too many arguments: %s was given before \"%s\"; quote what belongs together",
-                               command->arguments[wanted - 1], words[i]);
+                               command->arguments[wanted - 1], strpbrk(words[i], ":=") ? "…" : words[i]);    /* a URL's password may be in it */
         } else {
             arguments[given++] = words[i];
         }

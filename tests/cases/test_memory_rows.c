@@ -228,8 +228,7 @@ static void test_tls_without_memory(void **state)
     test_fail_allocations(&secure, "pool over TLS and SCRAM", use_pool, TEST_COLD);
 }
 
-/* Case 225, with its neighbours below and in the other tests of memory. */
-static void test_case_225_streams_without_memory(void **state)
+static void test_streams_without_memory(void **state)
 {
     test_fixture(*state, ROWS);
     test_fail_allocations(*state, "streams of rows, each mode; two at once", read_streams, 0);
@@ -264,7 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_pools_without_memory),
         ON_POSTGRESQL(test_tls_without_memory),
-        ON_BOTH(test_case_225_streams_without_memory),
+        ON_BOTH(test_streams_without_memory),
         ON_BOTH(test_budgets_without_memory),
         ON_BOTH(test_values_without_memory),
         ON_BOTH(test_savepoints_without_memory),
