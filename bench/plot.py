@@ -18,9 +18,9 @@ def bars(x, y, width, title, values, form):
     """Bars on a logarithmic scale, one a contender. The parts, and the height."""
     out, low, high = [text(x, y, title, size=14)], min(v for _, v in values) / 1.5, max(v for _, v in values) * 1.6
     for i, (name, v) in enumerate(values):
-        top, long = y + 14 + 18 * i, (width - 330) * math.log(v / low) / math.log(high / low)
-        out += [text(x + 315, top + 11, name, "end", 11), f'<rect x="{x + 322}" y="{top}" width="{long:.1f}" height="13" fill="{OURS if "weir" in name else OTHERS}"/>',
-                text(x + 326 + long, top + 11, form(v), size=11)]
+        top, long = y + 14 + 18 * i, (width - 500) * math.log(v / low) / math.log(high / low)
+        out += [text(x + 405, top + 11, name, "end", 11), f'<rect x="{x + 412}" y="{top}" width="{long:.1f}" height="13" fill="{OURS if "weir" in name else OTHERS}"/>',
+                text(x + 416 + long, top + 11, form(v), size=11)]
     return out, 14 + 18 * len(values) + 30
 
 
@@ -76,7 +76,7 @@ def draw(told, path):
             lines = {}
             for size, runs in told["growth"]["sizes"].items():
                 for name, f in runs.items():
-                    lines.setdefault(name.replace(", yield_per 5000", "").replace("weir ", ""), []).append((int(size), middle(f, value)))
+                    lines.setdefault(name.replace(", yield_per 5000", "").replace("weir ", "").replace("PostgreSQL", "PG"), []).append((int(size), middle(f, value)))
             out += curves(16 + i * wide / 2, y, wide / 2 - 20, 260, title, lines, form)
         y += 300
     with open(path, "w") as f:
