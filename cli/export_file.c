@@ -45,10 +45,10 @@ static const char **make_pairs(const text_list *list, char **copies)
     for (size_t i = 0; i < list->count; i++) {
         size_t size = strlen(list->items[i]) + 1;
         memcpy(to, list->items[i], size);
-        char *equals = strchr(to, '=');
-        *equals = 0;
+        size_t key = strcspn(to, "=");      /* there is one */
+        to[key] = 0;
         pairs[2 * i] = to;
-        pairs[2 * i + 1] = equals + 1;
+        pairs[2 * i + 1] = to + key + 1;
         to += size;
     }
     return pairs;
