@@ -25,7 +25,7 @@ static const option_row rows[] = {
     ROW("--order-by", "SQL", OPTION_TEXT, order_by, NULL, "with --table: the order, as in \"id, created_at desc\""),
     ROW("--resume", NULL, OPTION_ON, resume, NULL,
         "go on where an interrupted export of this command stopped, or begin; repeat the\n"
-        "command until it ends well (csv, jsonl; with --partition-rows all formats, part by\n"
+        "command until it ends well (csv, jsonl; with --split or --partition-rows all formats, part by\n"
         "part). Data and place stay beside the file, or in its directory, meanwhile"),
     ROW("--retry", "N", OPTION_COUNT, retry, NULL,
         "replace a lost connection up to N times in a row and go on behind the last row;\n"
@@ -72,7 +72,7 @@ static const option_row rows[] = {
     ROW("--memory", "SIZE", OPTION_SIZE, memory, NULL,
         "what the stream may hold, as in 64M: batches end before they would take more,\n"
         "however wide rows are; with --yield-per, too, whichever ends a batch first;\n"
-        "not with --jobs or --worker"),
+        "with --jobs for all of them together; not with --worker"),
     ROW("--null", "TEXT", OPTION_TEXT, null_text, NULL,
         "csv: what NULL is written as; default: nothing, and the empty string is \"\""),
     ROW("--header", NULL, OPTION_ON, header, NULL, "csv: a first line with the columns' names (the default)"),
@@ -109,7 +109,7 @@ const command_spec export_command = {
         "--resume needs rows whose order is sure: a table's primary key or a unique index without NULLs, a query's --key. While it is not\n"
         "whole, FILE is FILE.weir-part and FILE.weir-checkpoint. A changed query, table, file or option is refused: remove both to begin\n"
         "anew. What goes on sees the data of its own moment: rows before the place are not looked at again. With --partition-rows finished\n"
-        "parts stay, and the one under way is written again.\n"
+        "parts stay, and the one under way is written again; with --jobs --split, so do the files of finished ranges.\n"
         "\n"
         "Parquet's types are those of the columns; a value that its column cannot hold ends the export, naming row and column. With\n"
         "--partition-rows parts that are finished keep their names after a failure; a directory that holds parts is refused.\n"
@@ -148,8 +148,8 @@ static int check_settings(const export_settings *s)
     int code = query_check(s);
     if (code == 0 && s->memory && s->yield_per == 0)
         return failure_say(EXIT_USAGE, "wrong usage: --yield-per 0 reads all rows into memory, which --memory bounds; leave one of them away");
-    if (code == 0 && s->memory && jobs_wanted(s))
-        return failure_say(EXIT_USAGE, "wrong usage: --memory bounds one stream and goes with neither --jobs nor --worker; give --yield-per");
+    if (code == 0 && s->memory && s->worker)
+        return failure_say(EXIT_USAGE, "wrong usage: --memory does not go with --worker; give --yield-per");
     if (code == 0 && !s->to)
         return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
     if (code == 0)
@@ -260,9 +260,11 @@ static int export_once(export_run *run)
 /* Rows behind a place. The key, and so the checkpoint and the file, are known once the database told of the table. */
 static int export_surviving(export_run *run)
 {
+    text key = { 0 };
     int code = connect_to(run);
     if (code == 0)
-        code = resume_find_place(run);
+        code = resume_find_place(run, &key);
+    text_free(&key);
     if (code == 0)
         code = export_open_file(run);
     if (code != 0 || weir_writer_complete(run->writer))
@@ -298,6 +300,7 @@ static void free_run(export_run *run)
     if (run->engine)
         weir_engine_close(&run->engine);
     text_free(&run->sql);
+    text_free(&run->columns);
 }
 
 static int run_export(int count, char **words)

@@ -195,7 +195,7 @@ static int look(weir_parquet *parquet)
     size_t wide = (plain - parquet->plain_before) / parquet->taken + 1;
     size_t most = parquet->group_bytes / 16 < BLOCK_BYTES ? parquet->group_bytes / 16 : BLOCK_BYTES;
     parquet->block_rows = wide >= most ? 1 : most / wide < BLOCK_ROWS ? most / wide : BLOCK_ROWS;
-    parquet->taken = 0;
+    parquet->taken = parquet->wide_bytes = 0;
     int status = keep_bounds(parquet);
     held_bytes(parquet, &parquet->plain_before);
     return status;
@@ -213,6 +213,27 @@ static int put_block(weir_parquet *parquet, const weir_value *const *values, siz
     return parquet->taken < parquet->block_rows && parquet->group_rows < WEIR_PARQUET_GROUP_ROWS ? WEIR_OK : look(parquet);
 }
 
+static size_t bytes_of(const weir_value *value)
+{
+    if (value->type == WEIR_T_ARRAY)
+        return value->as.array->count * sizeof(weir_value);
+    return weir_type_is_text(value->type) ? value->as.text.len : value->type == WEIR_T_BLOB ? value->as.blob.len : 0;
+}
+
+/* How many of the rows may be taken before memory is looked at: fewer than was thought where wide values come behind narrow ones. */
+static size_t rows_until_wide(weir_parquet *parquet, const weir_value *const *values, size_t rows)
+{
+    for (size_t row = 0; row < rows; row++, values += parquet->column_count) {
+        for (size_t i = 0; i < parquet->wide_count; i++)
+            parquet->wide_bytes += bytes_of(values[parquet->wide[i]]);
+        if (parquet->wide_bytes > WEIR_PARQUET_PAGE) {
+            parquet->block_rows = parquet->taken + row + 1;
+            return row + 1;
+        }
+    }
+    return rows;
+}
+
 static int parquet_rows(weir_sheet *sheet, const weir_value *const *values, size_t rows)
 {
     weir_parquet *parquet = sheet->state;
@@ -221,6 +242,7 @@ static int parquet_rows(weir_sheet *sheet, const weir_value *const *values, size
         size_t left = (size_t)(WEIR_PARQUET_GROUP_ROWS - parquet->group_rows);     /* a full row group was written */
         n = rows < block ? rows : block;
         n = n < left ? n : left;
+        n = parquet->wide_count ? rows_until_wide(parquet, values, n) : n;
         if (put_block(parquet, values, n) != WEIR_OK)
             return sheet->error->status;
         if (weir_parquet_footer_full(parquet))
@@ -235,7 +257,7 @@ static int parquet_rows(weir_sheet *sheet, const weir_value *const *values, size
 static int find_directory(weir_parquet *parquet)
 {
     const weir_output *output = parquet->sheet->output;
-    const char *path = output->final_path, *slash = path ? strrchr(path, '/') : NULL, *temporary = getenv("TMPDIR");
+    const char *path = output->final_path, *slash = path ? strrchr(path, '/') : NULL, *temporary = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): as in spill.c */
     size_t length = slash ? slash == path ? 1 : (size_t)(slash - path) : 1;
     if (!path)
         path = temporary && *temporary ? temporary : "/var/tmp", length = strlen(path);
@@ -256,7 +278,7 @@ static int parquet_begin(weir_sheet *sheet)
         return sheet->error->status;
     parquet->offset = 0;
     parquet->block_rows = 1;
-    parquet->taken = parquet->plain_before = 0;
+    parquet->taken = parquet->wide_bytes = parquet->plain_before = 0;
     weir_parquet_codec_begin(parquet);
     weir_parquet_write(parquet, "PAR1", 4);
     return WEIR_OK;
@@ -315,6 +337,7 @@ static void parquet_drop(weir_sheet *sheet)
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         weir_buffer_free(buffers[i]);
     weir_free(parquet->columns);
+    weir_free(parquet->wide);
     weir_parquet_codec_close(parquet);
     weir_free(parquet->directory);
     weir_free(parquet);

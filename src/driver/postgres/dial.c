@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "driver/postgres/pg.h"
@@ -21,6 +22,18 @@ static void one_line(char *text)
             *p = ' ';
 }
 
+/* What would go to the server, and into its messages, as something else. */
+static int check_argument(const char *key, const char *value, weir_error *error)
+{
+    if (!value)
+        return weir_error_set(error, WEIR_ARGUMENT, "connect_args: the key '%s' has no value", key);
+    if (!weir_pg_libpq_knows(key) && (!strcasecmp(key, "password") || !strcasecmp(key, "sslpassword")))
+        return weir_error_set(error, WEIR_ARGUMENT, "connect_args: '%s' is no setting of a server: write the key in small letters", key);
+    if (!strcmp(key, "dbname") && (strchr(value, '=') || strstr(value, "://")))
+        return weir_error_set(error, WEIR_ARGUMENT, "connect_args: dbname is a database's name here, not a connection string; the URL takes those");
+    return WEIR_OK;
+}
+
 int weir_pg_check(weir_dial_plan *plan, weir_error *error)
 {
     char *message = NULL;
@@ -35,8 +48,8 @@ int weir_pg_check(weir_dial_plan *plan, weir_error *error)
     }
     PQconninfoFree(options);
     for (const char *const *arg = plan->connect_args; arg && arg[0]; arg += 2)
-        if (!arg[1])
-            return weir_error_set(error, WEIR_ARGUMENT, "connect_args: the key '%s' has no value", arg[0]);
+        if (check_argument(arg[0], arg[1], error) != WEIR_OK)
+            return error->status;
     return WEIR_OK;
 }
 
@@ -88,8 +101,10 @@ static PGconn *start_libpq(const weir_dial_plan *plan, const host_lists *left)
     }
     w.keys[w.count] = w.values[w.count] = NULL;
     PGconn *conn = PQconnectStartParams(w.keys, w.values, 1);
-    if (conn)
+    if (conn) {
         PQsetNoticeProcessor(conn, ignore_notice, NULL);
+        PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);    /* the only way to the SQLSTATE of a refusal */
+    }
     return conn;
 }
 
@@ -240,16 +255,75 @@ static int connect_libpq(const weir_dial_plan *plan, const weir_dial_watch *watc
     }
 }
 
-static int connect_failed(PGconn *conn, const weir_dial_plan *plan, weir_error *error)
+/* ---- refused ------------------------------------------------------------------------------------------------------------------ */
+
+/* "FATAL:  53300: sorry, too many clients already": where the SQLSTATE is in a line, NULL if there is none. Severities and other words
+ * may be in the user's language. */
+static char *sqlstate_in(char *line)
 {
+    char *found = strstr(line, ":  ");
+    for (size_t i = 3; found && i < 8; i++)
+        if (!(found[i] >= '0' && found[i] <= '9') && !(found[i] >= 'A' && found[i] <= 'Z'))
+            return NULL;
+    return found && found[8] == ':' && found[9] == ' ' ? found + 3 : NULL;
+}
+
+/* "LOCATION:  InitProcess, proc.c:364" */
+static bool is_location(const char *line, size_t length)
+{
+    size_t digits = length;
+    while (digits > 0 && line[digits - 1] >= '0' && line[digits - 1] <= '9')
+        digits--;
+    return digits < length && digits > 3 && !strncmp(line + digits - 3, ".c:", 3) && strstr(line, ":  ") && strstr(line, ", ");
+}
+
+/* Takes out of libpq's verbose message what is not for the user; the SQLSTATE that the last host gave, if it gave one. */
+static void read_refusal(char *message, char sqlstate[6])
+{
+    char *to = message;
+    sqlstate[0] = 0;
+    for (char *line = message, *next; *line; line = next) {
+        size_t length = strcspn(line, "\n"), skipped = 0;
+        next = line + length + (line[length] != 0);
+        char end = line[length];
+        line[length] = 0;
+        char *state = sqlstate_in(line);
+        bool gone = is_location(line, length);
+        if (state) {
+            memcpy(sqlstate, state, 5);
+            sqlstate[5] = 0;
+            memmove(state, state + 7, strlen(state + 7) + 1);
+            skipped = 7;
+        } else if (!strncmp(line, "connection to server", 20)) {
+            sqlstate[0] = 0;            /* the next host, which said nothing */
+        }
+        if (gone)
+            continue;
+        memmove(to, line, length - skipped);
+        to += length - skipped;
+        if (end)
+            *to++ = end;
+    }
+    *to = 0;
+}
+
+static int connect_failed(PGconn *conn, weir_error *error)
+{
+    static const char password[] = "check user and password; a password file, service= or PGPASSWORD work too";
+    static const char room[] = "the server has no room for more: make the pools of all programs smaller together than max_connections";
     const char *host = PQhost(conn), *port = PQport(conn);
-    weir_error_set(error, WEIR_OPERATIONAL, "cannot connect to PostgreSQL: %s", PQerrorMessage(conn));
+    char message[2048], sqlstate[6];
+    snprintf(message, sizeof message, "%s", PQerrorMessage(conn));
+    read_refusal(message, sqlstate);
+    weir_error_set(error, WEIR_OPERATIONAL, "cannot connect to PostgreSQL: %s", message);
     one_line(error->message);
-    if (strstr(error->message, "password"))
-        weir_error_text(error->hint, sizeof error->hint, "check user and password; a password file, service= or PGPASSWORD work too", 66);
-    else if (host && *host)
+    weir_error_text(error->sqlstate, sizeof error->sqlstate, sqlstate, strlen(sqlstate));
+    if (!strcmp(sqlstate, "53300"))
+        weir_error_text(error->hint, sizeof error->hint, room, strlen(room));
+    else if (strstr(error->message, "password"))
+        weir_error_text(error->hint, sizeof error->hint, password, strlen(password));
+    else if (!*sqlstate && host && *host)
         snprintf(error->hint, sizeof error->hint, "is a server running at %s port %s?", host, port && *port ? port : "5432");
-    (void)plan;
     return error->status;
 }
 
@@ -291,7 +365,7 @@ static weir_pg_link *take_over(PGconn *conn, const weir_dial_plan *plan, weir_er
         PQfinish(conn);
         return NULL;
     }
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
     socklen_t size = sizeof address;
     link->base.driver = &weir_driver_postgresql;
     link->base.ledger = plan->ledger;
@@ -339,6 +413,9 @@ static int shake_hands(weir_pg_link *link, const dial_limits *limits, weir_error
     return status;
 }
 
+/* A misspelt password is no setting, and still one. */
+static bool may_be_secret(const char *key) { return strcasestr(key, "pass") || strcasestr(key, "secret") || strcasestr(key, "pwd"); }
+
 static int apply_setting(weir_pg_link *link, const char *key, const char *value, const dial_limits *limits, weir_error *error)
 {
     weir_buffer sql;
@@ -348,7 +425,7 @@ static int apply_setting(weir_pg_link *link, const char *key, const char *value,
     if (sent)
         status = drive(link, weir_pg_command(&link->base, weir_buffer_cstr(&sql)), limits);
     if (status != WEIR_OK && !link->base.lost && sent)
-        status = weir_error_set(error, WEIR_ARGUMENT, "connect_args: the server refuses the setting %s = '%s': %s", key, value,
+        status = weir_error_set(error, WEIR_ARGUMENT, "connect_args: the server refuses the setting %s = '%s': %s", key, may_be_secret(key) ? "***" : value,
                                 link->base.error.message);
     else if (status != WEIR_OK)
         *error = link->base.error;
@@ -366,13 +443,22 @@ static int apply_settings(weir_pg_link *link, const weir_dial_plan *plan, const 
     return status;
 }
 
+/* With a slash or @ as it is in the password of the URL, libpq takes a part of the password for a host or port, and would say so. */
+static int tell_torn_password(const weir_dial_plan *plan, weir_error *error)
+{
+    if (error->status != WEIR_OPERATIONAL || !plan->url.password_length ||
+        (!memchr(plan->url.password, '/', plan->url.password_length) && !memchr(plan->url.password, '@', plan->url.password_length)))
+        return error->status;
+    return weir_error_set(error, error->status, "cannot connect to PostgreSQL by the URL %s: check host, port and user; where its password has a '/' or '@', write %%2F or %%40", plan->url.shown);
+}
+
 static int dial_once(const weir_dial_plan *plan, const weir_dial_watch *watch, weir_link **out, weir_error *error)
 {
     PGconn *conn = NULL;
     int status = connect_libpq(plan, watch, &conn, error);
     if (status != WEIR_OK)
-        return status;
-    status = PQstatus(conn) == CONNECTION_OK ? check_server(conn, error) : connect_failed(conn, plan, error);
+        return tell_torn_password(plan, error);
+    status = PQstatus(conn) == CONNECTION_OK ? check_server(conn, error) : (connect_failed(conn, error), tell_torn_password(plan, error));
     if (status != WEIR_OK) {
         PQfinish(conn);
         return status;
