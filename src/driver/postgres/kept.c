@@ -102,8 +102,11 @@ int weir_pg_spill(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *byt
         return lose(link, cursor, &error);
     }
     if (!open_window(cursor)) {
-        weir_error_set(&error, WEIR_BUDGET_EXCEEDED, "another statement on the connection found rows of this stream unread, and there is no "
-                       "memory to write them to a file");
+        if (weir_ledger_room(cursor->base.arena->ledger) < SMALL_WINDOW)
+            weir_error_set(&error, WEIR_BUDGET_EXCEEDED, "another statement on the connection found rows of this stream unread, and the "
+                           "memory budget has no room to write them to a file");
+        else
+            weir_error_out_of_memory(&error);
         return lose(link, cursor, &error);
     }
     size_t room = cursor->spilled.capacity - cursor->unwritten;
