@@ -9,7 +9,7 @@ SECONDS  ?= 600
 SEED     ?= 1
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo figure check check-all check-debian check-faults check-planted check-readme check-sanitize check-thread soak fuzz bench bench-quick install clean format help
+.PHONY: all demo figure check check-all check-debian check-faults check-planted check-readme check-sanitize check-thread soak fuzz check-tidy bench bench-quick bench-growth install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -83,7 +83,12 @@ soak: $(BUILD)/build.ninja
 # Inputs from strangers, at random, for SECONDS (60) each; TARGETS: some of the folders in tests/fuzz/corpus.
 fuzz:
 	@scripts/install-packages build test fuzz
-	@SECONDS_EACH=$(SECONDS) scripts/fuzz $(TARGETS)
+	@SECONDS_EACH=$(if $(filter file,$(origin SECONDS)),60,$(SECONDS)) scripts/fuzz $(TARGETS)
+
+# clang-tidy and gcc's analyzer; some minutes.
+check-tidy: $(BUILD)/build.ninja
+	@scripts/install-packages build lint
+	@scripts/check-tidy $(BUILD)
 
 bench: all
 	@scripts/install-packages bench
@@ -92,6 +97,10 @@ bench: all
 bench-quick: all
 	@scripts/install-packages bench
 	@bench/run --quick --build $(BUILD)
+
+bench-growth: all
+	@scripts/install-packages bench
+	@bench/run --workload growth --build $(BUILD)
 
 # A prefix that is given now counts, whatever the build directory was made with.
 install: $(BUILD)/build.ninja
@@ -117,7 +126,9 @@ help:
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
 	@echo 'make soak            32 threads and 200 tasks at random on a pool of 8 for SECONDS (600); SEED (1), BUILD (build)'
 	@echo 'make fuzz            libFuzzer on all that strangers may send, SECONDS (60) for each target'
-	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds)'
+	@echo "make check-tidy      clang-tidy and gcc's analyzer over src/ and cli/"
+	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds, under two minutes)'
+	@echo 'make bench-growth    streams over 10 thousand to 30 million rows: time and memory'
 	@echo 'make install         into PREFIX (/usr/local), below DESTDIR if that is set'
 	@echo 'make clean           removes the build directories'
 	@echo 'make format          lays the sources out with clang-format'

@@ -216,7 +216,8 @@ static int write_ranges(export_run *run, const char *key, weir_writer_options *w
     resume_read_interval(s->checkpoint_every, &every);
     writer->checkpoint = run->checkpoint;
     weir_parallel *parallel = t.parallel = weir_parallel_open(run->engine, run->stmt, WEIR_PARALLEL_OPTIONS(
-        .jobs = (int)s->jobs, .order = key, .yield_per = export_execution(s)->yield_per, .range_bytes = s->range_bytes, .save_rows = every.rows,
+        .jobs = (int)s->jobs, .order = key, .yield_per = export_execution(s)->yield_per, .memory = export_execution(s)->memory,
+        .range_bytes = s->range_bytes, .save_rows = every.rows,
         .save_bytes = every.bytes, .save_ms = (int64_t)(1000 * every.seconds), .remark = s->quiet ? NULL : remark, .progress = tell,
         .partition = reads_partitions(s) ? read_partition : NULL, .context = &t));
     signals_watch(stop_parallel, parallel);

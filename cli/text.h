@@ -23,7 +23,7 @@ void text_list_add(text_list *list, const char *item);
 void text_list_free(text_list *list);
 /* "a,b" as a NULL-terminated list of names without spaces around them, to be freed with names_free; NULL for a NULL text. An empty
  * name stays in it. */
-char **names_split(const char *text);
+char **names_split(const char *given);
 void names_free(char **names);
 
 bool text_begins(const char *whole, const char *beginning);

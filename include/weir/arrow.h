@@ -52,7 +52,7 @@ typedef struct weir_arrow_options {
  * asked for, in the thread or task that asks, one at a time; a batch owns its memory and outlives stream and connection. It is counted in
  * weir's ledger until it is released, by any thread. options may be NULL.
  *
- * bool, int16, int32, int64, float, double: the same. numeric(p, s), p up to 38: decimal128(p, s); other numerics: utf8, plain digits.
+ * bool, int16, int32, int64, float, double: the same. numeric(p, s) and SQLite's DECIMAL(p, s), p up to 38: decimal128(p, s); other numerics: utf8, plain digits.
  * text, enum, inet, timetz and types without a name here: utf8; json: utf8 with the extension arrow.json; bytea, blob: binary. date: date32;
  * time: time64(us); timestamp: timestamp(us), timestamptz with zone UTC; interval: month_day_nano; uuid: fixed_size_binary(16) with
  * the extension arrow.uuid; arrays: list, of lists where they have more dimensions (as many in all rows). Every field is nullable. SQLite's columns have the type that their

@@ -30,8 +30,11 @@ typedef struct weir_parallel_options {
     const char *order;              /* textual SQL: its order by result columns, "k desc nulls last, id not null". A select has its own.
                                        "not null" may stand behind columns that have none: an index serves them better then */
     int64_t     range_bytes;        /* of the table, per range; default 16 MiB, smaller for small tables */
-    int64_t     yield_per;          /* rows of a batch; default 5000 */
-    int64_t     window_bytes;       /* what may wait in memory for its turn; default 32 MiB. More goes to an unlinked temporary file */
+    int64_t     yield_per;          /* rows of a batch; default 5000, with memory: as many as fit */
+    int64_t     memory;             /* a budget in bytes for all jobs together, as weir_memory is for one stream: three quarters of it are shared out
+                                       among the jobs' streams, one is for what waits for its turn; without weir_range_put streams have it all. A row
+                                       that does not fit a job's share is WEIR_BUDGET_EXCEEDED. 0: none. At least 88 KiB for each job and 32 more */
+    int64_t     window_bytes;       /* what may wait in memory for its turn; default 32 MiB; not with memory. More goes to an unlinked temporary file */
     weir_switch spill;              /* off: jobs wait instead; default on */
     const char *spill_directory;    /* default: TMPDIR, else /tmp */
     /* With weir_writer_options.checkpoint into one file: the place is saved after so many rows, bytes or milliseconds, whichever comes first;
@@ -109,6 +112,7 @@ typedef struct weir_parallel_figures {
     int64_t rows, batches;          /* read so far; rows and bytes: with those of earlier runs that are gone on with */
     int64_t bytes;                  /* handed on by weir_range_put, or written */
     int64_t spilled;                /* of them, those that waited on disk */
+    int64_t memory_peak;            /* with a budget: what the streams held at most, each by itself, and what waited */
     char    snapshot[64];           /* PostgreSQL's name of it; "" on SQLite */
     char    source[24];             /* of the ranges: "statistics", "partitions", "sample", "interpolation", "one range", "checkpoint" */
 } weir_parallel_figures;

@@ -48,8 +48,19 @@ void weir_budget_count(weir_budget *budget, int64_t bytes)
 
 static void count_in_budgets(const weir_ledger *ledger, int64_t bytes)
 {
-    for (const weir_charge *charge = ledger->charges; charge; charge = charge->next)
+    for (const weir_charge *charge = ledger->charges; charge; charge = charge->next) {
+        if (charge->shared && !charge->budget->busy && !charge->budget->gathers)
+            continue;
         weir_budget_count(charge->budget, bytes);
+        charge->budget->shared += charge->shared ? bytes : 0;
+    }
+}
+
+void weir_budget_bound_shared(weir_budget *budget, int64_t most)
+{
+    int64_t shared = budget->shared < most ? budget->shared : most, now = shared > 0 ? shared : 0;
+    weir_budget_count(budget, now - budget->shared);
+    budget->shared = now;
 }
 
 void weir_ledger_charge(weir_ledger *ledger, weir_charge *charge, weir_budget *budget, bool shared)

@@ -8,8 +8,10 @@
  * shares with others, have a charge of it. What would go beyond is not allocated. */
 typedef struct weir_budget {
     int64_t limit;
-    _Atomic int64_t used, peak;         /* used: less than 0 when more was given back in a shared ledger than was taken */
-    bool    busy;                       /* the stream itself is at work: what is taken in shared ledgers is bounded, too */
+    _Atomic int64_t used, peak;
+    int64_t shared;                     /* of used, what was taken in shared ledgers; less than 0 when others' was given back */
+    bool    busy;                       /* the stream itself is at work: what is taken in shared ledgers counts, and is bounded, too */
+    bool    gathers;                    /* what is taken there while it is not at work counts all the same: mostly, the stream holds it */
     bool    refused;                    /* an allocation was, since somebody looked last */
 } weir_budget;
 typedef struct weir_charge weir_charge;
@@ -36,6 +38,8 @@ void weir_ledger_discharge(weir_ledger *ledger, weir_charge *charge);
 size_t weir_ledger_room(const weir_ledger *ledger);
 /* Counts what is not a block of a charged ledger; negative: it is gone. */
 void weir_budget_count(weir_budget *budget, int64_t bytes);
+/* Of what the shared ledgers hold, no more than so many bytes can be the stream's. */
+void weir_budget_bound_shared(weir_budget *budget, int64_t most);
 /* For a measurement: the peak begins anew at what is held now. Gives the old one, to be given back to weir_ledger_end_peak, which
  * returns the peak since then and makes the ledger's peak the higher of both. */
 size_t weir_ledger_begin_peak(weir_ledger *ledger);

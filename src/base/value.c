@@ -59,7 +59,7 @@ weir_value weir_value_array(const weir_array *v)
 
 static bool same_bytes(const void *a, size_t a_length, const void *b, size_t b_length)
 {
-    return !a == !b && a_length == b_length && (a_length == 0 || memcmp(a, b, a_length) == 0);
+    return !a == !b && a_length == b_length && (a_length == 0 || !a || memcmp(a, b, a_length) == 0);
 }
 
 static bool same_text(weir_text a, weir_text b) { return same_bytes(a.ptr, a.len, b.ptr, b.len); }

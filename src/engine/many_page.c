@@ -373,7 +373,6 @@ static int write_page(writing *w, size_t first, size_t count)
         status = WEIR_STALE_DATA;
     }
     if (status != WEIR_OK) {
-        status = many->error.status;
         if (!many->error.sql[0])
             weir_error_text(many->error.sql, sizeof many->error.sql, w->write->statement->sql, w->write->statement->sql_length);
         find_failing(w, first, count, &page);

@@ -233,6 +233,10 @@ int weir_load_attach_many(weir_load_work *work, weir_instance *parent, const wei
 {
     if (!parent->home && !(parent->flags & WEIR_INSTANCE_OWNS) && work->holding)
         weir_holding_take(parent, work->holding);
+    /* What is loaded for something else does not count in the budget of the stream that brought the parent. */
+    bool of_others = parent->home && parent->home != work->holding && parent->home->reading->result->budget;
+    if (count && of_others && weir_instance_settle(parent) != WEIR_OK)
+        return weir_error_out_of_memory(work->error);
     if (count && parent->home) {
         void **lasting = weir_arena_take(&parent->home->batch->arena, count * sizeof *lasting);
         if (!lasting)

@@ -242,7 +242,6 @@ struct weir_reading {
     bool            session_holds;          /* a buffered result of the program's, not a loader's */
     weir_result    *within;                 /* the result that it loads for; NULL: none, or without a budget */
     weir_charge     charge;                 /* of the store's ledger, under a budget */
-    int64_t         of_others;              /* bytes in there that do not count */
     bool            is_load;                /* of a loader, a get or a reload */
     bool            by_key;                 /* a get or a reload: what its mapping loads eagerly comes with it */
     weir_intake    *intake;                 /* rows become instances as they come, and have one cell; NULL: batch by batch, from cells */

@@ -172,9 +172,11 @@ int weir_parts_first(weir_reading *reading, weir_batch *batch, weir_error *error
 int weir_parts_next(weir_reading *reading, weir_batch *batch, weir_error *error)
 {
     weir_holding *holding = batch->attached;
-    size_t gone = items_of(reading, holding, 0, holding->part_end) - holding->items_gone;
-    holding->items_gone += gone;
-    weir_holding_end_part(holding, gone);
+    if (!batch->kept) {                 /* else the list that is being filled has some of them */
+        size_t gone = items_of(reading, holding, 0, holding->part_end) - holding->items_gone;
+        holding->items_gone += gone;
+        weir_holding_end_part(holding, gone);
+    }
     return make_part(reading, batch, error);
 }
 
@@ -186,11 +188,13 @@ void weir_parts_leave_out(weir_reading *reading)
 {
     const weir_loaders *loaders = reading->loaders;
     const weir_store *store = reading->store;
-    int64_t bytes = (int64_t)atomic_load_explicit(&store->own.bytes, memory_order_relaxed);
-    if (loaders && loaders->contiguous)
+    weir_budget *budget = reading->result->budget;
+    budget->gathers = loaders && loaders->contiguous;
+    if (budget->gathers)
         return;
+    int64_t most = (int64_t)atomic_load_explicit(&store->ledger.bytes, memory_order_relaxed) -
+                   (int64_t)atomic_load_explicit(&store->own.bytes, memory_order_relaxed);
     for (const weir_mapper *mapper = store->mappers; mapper; mapper = mapper->next)
-        bytes += (int64_t)(mapper->map.count * (mapper->slab.slot_size + 4 * sizeof(weir_identity_entry)));
-    weir_budget_count(reading->result->budget, reading->of_others - bytes);
-    reading->of_others = bytes;
+        most -= (int64_t)(mapper->map.count * (mapper->slab.slot_size + 4 * sizeof(weir_identity_entry)));
+    weir_budget_bound_shared(budget, most);
 }

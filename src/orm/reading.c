@@ -220,8 +220,6 @@ static int64_t least(void *context, weir_result *result)
     weir_reading *reading = context;
     if (!reading->entity_count)
         return 0;
-    weir_parts_leave_out(reading);
-    weir_budget_count(result->budget, reading->of_others);      /* what there is already was never counted */
     weir_ledger_charge(&reading->store->ledger, &reading->charge, result->budget, true);
     if (reading->entity_count == 1) {   /* a row that is refused is named by its key */
         result->cursor->key_columns = reading->entities[0]->key_cells;

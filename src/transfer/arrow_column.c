@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include "base/decimal.h"
+#include "transfer/numeric_shape.h"
 
 enum { FIRST_BYTES = 4096, MOST_KEPT = 8 * 1024 * 1024, MOST_DIGITS = 38, MOST_DIMENSIONS = 6, UUID_SIZE = 16 };
 
@@ -85,11 +86,10 @@ bool weir_arrow_is_known(const weir_arrow_column *column)
     return column->layout != WEIR_ARROW_NULL && (!column->item || column->settled);     /* how deep lists are, only values tell */
 }
 
-/* PostgreSQL's modifier of numeric(p, s): (p << 16 | s) + 4, s a signed number of 11 bits. */
-static void look_at_modifier(weir_arrow_column *column, int32_t modifier)
+static void look_at_digits(weir_arrow_column *column, const weir_column_info *info)
 {
-    int precision = (modifier - 4) >> 16 & 0xFFFF, scale = ((modifier - 4) & 0x7FF);
-    if (column->type != WEIR_T_NUMERIC || modifier < 4 || precision < 1 || precision > MOST_DIGITS || scale > precision)
+    int32_t precision, scale;
+    if (column->type != WEIR_T_NUMERIC || !weir_numeric_shape(info, MOST_DIGITS, &precision, &scale))
         return;
     column->layout = WEIR_ARROW_DECIMAL;
     column->precision = precision;
@@ -105,7 +105,7 @@ int weir_arrow_column_init(weir_arrow_column *column, weir_arena *arena, weir_le
         return WEIR_OUT_OF_MEMORY;
     *column = (weir_arrow_column){ .name = memcpy(copy, name, length), .ledger = ledger, .arena = arena };
     become(column, info->type);
-    look_at_modifier(column, info->modifier);
+    look_at_digits(column, info);
     if (column->layout != WEIR_ARROW_LIST)
         return WEIR_OK;
     column->item = weir_arena_take(arena, sizeof *column->item);
@@ -113,7 +113,7 @@ int weir_arrow_column_init(weir_arrow_column *column, weir_arena *arena, weir_le
         return WEIR_OUT_OF_MEMORY;
     *column->item = (weir_arrow_column){ .name = "item", .ledger = ledger, .arena = arena };
     become(column->item, info->element_type == WEIR_T_ARRAY ? WEIR_T_OTHER : info->element_type);
-    look_at_modifier(column->item, info->modifier);
+    look_at_digits(column->item, info);
     return WEIR_OK;
 }
 

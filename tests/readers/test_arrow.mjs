@@ -24,6 +24,9 @@ const types = {
   real: ['Float32', [['0.5', 0.5], ["'-Infinity'", -Infinity]]],
   'double precision': ['Float64', [['0.1', 0.1], ['5e-324', 5e-324], ["'NaN'", NaN]]],
   'numeric(10,2)': ['Decimal[10e+2]', [['-12.5', [4294966046, 4294967295, 4294967295, 4294967295]], ['99999999.99', [1410065407, 2, 0, 0]], ['0', [0, 0, 0, 0]]]],
+  'numeric(2,-3)': ['Decimal[5e0]', [['99000', [99000, 0, 0, 0]]]],
+  'numeric(2,4)': ['Decimal[4e+4]', [['0.0099', [99, 0, 0, 0]]]],
+  'numeric(60,2)': ['Utf8', [['1.50', '1.50']]],
   numeric: ['Utf8', [['123456789012345678901234567890.123', '123456789012345678901234567890.123'], ["'NaN'", 'NaN']]],
   text: ['Utf8', [["''", ''], ["'äöü €, 𝄞'", 'äöü €, 𝄞'], ["repeat('long ', 1000)", 'long '.repeat(1000)]]],
   bytea: ['Binary', [["'\\x'", ''], ["'\\x00ff80'", '00ff80']]],
@@ -91,6 +94,7 @@ const mine = postgresql ? {
     same(column(table, 0), ['1', '2', '3']);
     same(column(table, 1), [true, null, false]);
     same(column(table, 2), [0.1, null, 2]);
+    same([kind(table.schema.fields[3]), column(table, 3)], ['Decimal[10e+2]', [[1250, 0, 0, 0], null, [4294966596, 4294967295, 4294967295, 4294967295]]]);
     same(column(table, 4), ['ä', null, '']);
     same(column(table, 5), ['00ff', null, '']);
     same(column(table, 6), [86400000, null, 0]);

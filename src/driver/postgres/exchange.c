@@ -146,9 +146,7 @@ static void take_completion(weir_pg_link *link, const char *tag)
     weir_pg_note_reset(link, tag);
     weir_cursor *cursor = &link->cursor->base;
     int64_t count = count_in_tag(tag);
-    if (!link->cursor->declared)
-        cursor->ended = true;
-    else if (link->cursor->batch_rows == 0 || count < link->cursor->batch_rows)
+    if (!link->cursor->declared || link->cursor->batch_rows == 0 || count < link->cursor->batch_rows)
         cursor->ended = true;
     cursor->row_count = !strncmp(tag, "SELECT", 6) || !strncmp(tag, "FETCH", 5) ? -1 : count;
 }
@@ -337,11 +335,21 @@ static bool rows_are_wanted(weir_pg_link *link)
            link->part_next < link->part_count && link->parts[link->part_next] >= WEIR_PG_PART_ROWS;
 }
 
-/* Under a budget: a row that is decoded in place cannot be put back, so that it joins others only where there is plenty of room. */
+/* Only of those can a batch end anywhere. */
+static bool is_streamed(const weir_pg_cursor *cursor)
+{
+    return cursor->base.mode == WEIR_MODE_PORTAL || cursor->base.mode == WEIR_MODE_DECLARED;
+}
+
+/* Under a budget: a row that is decoded in place cannot be put back, so that it joins others only where there is plenty of room; else the
+ * batch ends before it. */
 static bool must_wait(const weir_pg_link *link, size_t total)
 {
-    const weir_sink *sink = link->cursor->base.sink;
-    return sink->budget && sink->count > 0 && (!link->cursor->in_place || weir_ledger_room(sink->arena->ledger) / 4 < total);
+    weir_sink *sink = link->cursor->base.sink;
+    bool plenty = link->cursor->in_place && weir_ledger_room(sink->arena->ledger) / 4 >= total;
+    if (sink->budget && sink->count > 0 && is_streamed(link->cursor) && !plenty)
+        sink->full = true;
+    return sink->full;
 }
 
 /* Room for the message's bytes where they belong: the batch (decoded in place), the kept raw batch, or nowhere. */
@@ -436,7 +444,7 @@ static void leave_rest(weir_pg_link *link)
     size_t here = link->in_end - link->in_start;
     weir_pg_note_refused(cursor, at + 5, at + (here < (size_t)length + 1 ? here : (size_t)length + 1), length - 4);
     link->row_waits = false;
-    bool streamed = cursor->base.mode == WEIR_MODE_PORTAL || cursor->base.mode == WEIR_MODE_DECLARED;
+    bool streamed = is_streamed(cursor);
     cursor->base.open = streamed;
     if (link->begin_sent && link->base.transaction == WEIR_LINK_IDLE)
         link->base.transaction = WEIR_LINK_IN_TRANSACTION;      /* its answer is still to come */

@@ -8,10 +8,10 @@ enum { SMALL_WINDOW = 4 * 1024, LARGE_WINDOW = 64 * 1024 };    /* larger rows ar
 
 /* ---- keeping ------------------------------------------------------------------------------------------------------------------ */
 
-/* The stream's error, for the fetch that reaches it; what runs now goes on. */
+/* The stream's error, for the fetch that reaches it; what runs now goes on. Not of the stream's memory, which may be used up. */
 static int lose(weir_pg_link *link, weir_pg_cursor *cursor, const weir_error *error)
 {
-    cursor->kept_error = weir_arena_take(cursor->base.arena, sizeof *error);
+    cursor->kept_error = weir_alloc(link->base.ledger, WEIR_MEMORY_NETWORK, sizeof *error);
     if (!cursor->kept_error)
         return weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory to keep a batch that was read ahead");
     *cursor->kept_error = *error;
@@ -102,7 +102,8 @@ int weir_pg_spill(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *byt
         return lose(link, cursor, &error);
     }
     if (!open_window(cursor)) {
-        weir_error_out_of_memory(&error);
+        weir_error_set(&error, WEIR_BUDGET_EXCEEDED, "another statement on the connection found rows of this stream unread, and there is no "
+                       "memory to write them to a file");
         return lose(link, cursor, &error);
     }
     size_t room = cursor->spilled.capacity - cursor->unwritten;
@@ -132,6 +133,7 @@ int weir_pg_keep(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *mess
 void weir_pg_drop_kept(weir_pg_cursor *cursor)
 {
     cursor->has_kept = false;
+    weir_free(cursor->kept_error);
     cursor->kept_error = NULL;
     cursor->kept_at = 0;
     weir_buffer_free(&cursor->kept);

@@ -174,7 +174,7 @@ struct weir_pg_cursor {
     weir_pg_window spilled;             /* … of which this was read from the file, or … */
     size_t      unwritten;              /* … is to be written to it: so many bytes from its start on */
     bool        window_is_fresh;        /* it was just read into */
-    weir_error *kept_error;             /* why it could not be kept; in the arena */
+    weir_error *kept_error;             /* why it could not be kept */
     bool        has_kept;
     unsigned    settings_epoch;
 };
