@@ -385,7 +385,11 @@ int weir_copy_fail(weir_copy *copy, const weir_error *error)
     weir_connection *connection = copy->connection;
     copy->error = *error;
     copy->failed = true;
+    weir_error_clear(&connection->error);
     take_back(copy, "the COPY failed");
+    /* A connection that was lost in taking it back matters more than the row that was refused. */
+    if (!weir_connection_link(connection) && !copy->error.disconnect && connection->error.status != WEIR_OK)
+        copy->error = connection->error;
     weir_connection_failed(connection, &copy->error);
     return copy->error.status;
 }

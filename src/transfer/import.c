@@ -169,12 +169,20 @@ static int open_copy(import *run)
     return run->error.status;
 }
 
+/* Whatever it was aborted for: a connection that is lost with it is the failure. */
+static void abort_copy(import *run)
+{
+    weir_copy_abort(&run->copy);
+    run->copy = NULL;
+    if (!run->error.disconnect && weir_connection_invalidated(run->connection))
+        fail_as_connection(run);
+}
+
 /* What went wrong, with the line of the row that it names; the COPY is gone. */
 static int copy_failed(import *run)
 {
     run->error = *weir_copy_error(run->copy);
-    weir_copy_abort(&run->copy);
-    run->copy = NULL;
+    abort_copy(run);
     return run->error.status;
 }
 
@@ -309,8 +317,8 @@ static int copy_kept(import *run, size_t first, size_t count, size_t *bad)
             *bad = i;
     }
     if (run->copy && status != WEIR_OK) {
-        weir_copy_abort(&run->copy);
-        run->copy = NULL;
+        abort_copy(run);
+        status = run->error.status;
     }
     if (status == WEIR_OK)
         status = finish_copy(run);

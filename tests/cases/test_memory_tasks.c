@@ -90,8 +90,8 @@ static int wait_at_the_server(void *argument)
     int64_t status = weir_connection_error(connection)->status;
     if (status == WEIR_OK)
         status = weir_connection_run(connection, "SELECT pg_sleep(60)");
-    int first = test_still_works(connection, (int)status);
-    return test_first(first, weir_connection_close(&connection));
+    /* Not looked at further: a cancel that comes late is meant for the next wait. */
+    return test_first((int)status, weir_connection_close(&connection));
 }
 
 static void join_stopped(ground *g, weir_task **task, int wanted)

@@ -241,6 +241,34 @@ static void test_a_parquet_file_begins_and_ends_with_its_mark(void **state)
     unlink(in_directory("a.parquet"));
 }
 
+/* A page of 1, NULL, 3, NULL: the levels 1, 0, 1, 0 as one run of bits, right in front of the two values that there are, as deltas. */
+static void test_nulls_are_levels_in_front_of_the_values(void **state)
+{
+    (void)state;
+    static const unsigned char page[] = { 2, 0, 0, 0, 0x03, 0x05, 0x80, 1, 4, 2, 2, 4, 0, 0, 0, 0 };
+    static const weir_column_info column = { .name = "n", .type = WEIR_T_INT64 };
+    static weir_error error;
+    char bytes[1024];
+    bool found = false;
+    weir_view view = { .direct = 1, .count = 1, .columns = &column, .error = &error };
+    weir_row *row = calloc(1, weir_row_stride(1));
+    row->view = &view;
+    weir_writer *writer = weir_writer_open(in_directory("nulls.parquet"), WEIR_WRITER_OPTIONS(.compression = "none", .dictionary = WEIR_OFF));
+    for (int i = 1; i <= 4; i++) {
+        row->cells[0] = i % 2 ? weir_value_int(i) : weir_value_null();
+        assert_int_equal(weir_writer_row(writer, row), WEIR_OK);
+    }
+    assert_int_equal(weir_writer_close(&writer), WEIR_OK);
+    free(row);
+    FILE *f = fopen(in_directory("nulls.parquet"), "rb");
+    size_t length = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    for (size_t at = 0; at + sizeof page <= length && !found; at++)
+        found = memcmp(bytes + at, page, sizeof page) == 0;
+    assert_true(found);
+    unlink(in_directory("nulls.parquet"));
+}
+
 static void test_a_file_without_columns_is_refused(void **state)
 {
     (void)state;
@@ -320,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_structs_are_compact_thrift),
         cmocka_unit_test(test_kept_bytes_come_back_in_order_from_memory_and_file),
         cmocka_unit_test(test_a_parquet_file_begins_and_ends_with_its_mark),
+        cmocka_unit_test(test_nulls_are_levels_in_front_of_the_values),
         cmocka_unit_test(test_a_file_without_columns_is_refused),
         cmocka_unit_test(test_row_groups_take_no_more_memory_as_they_follow),
         cmocka_unit_test(test_each_failed_allocation_is_a_clean_error),
