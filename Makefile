@@ -7,9 +7,10 @@ ROWS     ?= 10000000
 SANITIZE ?= address,undefined
 SECONDS  ?= 600
 SEED     ?= 1
+WIRE     ?= 1
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo figure check check-all check-debian check-sanitize check-thread soak bench bench-quick install clean format help
+.PHONY: all demo figure check check-all check-debian check-sanitize check-thread soak wire bench bench-quick install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -37,12 +38,13 @@ check-debian:
 	@scripts/install-packages build packaging
 	@scripts/check-debian
 
-# Every test, with what those of the packaging look for (cmake, zsh, man), the Debian packages, and the soak.
+# Every test, with what those of the packaging look for (cmake, zsh, man), the Debian packages, the soak, and each byte of the wire.
 check-all:
 	@scripts/install-packages packaging
 	@$(MAKE) check
 	@$(MAKE) check-debian
 	@$(MAKE) soak
+	@$(MAKE) wire
 
 check-sanitize:
 	@scripts/install-packages build test
@@ -58,6 +60,11 @@ check-thread:
 soak: $(BUILD)/build.ninja
 	@scripts/install-packages build test
 	@WEIR_SOAK_SECONDS=$(SECONDS) WEIR_SOAK_SEED=$(SEED) scripts/check $(BUILD) --suite soak --verbose --timeout-multiplier 0
+
+# What `make check` does at some bytes: programs whose connection is cut, stalled, garbled and so on at every WIRE-th byte, by SEED.
+wire: $(BUILD)/build.ninja
+	@scripts/install-packages build test
+	@WEIR_WIRE=$(WIRE) WEIR_WIRE_SEED=$(SEED) scripts/check $(BUILD) --suite wire --verbose --timeout-multiplier 0
 
 bench: all
 	@scripts/install-packages bench
@@ -83,10 +90,11 @@ help:
 	@echo 'make demo            exports a sample table of ROWS (10000000) invoices and shows time and memory'
 	@echo 'make figure          draws docs/memory.svg, memory over ROWS (10000000) rows, streamed and buffered'
 	@echo 'make check           runs every test, against real SQLite files and PostgreSQL servers of its own'
-	@echo 'make check-all       the same, the Debian packages (check-debian: built in a copy of the tree, looked at by lintian), and the soak'
+	@echo 'make check-all       the same, the Debian packages (check-debian: built in a copy of the tree, looked at by lintian), the soak and the wire'
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
 	@echo 'make soak            32 threads and 200 tasks at random on a pool of 8 for SECONDS (600); SEED (1), BUILD (build)'
+	@echo 'make wire            each fault of the network at every WIRE-th (1st) byte of a program; SEED (1), BUILD (build)'
 	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds)'
 	@echo 'make install         into PREFIX (/usr/local), below DESTDIR if that is set'
 	@echo 'make clean           removes the build directories'
