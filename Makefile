@@ -10,7 +10,7 @@ SEED     ?= 1
 WIRE     ?= 1
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo figure check check-all check-debian check-sanitize check-thread soak wire bench bench-quick install clean format help
+.PHONY: all demo figure check check-all check-debian check-readme check-sanitize check-thread soak wire bench bench-quick install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -38,13 +38,20 @@ check-debian:
 	@scripts/install-packages build packaging
 	@scripts/check-debian
 
-# Every test, with what those of the packaging look for (cmake, zsh, man), the Debian packages, the soak, and each byte of the wire.
+# Every test, with what those of the packaging look for (cmake, zsh, man), the Debian packages, the soak, each byte of the wire, and
+# README.md's first steps.
 check-all:
 	@scripts/install-packages packaging
 	@$(MAKE) check
 	@$(MAKE) check-debian
 	@$(MAKE) soak
 	@$(MAKE) wire
+	@$(MAKE) check-readme
+
+# README.md's first steps with its own make in a copy of the tree; `make check` takes the build that is there.
+check-readme: $(BUILD)/build.ninja
+	@scripts/install-packages build test
+	@WEIR_README_MAKE=real tests/packaging/test_readme.sh $(BUILD) "" "" README.md "## From nothing to a Parquet file"
 
 check-sanitize:
 	@scripts/install-packages build test
@@ -74,7 +81,9 @@ bench-quick: all
 	@scripts/install-packages bench
 	@bench/run --quick --build $(BUILD)
 
+# A prefix that is given now counts, whatever the build directory was made with.
 install: $(BUILD)/build.ninja
+	@$(if $(filter-out file,$(origin PREFIX) $(origin LIBDIR)),meson configure $(BUILD) --prefix $(PREFIX) --libdir $(LIBDIR))
 	@ninja -C $(BUILD) installed
 	@meson install -C $(BUILD) --no-rebuild
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
@@ -90,7 +99,8 @@ help:
 	@echo 'make demo            exports a sample table of ROWS (10000000) invoices and shows time and memory'
 	@echo 'make figure          draws docs/memory.svg, memory over ROWS (10000000) rows, streamed and buffered'
 	@echo 'make check           runs every test, against real SQLite files and PostgreSQL servers of its own'
-	@echo 'make check-all       the same, the Debian packages (check-debian: built in a copy of the tree, looked at by lintian), the soak and the wire'
+	@echo 'make check-all       the same, the Debian packages (check-debian: built in a copy of the tree, looked at by lintian), the soak, the wire,'
+	@echo "                     and README.md's first steps in a copy of the tree (check-readme)"
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
 	@echo 'make soak            32 threads and 200 tasks at random on a pool of 8 for SECONDS (600); SEED (1), BUILD (build)'

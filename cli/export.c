@@ -25,7 +25,7 @@ static const option_row rows[] = {
     ROW("--order-by", "SQL", OPTION_TEXT, order_by, NULL, "with --table: the order, as in \"id, created_at desc\""),
     ROW("--resume", NULL, OPTION_ON, resume, NULL,
         "go on where an interrupted export of this command stopped, or begin; repeat the\n"
-        "command until it ends well (csv, jsonl; with --partition-rows all formats, part by\n"
+        "command until it ends well (csv, jsonl; with --split or --partition-rows all formats, part by\n"
         "part). Data and place stay beside the file, or in its directory, meanwhile"),
     ROW("--retry", "N", OPTION_COUNT, retry, NULL,
         "replace a lost connection up to N times in a row and go on behind the last row;\n"
@@ -60,7 +60,8 @@ static const option_row rows[] = {
         "FILE is a directory of files with N rows each: part-00000.parquet and so on"),
     ROW("--compression", "zstd|snappy|none", OPTION_TEXT, compression, NULL, "parquet: default zstd"),
     ROW("--row-group-bytes", "N", OPTION_COUNT, row_group_bytes, NULL,
-        "parquet: memory of a row group that is being built, default 16777216 (16 MiB)"),
+        "parquet: memory of a row group that is being built, default 16777216 (16 MiB), or a\n"
+        "quarter of --memory, if that is less, which then bounds both"),
     ROW("--no-dictionary", NULL, OPTION_ON, no_dictionary, NULL, "parquet: no dictionaries"),
     ROW("--decimal", "P,S", OPTION_TEXT, decimal, NULL,
         "parquet: numerics without precision become decimals of P digits, S of them behind\n"
@@ -108,7 +109,7 @@ const command_spec export_command = {
         "--resume needs rows whose order is sure: a table's primary key or a unique index without NULLs, a query's --key. While it is not\n"
         "whole, FILE is FILE.weir-part and FILE.weir-checkpoint. A changed query, table, file or option is refused: remove both to begin\n"
         "anew. What goes on sees the data of its own moment: rows before the place are not looked at again. With --partition-rows finished\n"
-        "parts stay, and the one under way is written again.\n"
+        "parts stay, and the one under way is written again; with --jobs --split, so do the files of finished ranges.\n"
         "\n"
         "Parquet's types are those of the columns; a value that its column cannot hold ends the export, naming row and column. With\n"
         "--partition-rows parts that are finished keep their names after a failure; a directory that holds parts is refused.\n"
@@ -126,7 +127,9 @@ const command_spec export_command = {
 const weir_execution_options *export_execution(const export_settings *s)
 {
     static weir_execution_options options;
-    options = *WEIR_EXECUTION_OPTIONS(.yield_per = s->yield_per >= 0 ? s->yield_per : s->memory ? 0 : EXPORT_YIELD_PER, .memory = s->memory);
+    int64_t row_group = s->memory && !s->row_group_bytes ? export_row_group_bytes(s) : 0;
+    options = *WEIR_EXECUTION_OPTIONS(.yield_per = s->yield_per >= 0 ? s->yield_per : s->memory ? 0 : EXPORT_YIELD_PER,
+                                      .memory = s->memory - row_group);
     return &options;
 }
 
@@ -257,9 +260,11 @@ static int export_once(export_run *run)
 /* Rows behind a place. The key, and so the checkpoint and the file, are known once the database told of the table. */
 static int export_surviving(export_run *run)
 {
+    text key = { 0 };
     int code = connect_to(run);
     if (code == 0)
-        code = resume_find_place(run);
+        code = resume_find_place(run, &key);
+    text_free(&key);
     if (code == 0)
         code = export_open_file(run);
     if (code != 0 || weir_writer_complete(run->writer))

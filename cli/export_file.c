@@ -2,9 +2,12 @@
 #include "export_file.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "database.h"
 #include "failure.h"
 #include "signals.h"
+
+enum { MOST_ROW_GROUP = 16 * 1024 * 1024 };     /* what the library makes of no size */
 
 int export_check_file(const export_settings *s)
 {
@@ -16,6 +19,15 @@ int export_check_file(const export_settings *s)
     if (s->partition_rows && !strcmp(s->to, "-"))
         return failure_say(EXIT_USAGE, "wrong usage: --partition-rows needs a directory; give --to DIRECTORY");
     return 0;
+}
+
+int64_t export_row_group_bytes(const export_settings *s)
+{
+    size_t length = s->to ? strlen(s->to) : 0, tail = strlen(".parquet");
+    bool parquet = s->format ? !strcmp(s->format, "parquet") : length >= tail && !strcasecmp(s->to + length - tail, ".parquet");
+    if (s->row_group_bytes || !s->memory || !parquet)
+        return s->row_group_bytes;
+    return s->memory / 4 < MOST_ROW_GROUP ? s->memory / 4 : MOST_ROW_GROUP;
 }
 
 /* "KEY=VALUE", … as key, value, …, NULL; the keys are cut out of one copy. NULL: no memory. */
@@ -48,7 +60,7 @@ bool export_writer_make(const export_settings *s, export_writer *out)
     out->pairs = make_pairs(&s->metadata, &out->copies);
     out->options = *WEIR_WRITER_OPTIONS(.format = s->format, .null_text = s->null_text,
         .header = s->header ? WEIR_ON : WEIR_OFF, .replace_invalid_text = s->replace_invalid ? WEIR_ON : WEIR_UNSET,
-        .partition_rows = s->partition_rows, .compression = s->compression, .row_group_bytes = (size_t)s->row_group_bytes,
+        .partition_rows = s->partition_rows, .compression = s->compression, .row_group_bytes = (size_t)export_row_group_bytes(s),
         .dictionary = s->no_dictionary ? WEIR_OFF : WEIR_UNSET, .decimal = s->decimal, .metadata = s->metadata.count ? out->pairs : NULL);
     return out->pairs != NULL;
 }

@@ -5,6 +5,8 @@
 
 /* 0, or EXIT_USAGE for options that do not go together. */
 int export_check_file(const export_settings *settings);
+/* What a row group of Parquet takes: as given, or a part of --memory, which bounds both it and the stream; 0: the default. */
+int64_t export_row_group_bytes(const export_settings *settings);
 /* The writer's options, and what they point to. */
 typedef struct export_writer { weir_writer_options options; const char **pairs; char *copies; } export_writer;
 /* False: no memory. To be freed in any case. */

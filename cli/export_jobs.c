@@ -23,21 +23,25 @@ bool jobs_wanted(const export_settings *s)
 const char *jobs_outcome(const export_settings *s)
 {
     return s->worker ? "its range was given back, the files of finished ranges count; run it again when you like"
+         : s->resume ? "what is written stays beside the file, run the same command again to go on"
                      : "no file was left behind, run it again when you like";
 }
 
 /* ---- options -------------------------------------------------------------------------------------------------------------------- */
 static int check_alone(const export_settings *s, const char *option)
 {
-    const struct { bool given; const char *name; } others[] = {
-        { s->resume, "--resume" }, { s->retry != 0, "--retry" }, { s->partition_rows != 0, "--partition-rows" },
+    const struct { bool given; const char *name, *why; } others[] = {
+        { s->worker && s->resume, "--resume", "a job's ranges survive by themselves" },
+        { s->retry != 0, "--retry", s->worker ? "a job's ranges are tried again by themselves" : "repeat the command with --resume instead" },
+        { s->partition_rows != 0, "--partition-rows", "--split makes a file of each range" },
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].given)
-            return failure_say(EXIT_USAGE, "wrong usage: %s and %s exclude each other; leave one of them away%s", option, others[i].name,
-                               i < 2 ? " (an export that can be gone on with is one stream, or the ranges of a --worker)"
-                                     : " (--split makes a file of each range)");
-    return 0;
+            return failure_say(EXIT_USAGE, "wrong usage: %s and %s exclude each other; leave one of them away (%s)", option, others[i].name,
+                               others[i].why);
+    if (s->split && s->checkpoint_every)
+        return failure_say(EXIT_USAGE, "wrong usage: with --split each range that is done is on record; leave --checkpoint-every away");
+    return resume_check_interval(s);
 }
 
 static int check_order(const export_settings *s, const char *option)
@@ -77,6 +81,8 @@ static int find_key(export_run *run, text *key)
     const export_settings *s = run->settings;
     const char *wanted = s->key ? s->key : s->order_by;
     int code = 0;
+    if (s->resume)
+        return resume_find_place(run, key);
     if (wanted)
         text_add(key, wanted);
     else
@@ -131,13 +137,33 @@ static void tell(void *context)
 
 static void stop_parallel(void *parallel) { weir_parallel_cancel(parallel); }
 
-static int write_ranges(export_run *run, const char *key, const weir_writer_options *writer)
+static void take_figures(export_run *run, const weir_parallel *parallel)
+{
+    weir_parallel_figures figures;
+    weir_checkpoint_figures place = { .rows = 0 };
+    weir_parallel_info(parallel, &figures);
+    if (run->checkpoint)
+        weir_checkpoint_info(run->checkpoint, &place);
+    run->stats.rows = run->checkpoint ? place.rows : figures.rows;
+    run->stats.resumed = place.restored;
+    run->stats.runs = place.runs;
+    run->stats.batches = figures.batches;
+    run->stats.bytes_written = figures.bytes;
+    run->stats.jobs = figures.jobs;
+    run->stats.ranges = figures.ranges;
+    run->stats.spilled = figures.spilled;
+}
+
+static int write_ranges(export_run *run, const char *key, weir_writer_options *writer)
 {
     const export_settings *s = run->settings;
     weir_parallel *parallel = NULL;
-    weir_parallel_figures figures;
+    save_interval every = { .rows = 0 };
+    resume_read_interval(s->checkpoint_every, &every);
+    writer->checkpoint = run->checkpoint;
     parallel = weir_parallel_open(run->engine, run->stmt, WEIR_PARALLEL_OPTIONS(.jobs = (int)s->jobs, .order = key, .yield_per = export_execution(s)->yield_per,
-                                  .range_bytes = s->range_bytes, .remark = s->quiet ? NULL : remark, .progress = tell, .context = &parallel));
+                                  .range_bytes = s->range_bytes, .save_rows = every.rows, .save_bytes = every.bytes,
+                                  .save_ms = (int64_t)(1000 * every.seconds), .remark = s->quiet ? NULL : remark, .progress = tell, .context = &parallel));
     signals_watch(stop_parallel, parallel);
     int status = weir_parallel_error(parallel)->status;
     if (status == WEIR_OK && !signals_caught())
@@ -145,13 +171,7 @@ static int write_ranges(export_run *run, const char *key, const weir_writer_opti
     signals_finishing();
     signals_watch(NULL, NULL);
     int code = status == WEIR_OK ? 0 : database_failed("the export failed", weir_parallel_error(parallel));
-    weir_parallel_info(parallel, &figures);
-    run->stats.rows = figures.rows;
-    run->stats.batches = figures.batches;
-    run->stats.bytes_written = figures.bytes;
-    run->stats.jobs = figures.jobs;
-    run->stats.ranges = figures.ranges;
-    run->stats.spilled = figures.spilled;
+    take_figures(run, parallel);
     return weir_parallel_close(&parallel) != WEIR_OK && code == 0 ? EXIT_FAILED : code;
 }
 

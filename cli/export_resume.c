@@ -12,18 +12,15 @@
 #define DEFAULT_SECONDS 5.0
 enum { DEFAULT_BYTES = 64 * 1024 * 1024 };
 
-/* When the place is saved: 0: not by that. */
-typedef struct interval { int64_t rows, bytes; double seconds; } interval;
-
 /* ---- options ------------------------------------------------------------------------------------------------------------------ */
 /* "10000", "64M", "5s". */
-static bool read_interval(const char *given, interval *out)
+bool resume_read_interval(const char *given, save_interval *out)
 {
     static const struct { const char *suffix; int64_t factor; } sizes[] = { { "K", 1024 }, { "M", 1024 * 1024 }, { "G", 1024 * 1024 * 1024 } };
     char *end;
-    *out = (interval){ 0 };
+    *out = (save_interval){ 0 };
     if (!given) {
-        *out = (interval){ .bytes = DEFAULT_BYTES, .seconds = DEFAULT_SECONDS };
+        *out = (save_interval){ .bytes = DEFAULT_BYTES, .seconds = DEFAULT_SECONDS };
         return true;
     }
     long long number = *given >= '0' && *given <= '9' ? strtoll(given, &end, 10) : 0;
@@ -39,16 +36,24 @@ static bool read_interval(const char *given, interval *out)
     return out->rows || out->bytes || out->seconds > 0;
 }
 
-int resume_check_settings(const export_settings *s)
+int resume_check_interval(const export_settings *s)
 {
-    interval unused;
+    save_interval unused;
     if (s->resume && !strcmp(s->to, "-"))
         return failure_say(EXIT_USAGE, "wrong usage: standard output cannot be gone on with; give --to FILE with --resume");
     if (!s->resume && s->checkpoint_every)
         return failure_say(EXIT_USAGE, "wrong usage: --checkpoint-every is about --resume; give both, or leave it away");
-    if (!read_interval(s->checkpoint_every, &unused))
+    if (!resume_read_interval(s->checkpoint_every, &unused))
         return failure_say(EXIT_USAGE, "wrong value for --checkpoint-every: \"%s\" is no number of rows, bytes or seconds; give 10000, 64M or 5s",
                            s->checkpoint_every);
+    return 0;
+}
+
+int resume_check_settings(const export_settings *s)
+{
+    int code = resume_check_interval(s);
+    if (code != 0)
+        return code;
     bool survives = s->resume || s->retry;
     if (!survives && s->key)
         return failure_say(EXIT_USAGE, "wrong usage: --key is about --resume and --retry; give one of them, or --order-by");
@@ -109,26 +114,25 @@ static void add_scope(const char *url, text *out)
     }
 }
 
-int resume_find_place(export_run *run)
+int resume_find_place(export_run *run, text *key)
 {
     const export_settings *s = run->settings;
     const char *wanted = s->key ? s->key : s->order_by;
-    text key = { 0 }, scope = { 0 };
+    text scope = { 0 };
     int code = 0;
     if (s->table)
-        code = unique_key(run, wanted, &key);
+        code = unique_key(run, wanted, key);
     else
-        text_add(&key, wanted);
+        text_add(key, wanted);
     weir_connection_rollback(run->connection);
     if (code == 0)
-        code = resume_check_columns(run, key.data);
+        code = resume_check_columns(run, key->data);
     if (code == 0) {
         add_scope(s->url, &scope);
-        run->checkpoint = weir_checkpoint_new(run->engine, run->stmt, WEIR_CHECKPOINT_OPTIONS(.key = key.data, .scope = scope.data));
+        run->checkpoint = weir_checkpoint_new(run->engine, run->stmt, WEIR_CHECKPOINT_OPTIONS(.key = key->data, .scope = scope.data));
         if (weir_checkpoint_error(run->checkpoint)->status != WEIR_OK)
             code = database_failed("cannot order the rows", weir_checkpoint_error(run->checkpoint));
     }
-    text_free(&key);
     text_free(&scope);
     return code;
 }
@@ -149,11 +153,11 @@ static int waiting(const weir_resume_wait *wait, void *context)
 }
 
 /* What was saved last. */
-typedef struct saved { interval every; int64_t rows, bytes; double at; } saved;
+typedef struct saved { save_interval every; int64_t rows, bytes; double at; } saved;
 
 static bool is_due(const export_run *run, const saved *last, bool look_at_clock)
 {
-    const interval *every = &last->every;
+    const save_interval *every = &last->every;
     return (every->rows && weir_writer_rows(run->writer) - last->rows >= every->rows) ||
            (every->bytes && weir_writer_bytes(run->writer) - last->bytes >= every->bytes) ||
            (look_at_clock && every->seconds > 0 && stats_clock() - last->at >= every->seconds);
@@ -207,7 +211,7 @@ int resume_write_rows(export_run *run)
     if (weir_resume_error(run->stream)->status != WEIR_OK)
         return database_failed("the query failed", weir_resume_error(run->stream));
     saved last = { .rows = weir_writer_rows(run->writer), .bytes = weir_writer_bytes(run->writer), .at = stats_clock() };
-    read_interval(s->checkpoint_every, &last.every);
+    resume_read_interval(s->checkpoint_every, &last.every);
     run->stats.resumed = last.rows > 0;
     write_all(run, &last);
     const weir_error *reading = weir_resume_error(run->stream), *writing = weir_writer_error(run->writer);

@@ -186,6 +186,36 @@ static void url_of_database(const char *url, char *out, size_t size)
     snprintf(out, size, "%.*s/%s%s", (int)(old - url), url, database_name, old + 9);
 }
 
+static void settle_side(void)
+{
+    side_postgresql("SET client_min_messages = warning; SET application_name = 'test side'; SET lock_timeout = '10s'", NULL, 0);
+}
+
+static void ignore_notice(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
+void test_side_again(void)
+{
+    char own_url[1024];
+    url_of_database(test_environment("WEIR_TEST_PG"), own_url, sizeof own_url);
+    PQsetNoticeProcessor(side, ignore_notice, NULL);
+    for (int i = 0; i < 3000 && PQstatus(side) == CONNECTION_OK; i++) {
+        PQclear(PQexec(side, "SELECT 1"));
+        nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000000L }, NULL);
+    }
+    for (int i = 0; i < 3000 && PQstatus(side) != CONNECTION_OK; i++) {
+        drop_side();
+        side = PQconnectdb(own_url);
+        nanosleep(&(struct timespec){ .tv_nsec = 10 * 1000000L }, NULL);
+    }
+    if (PQstatus(side) != CONNECTION_OK)
+        print_error("%s: %s\n", own_url, PQerrorMessage(side));
+    settle_side();
+}
+
 static PGconn *dial(const char *url)
 {
     PGconn *connection = PQconnectdb(url);
@@ -210,7 +240,7 @@ static void create_program_database(const char *url)
     PQfinish(side);
     url_of_database(url, own_url, sizeof own_url);
     side = dial(own_url);
-    side_postgresql("SET client_min_messages = warning; SET application_name = 'test side'; SET lock_timeout = '10s'", NULL, 0);
+    settle_side();
     atexit(drop_side);
 }
 
@@ -270,6 +300,8 @@ int test_setup_postgresql(void **state)
     test_database *db = new_database(true);
     if (!side)
         create_program_database(url);
+    else if (PQstatus(side) != CONNECTION_OK)
+        test_side_again();
     url_of_database(url, db->url, sizeof db->url);
     side_postgresql("DROP SCHEMA IF EXISTS public CASCADE", NULL, 0);
     side_postgresql("CREATE SCHEMA public", NULL, 0);

@@ -69,6 +69,9 @@ void test_side_run(test_database *db, const char *sql);                 /* one o
 int64_t test_side_int(test_database *db, const char *sql);              /* the first value of the first row */
 /* The first value as text, in `buffer`; "(null)" for NULL, "(none)" for no row. Returns buffer. */
 const char *test_side_text(test_database *db, const char *sql, char *buffer, size_t size);
+/* PostgreSQL: the way past weir once more, after all connections were ended: waits until that one is, and until the server of WEIR_TEST_PG takes
+ * new ones. */
+void test_side_again(void);
 /* PostgreSQL: open cursors of this connection's session, portals of weir's streams among them, without the one that asks. */
 int64_t test_open_cursors(weir_connection *connection);
 /* PostgreSQL: where the server's log ends now, and how many of the lines behind `since` are about this test's database and

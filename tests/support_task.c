@@ -1,14 +1,14 @@
 /* Running a test's body in a task, or on a loop's thread outside of tasks, beside a timer. */
 #include "support_task.h"
+#include "loops.h"
 #include "support.h"
 #include <stdlib.h>
 #include <time.h>
-#include <weir/adapters/uv.h>
 
 /* A loop of its own, and the timer that must not be kept waiting. */
 typedef struct ground {
-    uv_loop_t  loop;
-    uv_timer_t timer, first;
+    const loop_kind *kind;
+    void      *own;
     weir_loop *tasks;
     int        ticks;
     bool       turned;
@@ -18,8 +18,10 @@ typedef struct ground {
 } ground;
 
 static int64_t worst;
+static const ground *running;
 
 int64_t worst_tick_us(void) { return worst; }
+int ticks_so_far(void) { return running->ticks; }
 
 static int64_t now_us(void)
 {
@@ -28,9 +30,9 @@ static int64_t now_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static void tick(uv_timer_t *timer)
+static void tick(void *argument)
 {
-    ground *g = timer->data;
+    ground *g = argument;
     int64_t now = now_us();
     g->ticks++;
     if (g->last_us && now - g->last_us > g->worst_us)
@@ -41,21 +43,18 @@ static void tick(uv_timer_t *timer)
 static void begin(ground *g)
 {
     setenv("CMOCKA_TEST_ABORT", "1", 1);
-    assert_int_equal(uv_loop_init(&g->loop), 0);
-    uv_timer_init(&g->loop, &g->timer);
-    g->timer.data = g;
-    uv_timer_start(&g->timer, tick, 1, 1);
-    uv_unref((uv_handle_t *)&g->timer);
-    g->tasks = weir_uv_open(&g->loop);
+    g->kind = loop_under_test();
+    g->own = g->kind->make(&g->tasks);
+    g->kind->start_ticks(g->own, tick, g);
     assert_error(weir_loop_error(g->tasks), WEIR_OK);
+    running = g;
 }
 
 static int end(ground *g)
 {
-    assert_status(weir_uv_close(&g->tasks), WEIR_OK);
-    uv_close((uv_handle_t *)&g->timer, NULL);
-    uv_run(&g->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&g->loop), 0);
+    assert_status(g->kind->close(&g->tasks), WEIR_OK);
+    g->kind->stop_ticks(g->own);
+    g->kind->drop(g->own);
     unsetenv("CMOCKA_TEST_ABORT");
     worst = g->worst_us;
     return g->ticks;
@@ -66,7 +65,7 @@ int run_in_task_for(int (*body)(void *argument), void *argument, size_t stack_si
     ground g = { .ticks = 0 };
     begin(&g);
     weir_task *task = weir_task_spawn_with(g.tasks, body, argument, WEIR_TASK_OPTIONS(.stack_size = stack_size, .name = "test"));
-    uv_run(&g.loop, UV_RUN_DEFAULT);
+    g.kind->run(g.own, g.tasks);
     assert_status(weir_task_join(&task, result), WEIR_OK);
     return end(&g);
 }
@@ -85,24 +84,22 @@ static int note_turn(void *argument)
     return WEIR_OK;
 }
 
-static void call(uv_timer_t *timer)
+static void call(void *argument)
 {
-    ground *g = timer->data;
-    if (!g->turned)
-        return;
-    uv_close((uv_handle_t *)timer, NULL);
-    g->callback(g->tasks, g->argument);
+    ground *g = argument;
+    if (g->turned)
+        g->callback(g->tasks, g->argument);
+    else
+        g->kind->call_after(g->own, 1, call, g);
 }
 
 int run_on_loop(void (*callback)(weir_loop *loop, void *argument), void *argument)
 {
     ground g = { .callback = callback, .argument = argument };
     begin(&g);
-    uv_timer_init(&g.loop, &g.first);
-    g.first.data = &g;
     weir_task *task = weir_task_spawn(g.tasks, note_turn, &g);
     weir_task_detach(&task);
-    uv_timer_start(&g.first, call, 5, 1);
-    uv_run(&g.loop, UV_RUN_DEFAULT);
+    g.kind->call_after(g.own, 5, call, &g);
+    g.kind->run(g.own, g.tasks);
     return end(&g);
 }

@@ -1,4 +1,4 @@
-/* For tests of weir in tasks: runs a body in a task of a libuv loop, beside a timer that must not be kept waiting (RULES T5). */
+/* For tests of weir in tasks: runs a body in a task of a loop (loops.h), beside a timer that must not be kept waiting (RULES T5). */
 #ifndef TEST_SUPPORT_TASK_H
 #define TEST_SUPPORT_TASK_H
 #include <stddef.h>
@@ -14,6 +14,8 @@ int run_in_task_for(int (*body)(void *argument), void *argument, size_t stack_si
 /* Calls callback(loop, argument) on a loop's thread, outside of tasks, when the loop has turned for some milliseconds; then runs the loop
  * until no task is left, and closes it. Returns as run_in_task. */
 int run_on_loop(void (*callback)(weir_loop *loop, void *argument), void *argument);
+/* How often the timer fired so far, in a body. */
+int ticks_so_far(void);
 /* The longest time between two ticks of the timer in the last of these runs. */
 int64_t worst_tick_us(void);
 #endif

@@ -34,6 +34,9 @@ typedef struct weir_parallel_options {
     int64_t     window_bytes;       /* what may wait in memory for its turn; default 32 MiB. More goes to an unlinked temporary file */
     weir_switch spill;              /* off: jobs wait instead; default on */
     const char *spill_directory;    /* default: TMPDIR, else /tmp */
+    /* With weir_writer_options.checkpoint into one file: the place is saved after so many rows, bytes or milliseconds, whichever comes first;
+     * 0: not by that; all 0: 64 MiB or 5 seconds */
+    int64_t     save_rows, save_bytes, save_ms;
     void      (*remark)(const char *text, void *context);   /* what the user should know; while planning, on the calling thread */
     void      (*progress)(void *context);                   /* some five times a second while it runs, on the calling thread */
     void       *context;            /* of both */
@@ -80,17 +83,24 @@ WEIR_API int weir_range_put(weir_range_read *read, const void *bytes, size_t len
 WEIR_API WEIR_MUST_CHECK int weir_parallel_run(weir_parallel *parallel, const weir_parallel_calls *calls);
 
 /* Reads all ranges into one file at `path` ("-": standard output), as weir_writer_result would from one stream: the same bytes, for
- * an order that is unique. Formats whose files are rows one behind the other (csv, jsonl); others WEIR_NOT_SUPPORTED. */
+ * an order that is unique. Formats whose files are rows one behind the other (csv, jsonl); others WEIR_NOT_SUPPORTED.
+ * With options->checkpoint (of the same statement and order, else WEIR_INVALID_REQUEST; it must outlive the call) the file is a part that can
+ * be gone on with, as weir/transfer.h says, by this call or by a single stream: the place is the key of the last row that was saved. What was
+ * read ahead of its turn and stands in no file yet is read again: at most 2 × jobs ranges. Two neighbours with the same key are
+ * WEIR_INVALID_REQUEST. A run that goes on has a snapshot of its own: weir_checkpoint_info tells how many there were. */
 WEIR_API WEIR_MUST_CHECK int weir_parallel_write(weir_parallel *parallel, const char *path, const weir_writer_options *options);
 /* Reads each range into a file of its own: of "dir/name.csv" these are dir/name.000000.csv and on, and dir/name.manifest.json, which is
  * written last and lists them with rows, bytes and SHA-256; it is what counts. After an error there is no manifest, and the files that
- * were finished are removed. A path that is a directory, a device or "-" is WEIR_ARGUMENT. */
+ * were finished are removed. A path that is a directory, a device or "-" is WEIR_ARGUMENT.
+ * With options->checkpoint the files that were finished stay after an error, and PATH.weir-checkpoint has the ranges and which of them are
+ * done: the same call then reads the others only. A file that is gone or was changed is written again. Where more than one run read, the manifest
+ * says so: "snapshots", and in each part "snapshot", from 1. PATH.weir-part, which is empty, is locked meanwhile. */
 WEIR_API WEIR_MUST_CHECK int weir_parallel_write_split(weir_parallel *parallel, const char *path, const weir_writer_options *options);
 
 typedef struct weir_parallel_figures {
     int     jobs;
     int64_t ranges, ranges_done;
-    int64_t rows, batches;          /* read so far */
+    int64_t rows, batches;          /* read so far; rows and bytes: with those of earlier runs that are gone on with */
     int64_t bytes;                  /* handed on by weir_range_put, or written */
     int64_t spilled;                /* of them, those that waited on disk */
     char    snapshot[64];           /* PostgreSQL's name of it; "" on SQLite */

@@ -1,33 +1,65 @@
-/* Tasks on a GLib main context: one source whose dispatch is a turn, a source for each watched descriptor, a thread pool for
- * blocking work. */
+/* Tasks on a GLib main context: one source whose dispatch is a turn, a source for each watched descriptor, threads of its own for
+ * blocking work: GLib's thread pools share threads across the process, and never run anything again in a child that was forked. What
+ * was used before is kept for the next time, so that a stream allocates nothing per wait and piece of work (RULES N4). */
 #include <weir/adapters/glib.h>
 #include <glib-unix.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+
+enum { MOST_WORKERS = 1024 };
 
 typedef struct adapter adapter;
 typedef struct turn_source { GSource source; adapter *adapter; } turn_source;
-typedef struct watch_source { GSource source; gpointer tag; int fd; GIOCondition condition; weir_watch *watch; } watch_source;
+typedef struct watch_source {
+    GSource     source;
+    GPollFD     poll;
+    bool        polled;
+    weir_watch *watch;
+    struct adapter *adapter;
+    struct watch_source *next;
+} watch_source;
 
 typedef struct errand {
     struct errand *next;
     void (*work)(void *argument), (*done)(void *argument);
     void *argument;
-    bool  taken_back;
 } errand;
+typedef struct line { errand *first, *last; } errand_line;
 
 struct adapter {
     GMainContext   *context;
     turn_source    *turns;
-    GThreadPool    *workers;
     weir_loop      *tasks;
     atomic_bool     woken;
-    errand         *done, *last_done;
+    errand         *spare_errands;
+    watch_source   *spare_watches;
+    pthread_mutex_t lock;               /* of what follows */
+    pthread_cond_t  come;
+    errand_line     waiting, done;
+    unsigned        count_waiting, idle, started, most;
+    bool            closing;
+    pthread_t       workers[];
 };
 
-/* Of all errands: handed over and back under it. One for the process, so that thread sanitizers, which do not see GLib's own locks,
- * see how a worker comes to an adapter. */
-static pthread_mutex_t errands = PTHREAD_MUTEX_INITIALIZER;
+static void enter(errand_line *line, errand *e)
+{
+    e->next = NULL;
+    if (line->last)
+        line->last->next = e;
+    else
+        line->first = e;
+    line->last = e;
+}
+
+static errand *leave(errand_line *line)
+{
+    errand *e = line->first;
+    line->first = e->next;
+    if (!e->next)
+        line->last = NULL;
+    return e;
+}
 
 /* ---- turns */
 static gboolean is_woken(adapter *a) { return atomic_load(&a->woken); }
@@ -42,15 +74,16 @@ static gboolean check_turn(GSource *source) { return is_woken(((turn_source *)so
 
 static void tell_done(adapter *a)
 {
-    pthread_mutex_lock(&errands);
-    errand *list = a->done;
-    a->done = a->last_done = NULL;
-    pthread_mutex_unlock(&errands);
+    pthread_mutex_lock(&a->lock);
+    errand *list = a->done.first;
+    a->done = (errand_line){ NULL, NULL };
+    pthread_mutex_unlock(&a->lock);
     while (list) {
         errand *e = list;
         list = e->next;
         e->done(e->argument);
-        weir_loop_return(e);
+        e->next = a->spare_errands;
+        a->spare_errands = e;
     }
 }
 
@@ -71,28 +104,42 @@ static gboolean run_turn(GSource *source, GSourceFunc callback, gpointer data)
 static GSourceFuncs turn_functions = { .prepare = prepare_turn, .check = check_turn, .dispatch = run_turn };
 
 /* ---- descriptors */
-/* GLib polls all sources, then dispatches them one by one: in a turn before this one a task may have taken what was there. */
+static bool has_event(const GPollFD *poll) { return (poll->revents & (poll->events | G_IO_ERR | G_IO_HUP | G_IO_NVAL)) != 0; }
+
+static gboolean check_watch(GSource *source)
+{
+    const watch_source *w = (watch_source *)source;
+    return w->polled && has_event(&w->poll);
+}
+
+/* GLib polls all sources, then dispatches them one by one: in a turn before this one a task may have taken what was there, or have
+ * given the descriptor back. */
 static gboolean tell_ready(GSource *source, GSourceFunc callback, gpointer data)
 {
     watch_source *w = (watch_source *)source;
-    GPollFD now = { .fd = w->fd, .events = (gushort)w->condition };
     (void)callback;
     (void)data;
-    if (g_poll(&now, 1, 0) > 0)
+    if (w->polled && g_poll(&w->poll, 1, 0) > 0)
         weir_loop_ready(w->watch);
     return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs watch_functions = { .dispatch = tell_ready };
+static GSourceFuncs watch_functions = { .check = check_watch, .dispatch = tell_ready };
 
 static void *watch_fd(void *loop, int fd, weir_watch *watch)
 {
     adapter *a = loop;
-    watch_source *w = (watch_source *)g_source_new(&watch_functions, sizeof *w);
-    w->tag = NULL;
-    w->fd = fd;
+    watch_source *w = a->spare_watches;
+    if (w) {
+        a->spare_watches = w->next;
+    } else {
+        w = (watch_source *)g_source_new(&watch_functions, sizeof *w);
+        w->polled = false;
+        w->adapter = a;
+        g_source_attach(&w->source, a->context);
+    }
+    w->poll = (GPollFD){ .fd = fd };
     w->watch = watch;
-    g_source_attach(&w->source, a->context);
     return w;
 }
 
@@ -100,23 +147,22 @@ static void *watch_fd(void *loop, int fd, weir_watch *watch)
 static int listen_fd(void *handle, int events)
 {
     watch_source *w = handle;
-    GIOCondition condition = w->condition = (events & WEIR_LOOP_READ ? G_IO_IN : 0) | (events & WEIR_LOOP_WRITE ? G_IO_OUT : 0);
-    if (!events && w->tag) {
-        g_source_remove_unix_fd(&w->source, w->tag);
-        w->tag = NULL;
-    } else if (w->tag) {
-        g_source_modify_unix_fd(&w->source, w->tag, condition);
-    } else if (events) {
-        w->tag = g_source_add_unix_fd(&w->source, w->fd, condition);
-    }
+    w->poll.events = (gushort)((events & WEIR_LOOP_READ ? G_IO_IN : 0) | (events & WEIR_LOOP_WRITE ? G_IO_OUT : 0));
+    w->poll.revents = 0;
+    if (events && !w->polled)
+        g_source_add_poll(&w->source, &w->poll);
+    else if (!events && w->polled)
+        g_source_remove_poll(&w->source, &w->poll);
+    w->polled = events != 0;
     return WEIR_OK;
 }
 
 static void unwatch_fd(void *handle)
 {
     watch_source *w = handle;
-    g_source_destroy(&w->source);
-    g_source_unref(&w->source);
+    listen_fd(w, 0);
+    w->next = w->adapter->spare_watches;
+    w->adapter->spare_watches = w;
 }
 
 /* ---- the timer, wakes, work */
@@ -133,41 +179,66 @@ static void wake_loop(void *loop)
     g_main_context_wakeup(a->context);
 }
 
-static void run_errand(gpointer data, gpointer context)
+static void *run_errands(void *adapter_of)
 {
-    errand *e = data;
-    adapter *a = context;
-    pthread_mutex_lock(&errands);
-    bool taken_back = e->taken_back;
-    pthread_mutex_unlock(&errands);
-    if (taken_back) {
-        weir_loop_return(e);
-        return;
+    adapter *a = adapter_of;
+    pthread_mutex_lock(&a->lock);
+    while (true) {
+        a->idle++;
+        while (!a->waiting.first && !a->closing)
+            pthread_cond_wait(&a->come, &a->lock);
+        a->idle--;
+        if (!a->waiting.first)
+            break;
+        errand *e = leave(&a->waiting);
+        a->count_waiting--;
+        pthread_mutex_unlock(&a->lock);
+        e->work(e->argument);
+        pthread_mutex_lock(&a->lock);
+        enter(&a->done, e);
+        wake_loop(a);
     }
-    e->work(e->argument);
-    pthread_mutex_lock(&errands);
-    if (a->last_done)
-        a->last_done->next = e;
-    else
-        a->done = e;
-    a->last_done = e;
-    wake_loop(a);
-    pthread_mutex_unlock(&errands);
+    pthread_mutex_unlock(&a->lock);
+    return NULL;
 }
 
-/* A pool that has no thread and can start none keeps what was pushed for later: by then nobody wants it. */
+/* The program's signals are for its own threads. With a->lock held, so that the new thread sees what was entered. */
+static void start_worker(adapter *a)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&a->workers[a->started], NULL, run_errands, a) == 0)
+        a->started++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static int run_on_worker(void *loop, void (*work)(void *argument), void (*done)(void *argument), void *argument)
 {
     adapter *a = loop;
-    errand *e = weir_loop_allocate(sizeof *e);
+    errand *e = a->spare_errands;
+    if (e)
+        a->spare_errands = e->next;
+    else
+        e = weir_loop_allocate(sizeof *e);
     if (!e)
         return WEIR_OUT_OF_MEMORY;
-    pthread_mutex_lock(&errands);
     *e = (errand){ .work = work, .done = done, .argument = argument };
-    bool pushed = g_thread_pool_push(a->workers, e, NULL) || g_thread_pool_get_num_threads(a->workers) > 0;
-    e->taken_back = !pushed;
-    pthread_mutex_unlock(&errands);
-    return pushed ? WEIR_OK : WEIR_OUT_OF_MEMORY;
+    pthread_mutex_lock(&a->lock);
+    if (a->count_waiting >= a->idle && a->started < a->most)
+        start_worker(a);
+    bool taken = a->started > 0;
+    if (taken) {
+        enter(&a->waiting, e);
+        a->count_waiting++;
+        pthread_cond_signal(&a->come);
+    }
+    pthread_mutex_unlock(&a->lock);
+    if (taken)
+        return WEIR_OK;
+    e->next = a->spare_errands;
+    a->spare_errands = e;
+    return WEIR_OUT_OF_MEMORY;
 }
 
 /* A GLib loop runs until it is told to quit. */
@@ -186,7 +257,23 @@ static const weir_loop_table table = {
 /* ---- opening and closing */
 static void drop_adapter(adapter *a)
 {
-    g_thread_pool_free(a->workers, FALSE, TRUE);
+    pthread_mutex_lock(&a->lock);
+    a->closing = true;
+    pthread_cond_broadcast(&a->come);
+    pthread_mutex_unlock(&a->lock);
+    for (unsigned i = 0; i < a->started; i++)
+        pthread_join(a->workers[i], NULL);
+    pthread_cond_destroy(&a->come);
+    pthread_mutex_destroy(&a->lock);
+    for (errand *e; (e = a->spare_errands) != NULL; ) {
+        a->spare_errands = e->next;
+        weir_loop_return(e);
+    }
+    for (watch_source *w; (w = a->spare_watches) != NULL; ) {
+        a->spare_watches = w->next;
+        g_source_destroy(&w->source);
+        g_source_unref(&w->source);
+    }
     g_source_destroy(&a->turns->source);
     g_source_unref(&a->turns->source);
     g_main_context_unref(a->context);
@@ -195,11 +282,14 @@ static void drop_adapter(adapter *a)
 
 weir_loop *weir_glib_open(GMainContext *context, unsigned workers)
 {
-    adapter *a = weir_loop_allocate(sizeof *a);
+    unsigned most = workers == 0 ? 4 : workers < MOST_WORKERS ? workers : MOST_WORKERS;
+    adapter *a = weir_loop_allocate(sizeof *a + most * sizeof a->workers[0]);
     if (!a)
         return weir_loop_failed(WEIR_OUT_OF_MEMORY, "");
+    a->most = most;
+    pthread_mutex_init(&a->lock, NULL);
+    pthread_cond_init(&a->come, NULL);
     a->context = g_main_context_ref(context ? context : g_main_context_default());
-    a->workers = g_thread_pool_new(run_errand, a, workers ? (gint)(workers < 1024 ? workers : 1024) : 4, FALSE, NULL);
     a->turns = (turn_source *)g_source_new(&turn_functions, sizeof *a->turns);
     a->turns->adapter = a;
     weir_loop *tasks = a->tasks = weir_loop_new(&table, a);

@@ -32,6 +32,11 @@ static size_t sequence_length(const uint8_t *p, const uint8_t *end)
 
 static const uint8_t *skip_ascii(const uint8_t *p, const uint8_t *end)
 {
+    for (uint64_t words[4]; end - p >= 32; p += 32) {
+        memcpy(words, p, 32);
+        if ((words[0] | words[1] | words[2] | words[3]) & UINT64_C(0x8080808080808080))
+            break;
+    }
     for (uint64_t word; end - p >= 8; p += 8) {
         memcpy(&word, p, 8);
         if (word & UINT64_C(0x8080808080808080))

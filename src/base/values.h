@@ -74,12 +74,23 @@ static inline bool weir_text_is_ascii(weir_text text)
 {
     const char *p = text.ptr, *end = p + text.len;
     uint64_t bits = 0, word;
-    for (; end - p >= 8; p += 8) {
-        memcpy(&word, p, 8);
-        bits |= word;
+    uint32_t half;
+    if (text.len >= 8) {
+        for (; end - p > 8; p += 8) {
+            memcpy(&word, p, 8);
+            bits |= word;
+        }
+        memcpy(&word, end - 8, 8);              /* the rest, and some of what was seen */
+        return !((bits | word) & UINT64_C(0x8080808080808080));
+    }
+    if (text.len >= 4) {
+        memcpy(&half, p, 4);
+        bits |= half;
+        memcpy(&half, end - 4, 4);
+        return !((bits | half) & UINT64_C(0x80808080));
     }
     for (; p < end; p++)
         bits |= (uint64_t)(unsigned char)*p;
-    return !(bits & UINT64_C(0x8080808080808080));
+    return !(bits & 0x80);
 }
 #endif

@@ -82,6 +82,7 @@ struct weir_step {
     size_t         offset;              /* of the target in the row's place */
     weir_type      type;                /* of the column, or of an array's element */
     const weir_step *element;           /* of an array */
+    int         way;                    /* the driver's own: as direct.way, for cells */
     weir_direct direct;                 /* for rows that go into the sink's object */
 };
 

@@ -275,7 +275,7 @@ const weir_value *weir_row_value(const weir_row *row, const char *name)
 bool weir_row_is_null_at(const weir_row *row, int index) { return weir_row_value_at(row, index)->type == WEIR_T_NULL; }
 bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_value(row, name)->type == WEIR_T_NULL; }
 
-/* Types that are as the getter wants them, without a check of the contents: what most reads meet. */
+/* Values that are as the getter wants them: what most reads meet. */
 #define IS_bool(v)        ((v)->type == WEIR_T_BOOL)
 #define IS_int32(v)       ((v)->type == WEIR_T_INT32 || (v)->type == WEIR_T_INT16)
 #define IS_int64(v)       ((v)->type >= WEIR_T_INT16 && (v)->type <= WEIR_T_INT64)
@@ -287,6 +287,11 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
 #define IS_timestamptz(v) ((v)->type == WEIR_T_TIMESTAMPTZ)
 #define IS_interval(v)    ((v)->type == WEIR_T_INTERVAL)
 #define IS_uuid(v)        ((v)->type == WEIR_T_UUID)
+#define IS_text(v)        ((v)->type == WEIR_T_TEXT && (v)->as.text.ptr && weir_text_is_ascii((v)->as.text))
+#define IS_blob(v)        ((v)->type == WEIR_T_BLOB && (v)->as.blob.ptr)
+#define IS_cstr(v)        false
+#define IS_numeric(v)     false
+#define IS_array(v)       false
 #define GET_bool(v)        ((v)->as.b)
 #define GET_int32(v)       ((int32_t)(v)->as.i)
 #define GET_int64(v)       ((v)->as.i)
@@ -298,6 +303,11 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
 #define GET_timestamptz(v) ((v)->as.timestamptz)
 #define GET_interval(v)    ((v)->as.interval)
 #define GET_uuid(v)        ((v)->as.uuid)
+#define GET_text(v)        ((v)->as.text)
+#define GET_blob(v)        ((v)->as.blob)
+#define GET_cstr(v)        (NULL)
+#define GET_numeric(v)     ((weir_numeric){ 0 })
+#define GET_array(v)       (NULL)
 
 #define BY_NAME(result_type, getter)                                            \
     result_type weir_row##getter(const weir_row *row, const char *column)       \
@@ -306,26 +316,35 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
         return index < 0 ? (result_type){ 0 } : weir_row##getter##_at(row, index); \
     }
 
+/* Each getter has two halves, so that what most reads meet needs no room for a reason. */
+#define AS_IT_IS(c_type, getter)                                                \
+    c_type weir_row##getter##_at(const weir_row *row, int index)                \
+    {                                                                           \
+        bool direct = (size_t)index < row->view->direct;                        \
+        if (direct && IS##getter(&row->cells[index]))                           \
+            return GET##getter(&row->cells[index]);                             \
+        return convert##getter(row, index);                                     \
+    }                                                                           \
+    BY_NAME(c_type, getter)
+
 #define GETTER(getter, c_type)                                                  \
-    c_type weir_row_##getter##_at(const weir_row *row, int index)               \
+    static __attribute__((noinline)) c_type convert_##getter(const weir_row *row, int index) \
     {                                                                           \
         c_type out = { 0 };                                                     \
         char reason[WEIR_REASON_SIZE];                                          \
         const weir_value *v = cell_at(row, index);                              \
         if (!v)                                                                 \
             return out;                                                         \
-        if (IS_##getter(v))                                                     \
-            return GET_##getter(v);                                             \
         if (v->type == WEIR_T_NULL)                                             \
             fail_null(row, index, #getter);                                     \
         else if (weir_value_as_##getter(v, &out, reason) != WEIR_OK)            \
             fail_getter(row, index, reason);                                    \
         return out;                                                             \
     }                                                                           \
-    BY_NAME(c_type, _##getter)      /* pasted, since bool is a macro */
+    AS_IT_IS(c_type, _##getter)     /* pasted, since bool is a macro */
 
 #define NULLABLE_GETTER(getter, c_type)                                         \
-    c_type weir_row_##getter##_at(const weir_row *row, int index)               \
+    static __attribute__((noinline)) c_type convert_##getter(const weir_row *row, int index) \
     {                                                                           \
         c_type out = { 0 };                                                     \
         char reason[WEIR_REASON_SIZE];                                          \
@@ -334,7 +353,7 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
             fail_getter(row, index, reason);                                    \
         return out;                                                             \
     }                                                                           \
-    BY_NAME(c_type, _##getter)      /* pasted, since bool is a macro */
+    AS_IT_IS(c_type, _##getter)     /* pasted, since bool is a macro */
 
 #define OPTIONAL_GETTER(getter, c_type)                                         \
     weir_opt_##getter weir_row_opt_##getter##_at(const weir_row *row, int index) \

@@ -20,7 +20,7 @@ struct weir_checkpoint {
     weir_error  error;
 };
 
-enum { WEIR_CHECKPOINT_MAX = 16 * 1024 * 1024, WEIR_CHECKPOINT_DATA_MAX = 1024 * 1024 };
+enum { WEIR_CHECKPOINT_MAX = 16 * 1024 * 1024, WEIR_CHECKPOINT_DATA_MAX = 1024 * 1024 };  /* the second: of a program's data */
 
 bool weir_checkpoint_is_constant(const weir_checkpoint *checkpoint);
 /* Keeps the error, unless the checkpoint is broken anyway; returns its status. */

@@ -176,7 +176,7 @@ static int read_draft(const weir_checkpoint *checkpoint, const char *text, size_
     if (cut(text, length, lines, error) != WEIR_OK)
         return error->status;
     bool sound = unescape(lines[SCOPE], &d->scope) && unescape(lines[COLUMNS], &d->columns) && unescape(lines[DATA], &d->data) &&
-                 d->data.length <= WEIR_CHECKPOINT_DATA_MAX && read_count(lines[ROWS], &d->figures.rows) &&
+                 read_count(lines[ROWS], &d->figures.rows) &&
                  read_count(lines[RUNS], &d->figures.runs) && read_count(lines[RECONNECTS], &d->figures.reconnects);
     if (lines[PLACE].length)
         weir_buffer_append(&d->place, lines[PLACE].at, lines[PLACE].length);

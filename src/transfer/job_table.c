@@ -8,6 +8,7 @@
 #include "base/values.h"
 #include "base/wait.h"
 #include "sql/identifier.h"
+#include "transfer/parallel.h"
 
 enum { TRIES = 12, MOST_BINDS = 12 };
 
@@ -120,8 +121,10 @@ static weir_result *ask(asking *a, const char *sql, const binding *bindings)
 static int told(asking *a, weir_result *result)
 {
     weir_error_keep(a->error, weir_result_error(result));
-    return weir_result_close(&result) == WEIR_OK ? a->error->status
-         : a->error->status != WEIR_OK ? a->error->status : weir_error_set(a->error, WEIR_OPERATIONAL, "closing a result failed");
+    if (weir_result_close(&result) != WEIR_OK) {
+        /* its first error, which was kept */
+    }
+    return a->error->status;
 }
 
 /* Rows changed; negative: a status. */
@@ -134,12 +137,7 @@ static int64_t change(asking *a, const char *sql, const binding *bindings)
 }
 
 /* The status. */
-static int end(asking *a)
-{
-    if (weir_connection_close(&a->connection) != WEIR_OK && a->error->status == WEIR_OK)
-        weir_error_set(a->error, WEIR_OPERATIONAL, "giving a connection back failed");
-    return a->error->status;
-}
+static int end(asking *a) { return weir_give_back(&a->connection, a->error); }
 
 /* What may go better the next time: a lost connection, a server that restarts, two that do the same at once. */
 static bool passes(const weir_error *error)

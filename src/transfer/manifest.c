@@ -27,6 +27,8 @@ static void put_piece(weir_output *output, const weir_manifest *manifest, size_t
     put_number(output, index ? ",\n{\"range\":" : "\n{\"range\":", piece->range);
     if (manifest->job)
         put_number(output, ",\"attempt\":", piece->attempt);
+    else if (manifest->snapshots > 1)
+        put_number(output, ",\"snapshot\":", piece->attempt);
     manifest->name(manifest->context, index, name);
     put_member(output, ",\"file\":", name);
     if (manifest->owner)
@@ -52,6 +54,8 @@ int weir_manifest_write(const weir_manifest *manifest, const char *path, weir_le
         put_member(&output, ",\"format\":", manifest->format);
         put_number(&output, ",\"rows\":", rows);
         put_number(&output, ",\"bytes\":", bytes);
+        if (manifest->snapshots > 1)
+            put_number(&output, ",\"snapshots\":", manifest->snapshots);
         put(&output, ",\"parts\":[");
         for (size_t i = 0; i < manifest->count; i++)
             put_piece(&output, manifest, i);

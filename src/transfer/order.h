@@ -47,6 +47,8 @@ int weir_order_key_of_instance(const weir_order *order, const void *instance, we
 const char *weir_order_name(const weir_order *order, size_t index);
 /* Whether two keys are the same place: then the order was not unique (but for collations that take different texts for the same). */
 bool weir_order_same(const weir_order *order, const weir_value *a, const weir_value *b);
+/* What to say then. */
+int weir_order_not_unique(const weir_order *order, weir_error *error);
 
 /* What a place belongs to: the statement's text without its loads and batch sizes, its parameters, its order. 64 hexadecimal digits
  * of SHA-256 and a NUL. */

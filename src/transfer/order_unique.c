@@ -1,5 +1,6 @@
 /* Whether an order is unique (RULES K1): whether its columns determine, through keys and equalities, one row of everything that the
  * statement joins. A to-one join follows from its other side; a join to a collection multiplies, and is determined only by its own key. */
+#include <stdio.h>
 #include <string.h>
 #include "sql/entity.h"
 #include "transfer/order_parts.h"
@@ -241,4 +242,19 @@ int weir_order_make_unique(weir_order *order, const weir_scope *scope, bool comp
     if (element == SIZE_MAX && order->count)
         return WEIR_OK;
     return refuse(&a, element != SIZE_MAX ? element : missing != SIZE_MAX ? missing : 0);
+}
+
+int weir_order_not_unique(const weir_order *order, weir_error *error)
+{
+    char names[160] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < weir_order_count(order) && used < sizeof names; i++) {
+        int n = snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", weir_order_name(order, i));
+        used += n > 0 ? (size_t)n : 0;
+    }
+    weir_error_set(error, WEIR_INVALID_REQUEST, "the key (%s) is not unique: two rows have the same one, and a place between them cannot be told",
+                   names);
+    static const char advice[] = "add columns to the key until it is unique, as the primary key's";
+    weir_error_text(error->hint, sizeof error->hint, advice, sizeof advice - 1);
+    return error->status;
 }

@@ -224,7 +224,8 @@ int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path,
         output->fd = STDOUT_FILENO;
         return fcntl(STDOUT_FILENO, F_GETFL) < 0 ? weir_output_fail(output, "write", errno) : WEIR_OK;
     }
-    return weir_output_on_disk(output, open_on_disk, output);
+    weir_output_on_disk(output, open_on_disk, output);
+    return weir_part_await(output);
 }
 
 int weir_output_open_to(weir_output *output, weir_ledger *ledger, weir_output_sink sink, void *context)

@@ -27,7 +27,9 @@ typedef struct weir_output {
     weir_output_sink sink;                  /* NULL: a file */
     void        *sink_context;
     bool         part;                      /* temporary_path is final_path and WEIR_PART_SUFFIX; it is locked */
-    bool         part_is_new;               /* nobody's part was there */
+    bool         part_is_busy;              /* another process has its lock */
+    bool         part_is_ours;              /* it is locked, and its name is that of the open file */
+    bool         part_is_new;               /* besides: nobody's part was there */
     weir_checksum checksum;                 /* of a part: of what left the block */
     weir_error   error;
 } weir_output;
@@ -51,6 +53,9 @@ void weir_output_drop(weir_output *output);
 /* ---- parts (part.c) ---- */
 /* Opens and locks the part of output->final_path; called on the disk's thread. */
 int weir_part_open(weir_output *output);
+/* Where that found it busy: a process that was killed a moment ago may still be dying with the lock in its hands. Waits up to a second, where
+ * waiting is allowed (in a task without a thread), and tries again. The status. */
+int weir_part_await(weir_output *output);
 /* Goes on behind the first `bytes` bytes, whose checksum must be that; what lies behind them is cut off. WEIR_INVALID_REQUEST: the part
  * is missing, shorter or another one. */
 int weir_part_continue(weir_output *output, int64_t bytes, uint64_t checksum);
@@ -60,7 +65,7 @@ bool weir_part_is_final(weir_output *output, int64_t bytes, uint64_t checksum);
 bool weir_part_read(weir_output *output, const char *path, int64_t *bytes, weir_checksum *checksum);
 /* Brings to disk what was written so far. The status. */
 int weir_part_sync(weir_output *output);
-/* Removes a part that is new: nothing was begun. */
+/* Removes a part that is new, and ours: nothing was begun. */
 void weir_part_withdraw(weir_output *output);
 
 /* ---- for part.c and checkpoint.c ---- */

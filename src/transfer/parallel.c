@@ -67,7 +67,8 @@ weir_parallel *weir_parallel_open(weir_engine *engine, const weir_stmt *stmt, co
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&p->ended, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    p->failed = set_up(p, engine, stmt, options) != WEIR_OK;
+    weir_arena_init(&p->kept, &p->ledger, WEIR_MEMORY_HANDLES, 512);
+    atomic_store(&p->failed, set_up(p, engine, stmt, options) != WEIR_OK);
     return p;
 }
 
@@ -75,9 +76,9 @@ weir_parallel *weir_parallel_open(weir_engine *engine, const weir_stmt *stmt, co
 int weir_parallel_fail(weir_parallel *p, const weir_error *error)
 {
     weir_lock(&p->mutex);
-    if (!p->failed) {
+    if (!atomic_load(&p->failed)) {
         p->error = *error;
-        p->failed = true;
+        atomic_store(&p->failed, true);     /* behind the error: who sees it may read that, which nobody changes any more */
     }
     int status = p->error.status;
     weir_unlock(&p->mutex);
@@ -87,8 +88,9 @@ int weir_parallel_fail(weir_parallel *p, const weir_error *error)
     return status;
 }
 
-/* A connection that is between two statements does not hear it: wait_for_jobs says it again until all have ended. Reaching the server may block, and no handle may go meanwhile: so this one mutex is held across it. Nobody waits for it in a task:
- * whoever finds it taken knows that they are being cancelled. */
+/* A connection that is between two statements does not hear it: wait_for_jobs says it again until all have ended, and planning looks at
+ * `stop` before each question. Reaching the server may block, and no handle may go meanwhile: so this one mutex is held across it. Nobody
+ * waits for it in a task: whoever finds it taken knows that they are being cancelled. */
 static void cancel_all(weir_parallel *p)
 {
     if (pthread_mutex_trylock(&p->handles) != 0)
@@ -112,35 +114,40 @@ void weir_parallel_cancel(weir_parallel *p)
 const weir_error *weir_parallel_error(const weir_parallel *p)
 {
     static const weir_error none = { 0 };
-    return is_constant(p) ? p ? &p->error : &closed_parallel.error : p->failed ? &p->error : &none;
+    return is_constant(p) ? p ? &p->error : &closed_parallel.error : atomic_load(&p->failed) ? &p->error : &none;
 }
 
 /* ---- planning ------------------------------------------------------------------------------------------------------------------------ */
-typedef struct call { weir_parallel *parallel; const weir_parallel_calls *calls; int status; } call;
+int weir_parallel_plan_here(weir_parallel *p, const weir_value *after)
+{
+    weir_error error = { 0 };
+    int status = WEIR_OK;
+    if (!p->connected)
+        status = weir_snapshot_take(p->engine, p->connections, (size_t)p->options.jobs, &p->handles, &p->stop, p->snapshot, &error);
+    p->connected = status == WEIR_OK;
+    if (status == WEIR_OK && (!p->planned || after))
+        status = weir_segments_make(p, after, &error);
+    p->planned = status == WEIR_OK;
+    return status == WEIR_OK ? WEIR_OK : weir_parallel_fail(p, &error);
+}
 
-static void plan_here(void *argument)
+typedef struct call { weir_parallel *parallel; int (*work)(weir_parallel *parallel, void *argument); void *argument; int status; } call;
+
+static void work_here(void *argument)
 {
     call *c = argument;
-    weir_parallel *p = c->parallel;
-    weir_error error = { 0 };
-    weir_range_wish wish = { p->options.range_bytes, p->split && p->options.jobs < 2 ? 2 : p->options.jobs, p->options.remark,
-                             p->options.context };
-    int status = weir_snapshot_take(p->engine, p->connections, (size_t)p->options.jobs, &p->handles, p->snapshot, &error);
-    if (status == WEIR_OK)
-        status = weir_range_plan_make(&p->plan, p->order, p->connections[0], p->postgresql, &wish, &p->ledger, &error);
-    p->planned = true;
-    c->status = status == WEIR_OK ? WEIR_OK : weir_parallel_fail(p, &error);
+    c->status = c->work(c->parallel, c->argument);
 }
 
 static void interrupt(void *argument) { weir_parallel_cancel(((call *)argument)->parallel); }
 
-static int run_blocking(weir_parallel *p, void (*work)(void *), const weir_parallel_calls *calls)
+int weir_parallel_block(weir_parallel *p, int (*work)(weir_parallel *parallel, void *argument), void *argument)
 {
-    call c = { .parallel = p, .calls = calls };
+    call c = { .parallel = p, .work = work, .argument = argument };
     weir_error error;
     if (weir_may_wait(&error) != WEIR_OK)
         return weir_parallel_fail(p, &error);
-    int outcome = weir_run_blocking(work, interrupt, &c);
+    int outcome = weir_run_blocking(work_here, interrupt, &c);
     if (outcome == WEIR_LATE)
         weir_error_out_of_memory(&error);
     else if (outcome != WEIR_READY)
@@ -148,11 +155,17 @@ static int run_blocking(weir_parallel *p, void (*work)(void *), const weir_paral
     return outcome == WEIR_READY ? c.status : weir_parallel_fail(p, &error);
 }
 
+static int plan_all(weir_parallel *p, void *unused)
+{
+    (void)unused;
+    return weir_parallel_plan_here(p, NULL);
+}
+
 int weir_parallel_plan(weir_parallel *p)
 {
-    if (is_constant(p) || p->failed)
+    if (weir_parallel_error(p)->status != WEIR_OK)
         return weir_parallel_error(p)->status;
-    return p->planned ? WEIR_OK : run_blocking(p, plan_here, NULL);
+    return p->planned ? WEIR_OK : weir_parallel_block(p, plan_all, NULL);
 }
 
 /* ---- the jobs -------------------------------------------------------------------------------------------------------------------------- */
@@ -188,6 +201,25 @@ int weir_range_put(weir_range_read *read, const void *bytes, size_t length)
         atomic_fetch_add_explicit(&r->parallel->bytes, (int64_t)portion, memory_order_relaxed);
     }
     return WEIR_OK;
+}
+
+const weir_error *weir_range_error(const weir_range_read *read) { return &((const reading *)(const void *)read)->error; }
+
+int weir_range_mark(weir_range_read *read, const char *key, size_t length, int64_t rows)
+{
+    reading *r = (reading *)(void *)read;
+    weir_blocks *blocks = &r->parallel->blocks;
+    weir_mark *mark = weir_alloc(blocks->ledger, WEIR_MEMORY_OUTPUT, sizeof *mark + length + 1);
+    if (!mark || (!r->block && !(r->block = weir_blocks_new(blocks, 0)))) {
+        weir_free(mark);
+        return weir_error_out_of_memory(&r->error);
+    }
+    *mark = (weir_mark){ .rows = rows, .length = length };
+    memcpy(mark->key, key, length);
+    weir_block *block = r->block;
+    block->mark = mark;
+    r->block = NULL;
+    return weir_blocks_hand(blocks, read->number, block, &r->error);
 }
 
 /* What a callback said; the words may be its own, or those of weir_range_put. */
@@ -234,23 +266,25 @@ static int end_range(reading *r)
     return status;
 }
 
-static void say_where(weir_error *error, int64_t range, size_t count)
+static void say_where(weir_error *error, int64_t range, int64_t count)
 {
     if (count > 1 && error->status != WEIR_CANCELLED && error->status != WEIR_IO)
-        weir_error_context(error, "range %lld of %zu", (long long)range + 1, count);
+        weir_error_context(error, "range %lld of %lld", (long long)range + 1, (long long)count);
 }
 
 static int read_range(weir_parallel *p, int job, int64_t number)
 {
     reading r = { .seen = { .number = number, .job = job, .context = p->calls.context }, .parallel = p };
-    weir_order_range range = weir_range_plan_at(&p->plan, (size_t)number);
+    const weir_segment *segment = weir_segment_at(p, number);
+    weir_order_range range = weir_range_plan_at(&segment->plan, (size_t)(number - segment->first));
     weir_execution_options options = { .struct_size = sizeof options, .yield_per = p->options.yield_per };
-    weir_stmt *stmt = weir_order_statement(p->order, &range);
+    weir_stmt *stmt = weir_order_statement(segment->order, &range);
     weir_result *result = weir_connection_execute(p->connections[job], stmt, &options);
     int status = read_rows(&r, result);
     weir_error_keep(&r.error, weir_result_error(result));
-    if (weir_result_close(&result) != WEIR_OK && r.error.status == WEIR_OK)
-        weir_error_set(&r.error, WEIR_OPERATIONAL, "closing the result failed");
+    if (weir_result_close(&result) != WEIR_OK) {
+        /* its first error, which was kept */
+    }
     weir_stmt_free(&stmt);
     status = status == WEIR_OK ? r.error.status : status;
     if (status == WEIR_OK)
@@ -259,7 +293,7 @@ static int read_range(weir_parallel *p, int job, int64_t number)
         atomic_fetch_add(&p->ranges_done, 1);
     } else {
         r.error.status = r.error.status == WEIR_OK ? status : r.error.status;
-        say_where(&r.error, number, p->plan.count + 1);
+        say_where(&r.error, number, p->ranges);
         weir_parallel_fail(p, &r.error);
         if (r.open && p->calls.drop)
             p->calls.drop(&r.seen);
@@ -274,7 +308,7 @@ typedef struct job { weir_parallel *parallel; int number; pthread_t thread; bool
 static int64_t next_range(weir_parallel *p)
 {
     weir_lock(&p->mutex);
-    int64_t range = p->next <= (int64_t)p->plan.count && !p->failed ? p->next++ : -1;
+    int64_t range = p->next < p->ranges && !atomic_load(&p->failed) ? p->next++ : -1;
     weir_unlock(&p->mutex);
     return range >= 0 && (!p->has_blocks || weir_blocks_may_begin(&p->blocks, range)) ? range : -1;
 }
@@ -283,9 +317,12 @@ static void *run_job(void *argument)
 {
     job *j = argument;
     weir_parallel *p = j->parallel;
-    for (int64_t range; (range = next_range(p)) >= 0; )
-        if (read_range(p, j->number, range) != WEIR_OK)
+    for (int64_t range; (range = next_range(p)) >= 0; ) {
+        if (p->skips && p->skips(p->calls.context, range))
+            atomic_fetch_add(&p->ranges_done, 1);
+        else if (read_range(p, j->number, range) != WEIR_OK)
             break;
+    }
     weir_lock(&p->mutex);
     p->running--;
     pthread_cond_signal(&p->ended);
@@ -323,29 +360,43 @@ static void tell_progress(const weir_parallel *p)
         p->options.progress(p->options.context);
 }
 
-/* Takes the bytes of all ranges in order. Ends early when the run is stopped. */
-static void take_bytes(weir_parallel *p)
+/* Gives a block to who takes them, and its mark. A status with *error. */
+static int give(const weir_parallel *p, int64_t range, const weir_block *block, weir_error *error)
+{
+    int status = block->length ? p->calls.bytes(range, block->bytes, block->length, p->calls.context, error) : WEIR_OK;
+    if (status == WEIR_OK && block->mark && p->marked)
+        status = p->marked(p->calls.context, block->mark, error);
+    if (status != WEIR_OK && error->status == WEIR_OK)
+        weir_error_set(error, status, "a callback gave up");
+    return status;
+}
+
+/* Takes the bytes of all ranges in order, from *range on. Ends early when the run is stopped; draining: where there are no more. A status:
+ * that of taking itself. */
+static int take_bytes(weir_parallel *p, int64_t *range, bool draining)
 {
     int64_t told_at = weir_now();
-    for (int64_t range = 0; range <= (int64_t)p->plan.count && !atomic_load(&p->stop); ) {
+    int status = WEIR_OK;
+    while (status == WEIR_OK && *range < p->ranges && (draining || !atomic_load(&p->stop))) {
         weir_error error = { 0 };
         bool ended = false;
         weir_block *block = weir_blocks_take(&p->blocks, &ended, &error);
-        int status = error.status;
-        if (block) {
-            status = p->calls.bytes(range, block->bytes, block->length, p->calls.context, &error);
-            if (status != WEIR_OK && error.status == WEIR_OK)
-                weir_error_set(&error, status, "a callback gave up");
-        }
+        status = error.status;
+        if (block)
+            status = give(p, *range, block, &error);
+        bool none = !block && !ended;
         weir_blocks_give_back(&p->blocks, block);
         if (status != WEIR_OK)
             weir_parallel_fail(p, &error);
-        range += ended;
-        if (weir_now() - told_at >= CANCEL_EVERY_MS * WEIR_NS_PER_MS) {
+        *range += ended;
+        if (draining && none)
+            break;
+        if (!draining && weir_now() - told_at >= CANCEL_EVERY_MS * WEIR_NS_PER_MS) {
             tell_progress(p);
             told_at = weir_now();
         }
     }
+    return status;
 }
 
 /* Until all jobs have ended; once the run is stopped, their queries are cancelled again and again. */
@@ -374,19 +425,25 @@ static int run_jobs(weir_parallel *p)
 {
     job jobs[MOST_JOBS];
     weir_error error;
-    int count = p->options.jobs;
-    if ((int64_t)p->plan.count + 1 < count)
-        count = (int)p->plan.count + 1;
+    int64_t range = 0;
+    int count = p->options.jobs, status = WEIR_OK;
+    if (p->ranges < count)
+        count = (int)p->ranges;
     int started = start_jobs(p, jobs, count);
     if (started == 0) {
         weir_error_set(&error, WEIR_OUT_OF_MEMORY, "the system starts no thread");
         weir_parallel_fail(p, &error);
     }
     if (p->has_blocks)
-        take_bytes(p);
+        status = take_bytes(p, &range, false);
     wait_for_jobs(p);
     for (int i = 0; i < started; i++)
         pthread_join(jobs[i].thread, NULL);
+    /* What was read and can be kept need not be read again. */
+    if (p->marked && status == WEIR_OK && atomic_load(&p->failed)) {
+        weir_blocks_drain(&p->blocks);
+        take_bytes(p, &range, true);
+    }
     return weir_parallel_error(p)->status;
 }
 
@@ -395,7 +452,7 @@ int weir_parallel_run_here(weir_parallel *p, const weir_parallel_calls *calls)
     weir_error error;
     memcpy(&p->calls, calls, calls->struct_size);
     p->ran = true;
-    if (p->calls.bytes && !p->failed) {
+    if (p->calls.bytes && !atomic_load(&p->failed)) {
         bool made = weir_blocks_init(&p->blocks, 2 * (size_t)p->options.jobs, (size_t)p->options.window_bytes,
                                      p->options.spill != WEIR_OFF, p->options.spill_directory, &p->ledger) == WEIR_OK;
         p->has_blocks = true;
@@ -404,14 +461,10 @@ int weir_parallel_run_here(weir_parallel *p, const weir_parallel_calls *calls)
             return weir_parallel_fail(p, &error);
         }
     }
-    return p->failed ? p->error.status : run_jobs(p);
+    return atomic_load(&p->failed) ? p->error.status : run_jobs(p);
 }
 
-static void run_here(void *argument)
-{
-    call *c = argument;
-    c->status = weir_parallel_run_here(c->parallel, c->calls);
-}
+static int run_calls(weir_parallel *p, void *calls) { return weir_parallel_run_here(p, calls); }
 
 int weir_parallel_run(weir_parallel *p, const weir_parallel_calls *calls)
 {
@@ -424,7 +477,7 @@ int weir_parallel_run(weir_parallel *p, const weir_parallel_calls *calls)
     else if (p->ran)
         weir_error_set(&error, WEIR_INVALID_REQUEST, "this weir_parallel has run: open another one");
     else
-        return run_blocking(p, run_here, calls);
+        return weir_parallel_block(p, run_calls, (void *)(uintptr_t)calls);
     return weir_parallel_fail(p, &error);
 }
 
@@ -436,7 +489,8 @@ void weir_parallel_info(const weir_parallel *parallel, weir_parallel_figures *ou
     if (is_constant(p))
         return;
     out->jobs = p->options.jobs;
-    out->ranges = p->planned && p->plan.source ? (int64_t)p->plan.count + 1 : 0;
+    const char *source = p->planned && p->segment_count ? p->segments[0].plan.source : "";
+    out->ranges = p->planned ? p->ranges : 0;
     out->ranges_done = atomic_load(&p->ranges_done);
     out->rows = atomic_load(&p->rows);
     out->batches = atomic_load(&p->batches);
@@ -447,7 +501,7 @@ void weir_parallel_info(const weir_parallel *parallel, weir_parallel_figures *ou
         weir_unlock(&p->blocks.mutex);
     }
     memcpy(out->snapshot, p->snapshot, sizeof out->snapshot);
-    weir_error_text(out->source, sizeof out->source, p->plan.source ? p->plan.source : "", p->plan.source ? strlen(p->plan.source) : 0);
+    weir_error_text(out->source, sizeof out->source, source, strlen(source));
 }
 
 static void close_connections(weir_parallel *p)
@@ -457,10 +511,10 @@ static void close_connections(weir_parallel *p)
         weir_connection *connection = p->connections[i];
         p->connections[i] = NULL;
         pthread_mutex_unlock(&p->handles);
-        if (connection && weir_connection_close(&connection) != WEIR_OK && !p->failed) {
-            weir_error_set(&p->error, WEIR_OPERATIONAL, "giving a connection back failed");
-            p->failed = true;
-        }
+        weir_error error = { 0 };
+        weir_give_back(&connection, &error);
+        if (error.status != WEIR_OK)
+            weir_parallel_fail(p, &error);
     }
 }
 
@@ -476,7 +530,8 @@ int weir_parallel_close(weir_parallel **parallel)
     int status = weir_parallel_error(p)->status;
     if (p->has_blocks)
         weir_blocks_free(&p->blocks);
-    weir_range_plan_free(&p->plan);
+    weir_segments_free(p);
+    weir_arena_free(&p->kept);
     weir_order_free(p->order);
     weir_free(p->connections);
     pthread_cond_destroy(&p->ended);

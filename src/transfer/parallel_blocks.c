@@ -32,6 +32,7 @@ static void free_list(weir_block *block)
 {
     while (block) {
         weir_block *next = block->next;
+        weir_free(block->mark);
         weir_free(block);
         block = next;
     }
@@ -89,6 +90,8 @@ void weir_blocks_give_back(weir_blocks *blocks, weir_block *block)
     if (!block)
         return;
     bool kept = false;
+    weir_free(block->mark);
+    block->mark = NULL;
     if (block->capacity == WEIR_BLOCK_SIZE) {
         weir_lock(&blocks->mutex);
         kept = blocks->spare_count < MOST_SPARE;
@@ -131,7 +134,8 @@ static weir_block *spill(weir_blocks *blocks, weir_lane_out *lane, weir_block *b
         weir_error_out_of_memory(error);
         return NULL;
     }
-    *stub = (weir_block){ .length = block->length, .spilled_at = lane->file_end };
+    *stub = (weir_block){ .length = block->length, .spilled_at = lane->file_end, .mark = block->mark };
+    block->mark = NULL;
     lane->file_end += (int64_t)block->length;
     return stub;
 }
@@ -159,6 +163,14 @@ static weir_block *bring_back(weir_blocks *blocks, const weir_lane_out *lane, co
 /* ---- handing over ----------------------------------------------------------------------------------------------------------------- */
 static weir_lane_out *lane_of(weir_blocks *blocks, int64_t range) { return &blocks->lanes[(size_t)range % blocks->window]; }
 
+/* The lock is held. Never without a deadline (RULES L6): who waits looks again at what it waits for. */
+static void wait_a_while(weir_blocks *blocks, pthread_cond_t *condition)
+{
+    int64_t until = weir_deadline_ms(PATIENCE_MS);
+    struct timespec t = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
+    pthread_cond_timedwait(condition, &blocks->mutex, &t);
+}
+
 static void add(weir_blocks *blocks, weir_lane_out *lane, int64_t range, weir_block *block)
 {
     block->next = NULL;
@@ -182,7 +194,7 @@ int weir_blocks_hand(weir_blocks *blocks, int64_t range, weir_block *block, weir
     bool room;
     while (!(room = has_room(blocks, lane, range, block->capacity)) && !blocks->stopped &&
            (!blocks->spill || range == blocks->taking))
-        pthread_cond_wait(&blocks->room, &blocks->mutex);
+        wait_a_while(blocks, &blocks->room);
     if (room && !blocks->stopped) {
         lane->in_memory += block->capacity;
         blocks->in_memory += block->capacity;
@@ -217,10 +229,18 @@ bool weir_blocks_may_begin(weir_blocks *blocks, int64_t range)
 {
     weir_lock(&blocks->mutex);
     while (!blocks->stopped && range >= blocks->taking + (int64_t)blocks->window)
-        pthread_cond_wait(&blocks->room, &blocks->mutex);
+        wait_a_while(blocks, &blocks->room);
     bool stopped = blocks->stopped;
     weir_unlock(&blocks->mutex);
     return !stopped;
+}
+
+void weir_blocks_drain(weir_blocks *blocks)
+{
+    weir_lock(&blocks->mutex);
+    blocks->stopped = false;
+    blocks->draining = true;
+    weir_unlock(&blocks->mutex);
 }
 
 /* ---- taking ------------------------------------------------------------------------------------------------------------------------- */
@@ -235,20 +255,13 @@ static void next_range(weir_blocks *blocks, weir_lane_out *lane)
     pthread_cond_broadcast(&blocks->room);
 }
 
-static void wait_for_more(weir_blocks *blocks)
-{
-    int64_t until = weir_deadline_ms(PATIENCE_MS);
-    struct timespec t = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
-    pthread_cond_timedwait(&blocks->filled, &blocks->mutex, &t);
-}
-
 weir_block *weir_blocks_take(weir_blocks *blocks, bool *ended, weir_error *error)
 {
     weir_lane_out *lane = lane_of(blocks, blocks->taking);      /* changed by this thread only */
     *ended = false;
     weir_lock(&blocks->mutex);
-    if (!lane->first && !lane->done && !blocks->stopped)
-        wait_for_more(blocks);
+    if (!lane->first && !lane->done && !blocks->stopped && !blocks->draining)
+        wait_a_while(blocks, &blocks->filled);
     weir_block *block = blocks->stopped ? NULL : lane->first;
     if (block) {
         lane->first = block->next;
@@ -265,6 +278,10 @@ weir_block *weir_blocks_take(weir_blocks *blocks, bool *ended, weir_error *error
     if (!block || block->spilled_at < 0)
         return block;
     weir_block *back = bring_back(blocks, lane, block, error);
+    if (back)
+        back->mark = block->mark;
+    else
+        weir_free(block->mark);
     weir_free(block);
     return back;
 }

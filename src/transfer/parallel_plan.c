@@ -35,7 +35,7 @@ void weir_range_plan_free(weir_range_plan *plan)
 
 weir_order_range weir_range_plan_at(const weir_range_plan *plan, size_t number)
 {
-    return (weir_order_range){ .after = number > 0 ? plan->bounds[number - 1] : NULL,
+    return (weir_order_range){ .after = number > 0 ? plan->bounds[number - 1] : plan->after,
                                .through = number < plan->count ? plan->bounds[number] : NULL };
 }
 
@@ -85,15 +85,24 @@ static void note_origin(planner *p, const weir_result *result)
 
 static int close_peek(planner *p, weir_result *result, weir_stmt *stmt)
 {
-    if (weir_result_close(&result) != WEIR_OK && p->error->status == WEIR_OK)
-        weir_error_set(p->error, WEIR_OPERATIONAL, "closing a result failed");
+    if (weir_result_close(&result) != WEIR_OK) {
+        /* its first error, which the caller took */
+    }
     weir_stmt_free(&stmt);
     return p->error->status;
+}
+
+/* Before each question: a cancel that came between two of them found no query to end. */
+static int look_at_stop(planner *p)
+{
+    return p->wish->stop && atomic_load(p->wish->stop) ? weir_error_set(p->error, WEIR_CANCELLED, "cancelled while the ranges were planned") : WEIR_OK;
 }
 
 /* Asks for no row: only for what the rows would be. */
 static int describe(planner *p)
 {
+    if (look_at_stop(p) != WEIR_OK)
+        return p->error->status;
     weir_stmt *stmt = weir_order_statement(p->order, &(weir_order_range){ .limit = 0 });
     weir_limit(stmt, 0);
     weir_result *result = weir_connection_execute(p->connection, stmt, NULL);
@@ -106,11 +115,13 @@ static int describe(planner *p)
 /* The key of the first row of a range; *key NULL: it has none. */
 static int peek(planner *p, const weir_order_range *range, weir_value **key)
 {
+    *key = NULL;
+    if (look_at_stop(p) != WEIR_OK)
+        return p->error->status;
     weir_stmt *stmt = weir_order_statement(p->order, range);
     weir_result *result = weir_connection_execute(p->connection, stmt, NULL);
     const weir_row *row = weir_result_next(result);
     weir_value *found = weir_arena_take(&p->plan->arena, p->plan->keys * sizeof *found);
-    *key = NULL;
     *p->error = *weir_result_error(result);
     if (p->error->status == WEIR_OK && !found)
         weir_error_out_of_memory(p->error);
@@ -138,7 +149,7 @@ static int is_behind(const planner *p, const weir_value *before, const weir_valu
 static int accept(planner *p, const weir_value *key, bool *taken)
 {
     weir_range_plan *plan = p->plan;
-    const weir_value *before = plan->count ? plan->bounds[plan->count - 1] : NULL;
+    const weir_value *before = plan->count ? plan->bounds[plan->count - 1] : plan->after;
     int behind = has_null(p, key) ? 0 : before ? is_behind(p, before, key) : weir_cut_comparable(&key[0], &key[0]) ? 1 : -1;
     weir_value *found = NULL;
     if (behind < 0) {
@@ -164,7 +175,7 @@ static int take_bounds(planner *p)
         if (taken)
             plan->bounds[plan->count++] = key;
     }
-    return WEIR_OK;
+    return p->error->status;
 }
 
 /* ---- candidates ------------------------------------------------------------------------------------------------------------------- */
@@ -235,6 +246,8 @@ static int find_candidates(planner *p)
 {
     int status = read_facts(p);
     size_t ranges = wanted(p);
+    if (p->wish->most && ranges > (size_t)p->wish->most)
+        ranges = (size_t)p->wish->most;
     if (status == WEIR_OK && p->facts.foreign)
         remark(p, "the rows come from foreign tables: the jobs share this server's snapshot, not those of the servers behind it; "
                   "what changes there meanwhile may be seen by one job and not by another");
@@ -245,7 +258,7 @@ static int find_candidates(planner *p)
                   "create that index, or order by an indexed column");
         return WEIR_OK;
     }
-    status = peek(p, &(weir_order_range){ .limit = 1 }, &p->first);
+    status = peek(p, &(weir_order_range){ .after = p->plan->after, .limit = 1 }, &p->first);
     if (status != WEIR_OK || !p->first)
         return status;
     if (p->facts.oid)
@@ -258,7 +271,7 @@ int weir_range_plan_make(weir_range_plan *plan, const weir_order *order, weir_co
 {
     planner p = { .plan = plan, .order = order, .connection = connection, .wish = wish, .ledger = ledger, .error = error,
                   .postgresql = postgresql };
-    *plan = (weir_range_plan){ .keys = weir_order_count(order), .source = "one range" };
+    *plan = (weir_range_plan){ .keys = weir_order_count(order), .source = "one range", .after = wish->after };
     weir_arena_init(&plan->arena, ledger, WEIR_MEMORY_HANDLES, 4096);
     weir_error_clear(error);
     return find_candidates(&p) == WEIR_OK ? take_bounds(&p) : error->status;

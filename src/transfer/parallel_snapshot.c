@@ -58,14 +58,21 @@ static int join_snapshot(weir_connection *connection, const char *name, weir_err
     return weir_connection_run(connection, sql) >= 0 ? WEIR_OK : failed(connection, "cannot read by the snapshot of the first connection", error);
 }
 
-static int take_postgresql(weir_engine *engine, weir_connection **connections, size_t count, pthread_mutex_t *mutex, char name[64],
-                           weir_error *error)
+static int look_at_stop(const atomic_bool *stop, weir_error *error)
+{
+    return atomic_load(stop) ? weir_error_set(error, WEIR_CANCELLED, "cancelled while the connections were made") : WEIR_OK;
+}
+
+static int take_postgresql(weir_engine *engine, weir_connection **connections, size_t count, pthread_mutex_t *mutex, const atomic_bool *stop,
+                           char name[64], weir_error *error)
 {
     int status = connect_to(engine, &connections[0], true, mutex, error);
     if (status == WEIR_OK && count > 1)
         status = export_snapshot(connections[0], name, error);
     for (size_t i = 1; i < count && status == WEIR_OK; i++) {
-        status = connect_to(engine, &connections[i], true, mutex, error);
+        status = look_at_stop(stop, error);
+        if (status == WEIR_OK)
+            status = connect_to(engine, &connections[i], true, mutex, error);
         if (status == WEIR_OK)
             status = join_snapshot(connections[i], name, error);
     }
@@ -97,26 +104,43 @@ static int begin_to_read(weir_connection *connection, weir_error *error)
     return weir_result_close(&result);
 }
 
-static int take_sqlite(weir_engine *engine, weir_connection **connections, size_t count, pthread_mutex_t *mutex, weir_error *error)
+static int take_sqlite(weir_engine *engine, weir_connection **connections, size_t count, pthread_mutex_t *mutex, const atomic_bool *stop,
+                       weir_error *error)
 {
     weir_connection *guard = NULL;
     int status = count > 1 ? keep_writers_out(engine, &guard, error) : WEIR_OK;
     for (size_t i = 0; i < count && status == WEIR_OK; i++) {
-        status = connect_to(engine, &connections[i], false, mutex, error);
+        status = look_at_stop(stop, error);
+        if (status == WEIR_OK)
+            status = connect_to(engine, &connections[i], false, mutex, error);
         if (status == WEIR_OK)
             status = begin_to_read(connections[i], error);
     }
     if (guard && weir_connection_run(guard, "ROLLBACK") < 0 && status == WEIR_OK)
         status = failed(guard, "cannot let writers in again", error);
-    if (guard && weir_connection_close(&guard) != WEIR_OK && status == WEIR_OK)
-        status = weir_error_set(error, WEIR_OPERATIONAL, "cannot close the connection that kept writers out");
+    weir_error closing = { 0 };
+    if (weir_give_back(&guard, &closing) != WEIR_OK && status == WEIR_OK)
+        status = weir_error_keep(error, &closing);
     return status;
 }
 
-int weir_snapshot_take(weir_engine *engine, weir_connection **connections, size_t count, pthread_mutex_t *mutex, char name[64], weir_error *error)
+int weir_snapshot_take(weir_engine *engine, weir_connection **connections, size_t count, pthread_mutex_t *mutex, const atomic_bool *stop,
+                       char name[64], weir_error *error)
 {
     name[0] = 0;
     if (strcmp(weir_engine_dialect(engine), "postgresql") == 0)
-        return take_postgresql(engine, connections, count, mutex, name, error);
-    return take_sqlite(engine, connections, count, mutex, error);
+        return take_postgresql(engine, connections, count, mutex, stop, name, error);
+    return take_sqlite(engine, connections, count, mutex, stop, error);
+}
+
+int weir_give_back(weir_connection **connection, weir_error *error)
+{
+    if (!*connection)
+        return error->status;
+    weir_error why = *weir_connection_error(*connection);
+    if (weir_connection_close(connection) == WEIR_OK)
+        return error->status;
+    if (why.status == WEIR_OK)
+        weir_error_set(&why, WEIR_OPERATIONAL, "a connection could not be given back");
+    return weir_error_keep(error, &why);
 }

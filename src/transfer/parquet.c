@@ -132,9 +132,11 @@ static int end_group(weir_parquet *parquet)
 }
 
 /* ---- memory -------------------------------------------------------------------------------------------------------------------- */
+/* Not by the buffers' capacity, which depends on how rows come, but with what that is more in the mean. */
 static size_t plain_bytes(const weir_parquet_column *column)
 {
-    return column->values.length + column->definitions.length + column->repetitions.length;
+    size_t bytes = column->values.length + column->definitions.length + column->repetitions.length;
+    return bytes + bytes / 8;
 }
 
 /* What the row group under way holds: values that wait for their page, and pages. */
@@ -150,27 +152,37 @@ static size_t held_bytes(const weir_parquet *parquet, size_t *plain)
     return *plain + pages;
 }
 
-static int end_pages_from(weir_parquet *parquet, size_t bytes)
+static size_t column_bytes(const weir_parquet_column *column)
 {
-    for (size_t i = 0; i < parquet->column_count; i++)
-        if (plain_bytes(&parquet->columns[i]) >= bytes && weir_parquet_end_page(parquet, &parquet->columns[i]) != WEIR_OK)
+    return plain_bytes(column) + column->page_bytes + weir_parquet_dictionary_bytes(&column->dictionary);
+}
+
+/* Ends pages of so many bytes, as long as a row group with so many bytes may stay in memory: a column's dictionary may need more than its
+ * values did. *held is kept up. */
+static int end_pages_from(weir_parquet *parquet, size_t bytes, size_t *held)
+{
+    for (size_t i = 0; i < parquet->column_count; i++) {
+        weir_parquet_column *column = &parquet->columns[i];
+        if (column->values.length < bytes || *held > parquet->group_bytes + parquet->group_bytes / 16)
+            continue;
+        *held -= column_bytes(column);
+        if (weir_parquet_end_page(parquet, column) != WEIR_OK)
             return parquet->sheet->error->status;
+        *held += column_bytes(column);
+    }
     return WEIR_OK;
 }
 
 /* Full pages are ended. When the bound of memory is reached, values become pages, which are much smaller; when those are half of it, the row
- * group is written. */
+ * group is written, column by column, which takes no more memory. */
 static int keep_bounds(weir_parquet *parquet)
 {
-    size_t plain, held;
-    if (end_pages_from(parquet, PAGE_FULL) != WEIR_OK)
+    size_t plain, held = held_bytes(parquet, &plain);
+    if (end_pages_from(parquet, PAGE_FULL, &held) != WEIR_OK)
         return parquet->sheet->error->status;
     held = held_bytes(parquet, &plain);
-    if (held >= parquet->group_bytes && held - plain < parquet->group_bytes / 2) {
-        if (end_pages_from(parquet, SMALL_PAGE) != WEIR_OK)
-            return parquet->sheet->error->status;
-        held = held_bytes(parquet, &plain);
-    }
+    if (held >= parquet->group_bytes && held - plain < parquet->group_bytes / 2 && end_pages_from(parquet, SMALL_PAGE, &held) != WEIR_OK)
+        return parquet->sheet->error->status;
     return held >= parquet->group_bytes || parquet->group_rows >= WEIR_PARQUET_GROUP_ROWS ? end_group(parquet) : WEIR_OK;
 }
 
@@ -183,7 +195,7 @@ static int look(weir_parquet *parquet)
     size_t wide = (plain - parquet->plain_before) / parquet->taken + 1;
     size_t most = parquet->group_bytes / 16 < BLOCK_BYTES ? parquet->group_bytes / 16 : BLOCK_BYTES;
     parquet->block_rows = wide >= most ? 1 : most / wide < BLOCK_ROWS ? most / wide : BLOCK_ROWS;
-    parquet->taken = 0;
+    parquet->taken = parquet->wide_bytes = 0;
     int status = keep_bounds(parquet);
     held_bytes(parquet, &parquet->plain_before);
     return status;
@@ -201,6 +213,27 @@ static int put_block(weir_parquet *parquet, const weir_value *const *values, siz
     return parquet->taken < parquet->block_rows && parquet->group_rows < WEIR_PARQUET_GROUP_ROWS ? WEIR_OK : look(parquet);
 }
 
+static size_t bytes_of(const weir_value *value)
+{
+    if (value->type == WEIR_T_ARRAY)
+        return value->as.array->count * sizeof(weir_value);
+    return weir_type_is_text(value->type) ? value->as.text.len : value->type == WEIR_T_BLOB ? value->as.blob.len : 0;
+}
+
+/* How many of the rows may be taken before memory is looked at: fewer than was thought where wide values come behind narrow ones. */
+static size_t rows_until_wide(weir_parquet *parquet, const weir_value *const *values, size_t rows)
+{
+    for (size_t row = 0; row < rows; row++, values += parquet->column_count) {
+        for (size_t i = 0; i < parquet->wide_count; i++)
+            parquet->wide_bytes += bytes_of(values[parquet->wide[i]]);
+        if (parquet->wide_bytes > WEIR_PARQUET_PAGE) {
+            parquet->block_rows = parquet->taken + row + 1;
+            return row + 1;
+        }
+    }
+    return rows;
+}
+
 static int parquet_rows(weir_sheet *sheet, const weir_value *const *values, size_t rows)
 {
     weir_parquet *parquet = sheet->state;
@@ -209,6 +242,7 @@ static int parquet_rows(weir_sheet *sheet, const weir_value *const *values, size
         size_t left = (size_t)(WEIR_PARQUET_GROUP_ROWS - parquet->group_rows);     /* a full row group was written */
         n = rows < block ? rows : block;
         n = n < left ? n : left;
+        n = parquet->wide_count ? rows_until_wide(parquet, values, n) : n;
         if (put_block(parquet, values, n) != WEIR_OK)
             return sheet->error->status;
         if (weir_parquet_footer_full(parquet))
@@ -244,7 +278,7 @@ static int parquet_begin(weir_sheet *sheet)
         return sheet->error->status;
     parquet->offset = 0;
     parquet->block_rows = 1;
-    parquet->taken = parquet->plain_before = 0;
+    parquet->taken = parquet->wide_bytes = parquet->plain_before = 0;
     weir_parquet_codec_begin(parquet);
     weir_parquet_write(parquet, "PAR1", 4);
     return WEIR_OK;
@@ -303,6 +337,7 @@ static void parquet_drop(weir_sheet *sheet)
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         weir_buffer_free(buffers[i]);
     weir_free(parquet->columns);
+    weir_free(parquet->wide);
     weir_parquet_codec_close(parquet);
     weir_free(parquet->directory);
     weir_free(parquet);

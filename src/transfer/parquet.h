@@ -60,7 +60,7 @@ typedef struct weir_parquet_bound {
 
 typedef struct weir_parquet_bounds {
     bool    valid;                              /* there are values, and both are told */
-    bool    beyond;                             /* the greatest is too long, and nothing short is greater */
+    bool    beyond;                             /* they say too little: the greatest is too long, and nothing short is greater; NaN */
     weir_parquet_bound least, greatest;
     int64_t nulls, not_numbers;
 } weir_parquet_bounds;
@@ -129,6 +129,8 @@ typedef struct weir_parquet {
     int64_t              offset;                /* bytes written to this file */
     size_t               block_rows;            /* rows to be taken before memory is looked at again */
     size_t               taken;                 /* of them */
+    size_t               wide_bytes;            /* in them, of columns that have values of any length: wide[0], … */
+    size_t              *wide, wide_count;
     size_t               plain_before;          /* values that waited for their page at the last look */
     /* of the file under way */
     int64_t              file_rows, total_uncompressed;     /* of the file; of the row group being written */
@@ -198,8 +200,8 @@ int weir_parquet_codec_open(weir_parquet *parquet);
 void weir_parquet_codec_begin(weir_parquet *parquet);       /* of a file: its bytes do not depend on what was compressed before */
 void weir_parquet_codec_close(weir_parquet *parquet);
 const char *weir_parquet_zstd_version(void);
-/* parquet->raw, compressed: *out is raw itself or parquet->packed. */
-int weir_parquet_compress(weir_parquet *parquet, const weir_buffer *raw, const weir_buffer **out);
+/* parquet->raw, compressed: *out is raw itself or parquet->packed. texts: plain ones, or other bytes of any length. */
+int weir_parquet_compress(weir_parquet *parquet, const weir_buffer *raw, bool texts, const weir_buffer **out);
 
 /* ---- parquet_footer.c: what stands behind the row groups ----------------------------------------------------------------------- */
 /* What the footer will say of a chunk that was just written at `offset`; dictionary may be NULL. */

@@ -195,7 +195,8 @@ static void set_real(const weir_parquet_type *type, weir_parquet_bound *bound, d
     set_bound(bound, bytes, type->width, true);
 }
 
-/* NaN is neither; a zero stands for both zeros. */
+/* NaN is neither, and where there is one no bounds are told: readers that take it for the greatest number would skip it by them (DuckDB does).
+ * A zero stands for both zeros. */
 static void real_bounds(const weir_parquet_type *type, const char *values, size_t count, weir_parquet_bounds *bounds)
 {
     double least = 0, greatest = 0;
@@ -213,6 +214,7 @@ static void real_bounds(const weir_parquet_type *type, const char *values, size_
     set_real(type, &bounds->least, least == 0 ? -0.0 : least);
     set_real(type, &bounds->greatest, greatest == 0 ? 0.0 : greatest);
     bounds->valid = some;
+    bounds->beyond = bounds->not_numbers > 0;
 }
 
 void weir_parquet_bounds_of(const weir_parquet_type *type, const char *values, size_t length, size_t count, weir_parquet_bounds *bounds)

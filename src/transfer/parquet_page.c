@@ -4,6 +4,7 @@
 
 enum { LARGE = 4 * WEIR_PARQUET_PAGE };         /* what one huge value needed beyond this is given back */
 enum { PAGE_DATA = 0, PAGE_DICTIONARY = 2 };
+enum { MOST_BYTES = INT32_MAX - (1 << 26) };    /* of a page: what does not become smaller grows a little, and there is a header */
 enum { TINY_HEADER = 32 };                      /* about what a dictionary's page costs besides its values */
 
 static void shrink(weir_buffer *buffer)
@@ -130,19 +131,21 @@ static void put_header(weir_parquet *parquet, int kind, size_t uncompressed, con
 }
 
 /* A page from parquet->raw; NULL: the sheet's error says why. */
-static weir_parquet_page *make_page(weir_parquet *parquet, int kind, int64_t count, weir_parquet_encoding encoding)
+static weir_parquet_page *make_page(weir_parquet *parquet, const weir_parquet_column *column, int kind, int64_t count,
+                                    weir_parquet_encoding encoding)
 {
     weir_sheet *sheet = parquet->sheet;
+    bool texts = encoding == WEIR_ENCODING_PLAIN && column->type.physical == WEIR_PHYSICAL_BYTES;
     const weir_buffer *data;
     if (parquet->raw.failed) {
         weir_error_out_of_memory(sheet->error);
         return NULL;
     }
-    if (parquet->raw.length > INT32_MAX - 1024 || count > INT32_MAX) {
+    if (parquet->raw.length > MOST_BYTES || count > INT32_MAX) {
         weir_error_set(sheet->error, WEIR_DATA, "one row holds more than two gigabytes in one column, the most that Parquet takes");
         return NULL;
     }
-    if (weir_parquet_compress(parquet, &parquet->raw, &data) != WEIR_OK)
+    if (weir_parquet_compress(parquet, &parquet->raw, texts, &data) != WEIR_OK)
         return NULL;
     put_header(parquet, kind, parquet->raw.length, data, count, encoding);
     size_t length = parquet->header.length + data->length;
@@ -192,7 +195,7 @@ static void end_page(void *argument)
     if (column->count > 0)
         encoding = put_values(parquet, column, &bounds);
     find_bounds(column, encoding, &bounds);
-    weir_parquet_page *page = make_page(parquet, PAGE_DATA, column->entries, encoding);
+    weir_parquet_page *page = make_page(parquet, column, PAGE_DATA, column->entries, encoding);
     shrink(&parquet->raw);
     shrink(&parquet->packed);
     if (!page)
@@ -222,5 +225,5 @@ weir_parquet_page *weir_parquet_dictionary_page(weir_parquet *parquet, weir_parq
         return NULL;
     parquet->raw.length = 0;
     weir_buffer_append(&parquet->raw, column->dictionary.plain.data, column->dictionary.plain.length);
-    return make_page(parquet, PAGE_DICTIONARY, column->dictionary.count, WEIR_ENCODING_PLAIN);
+    return make_page(parquet, column, PAGE_DICTIONARY, column->dictionary.count, WEIR_ENCODING_PLAIN);
 }

@@ -190,7 +190,8 @@ int weir_parquet_make_columns(weir_parquet *parquet)
 {
     weir_sheet *sheet = parquet->sheet;
     parquet->columns = weir_alloc_zero(sheet->ledger, WEIR_MEMORY_OUTPUT, sheet->column_count * sizeof *parquet->columns);
-    if (!parquet->columns)
+    parquet->wide = weir_alloc(sheet->ledger, WEIR_MEMORY_OUTPUT, sheet->column_count * sizeof *parquet->wide);
+    if (!parquet->columns || !parquet->wide)
         return weir_error_out_of_memory(sheet->error);
     for (size_t i = 0; i < sheet->column_count; i++) {
         weir_parquet_column *column = &parquet->columns[i];
@@ -204,6 +205,8 @@ int weir_parquet_make_columns(weir_parquet *parquet)
         column->list = info->type == WEIR_T_ARRAY;
         parquet->column_count = i + 1;
         set_type(parquet, column, column->list ? info->element_type : info->type, info);
+        if (column->list || column->type.width == 0)
+            parquet->wide[parquet->wide_count++] = i;
         if (name_column(parquet, i) != WEIR_OK)
             return sheet->error->status;
     }

@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+#include <weir/loop.h>
+
+enum { LOCK_TRIES = 20, LOCK_PAUSE_MS = 50 };
 
 static int refuse(weir_output *output, const char *why)
 {
@@ -21,13 +23,13 @@ static int refuse(weir_output *output, const char *why)
 
 /* ---- opening --------------------------------------------------------------------------------------------------------- */
 /* The descriptor of the part, made if it is not there; -1 with errno. */
-static int open_or_make(weir_output *output)
+static int open_or_make(weir_output *output, bool *made)
 {
     const char *path = output->temporary_path;
     /* Created with the rights of the file to come, so that a private file's data is private from the first byte. */
     mode_t mode = output->keep_mode ? (output->mode & 0777) | 0600 : 0666;
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    output->part_is_new = fd >= 0;
+    *made = fd >= 0;
     if (fd < 0 && errno == EEXIST)
         fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);      /* not blocked by a pipe of that name */
     return fd;
@@ -41,22 +43,12 @@ static bool is_there(const weir_output *output, const struct stat *open_file)
            named.st_dev == open_file->st_dev;
 }
 
-/* A process that was killed a moment ago may still be dying with the lock in its hands: a second's patience. False: errno. */
-static bool lock(int fd)
-{
-    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
-        if (errno != EWOULDBLOCK || tries == 20)
-            return false;
-        nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
-    }
-    return true;
-}
-
 /* One try; *again: the file went away meanwhile. */
 static int take(weir_output *output, bool *again)
 {
     struct stat file;
-    int fd = open_or_make(output);
+    bool made;
+    int fd = open_or_make(output, &made);
     *again = fd < 0 && errno == ENOENT && output->final_path[0];
     if (fd < 0)
         return *again ? WEIR_IO : weir_output_fail(output, "open the part of", errno);
@@ -65,18 +57,20 @@ static int take(weir_output *output, bool *again)
         return weir_output_fail(output, "open the part of", errno);
     if (!S_ISREG(file.st_mode) || file.st_uid != geteuid() || file.st_nlink > 1)
         return refuse(output, "it is not a file of this user's with that name alone");
-    if (!lock(fd)) {
-        if (errno != EWOULDBLOCK)
-            return weir_output_fail(output, "lock the part of", errno);
-        weir_error_set(&output->error, WEIR_IO, "cannot go on with %s: another process is writing it", output->temporary_path);
-        snprintf(output->error.hint, sizeof output->error.hint, "wait until it ends, or write to another file");
-        return WEIR_IO;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        output->part_is_busy = errno == EWOULDBLOCK;
+        return output->part_is_busy ? WEIR_IO : weir_output_fail(output, "lock the part of", errno);
     }
     *again = !is_there(output, &file);
-    return *again ? WEIR_IO : WEIR_OK;
+    if (*again)
+        return WEIR_IO;
+    /* Not before: until the lock is held, somebody else may have found the file that we made, and have written it. */
+    output->part_is_ours = true;
+    output->part_is_new = made && fstat(fd, &file) == 0 && file.st_size == 0;
+    return WEIR_OK;
 }
 
-int weir_part_open(weir_output *output)
+static int make_name(weir_output *output)
 {
     size_t length = strlen(output->final_path);
     char *name = weir_alloc(output->ledger, WEIR_MEMORY_OUTPUT, length + sizeof WEIR_PART_SUFFIX);
@@ -85,6 +79,14 @@ int weir_part_open(weir_output *output)
     memcpy(name, output->final_path, length);
     memcpy(name + length, WEIR_PART_SUFFIX, sizeof WEIR_PART_SUFFIX);
     output->temporary_path = name;
+    return WEIR_OK;
+}
+
+int weir_part_open(weir_output *output)
+{
+    if (!output->temporary_path && make_name(output) != WEIR_OK)
+        return output->error.status;
+    output->part_is_busy = false;
     bool again = true;
     int status = WEIR_OK;
     for (int tries = 0; tries < 100 && again; tries++) {
@@ -94,6 +96,24 @@ int weir_part_open(weir_output *output)
         status = take(output, &again);
     }
     return again ? weir_output_fail(output, "open the part of", errno ? errno : EAGAIN) : status;
+}
+
+static void open_on_disk(void *output) { weir_part_open(output); }
+
+int weir_part_await(weir_output *output)
+{
+    for (int tries = 0; output->part_is_busy && output->error.status == WEIR_OK; tries++) {
+        int status = tries < LOCK_TRIES ? weir_sleep(LOCK_PAUSE_MS) : WEIR_OK;
+        if (status != WEIR_OK)
+            return weir_error_set(&output->error, status, "cancelled while it waited for the lock of %s", output->temporary_path);
+        if (tries < LOCK_TRIES) {
+            weir_output_on_disk(output, open_on_disk, output);
+            continue;
+        }
+        weir_error_set(&output->error, WEIR_IO, "cannot go on with %s: another process is writing it", output->temporary_path);
+        snprintf(output->error.hint, sizeof output->error.hint, "wait until it ends, or write to another file");
+    }
+    return output->error.status;
 }
 
 /* ---- going on --------------------------------------------------------------------------------------------------------- */
@@ -187,6 +207,6 @@ int weir_part_sync(weir_output *output)
 
 void weir_part_withdraw(weir_output *output)
 {
-    if (output->part_is_new && output->temporary_path && output->fd >= 0)
+    if (output->part_is_new && output->part_is_ours && output->temporary_path && output->fd >= 0)
         unlink(output->temporary_path);
 }

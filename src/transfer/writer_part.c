@@ -19,7 +19,7 @@ void weir_writer_advise(weir_writer *writer, const char *advice)
     weir_error_text(writer->error.hint, sizeof writer->error.hint, advice, strlen(advice));
 }
 
-static void append_options(const weir_writer *writer, weir_buffer *text)
+void weir_writer_describe(const weir_writer *writer, weir_buffer *text)
 {
     weir_buffer_printf(text, "format %s\nheader %d\nreplacing invalid text %d\ntext for NULL ", writer->format->name, writer->sheet.header,
                        writer->sheet.replace_invalid_text);
@@ -80,18 +80,18 @@ static weir_text changed_option(weir_text was, const weir_buffer *now)
     return (weir_text){ was.ptr + line, end ? (size_t)(end - was.ptr) - line : was.len - line };
 }
 
-static int compare_options(weir_writer *writer, weir_text was)
+int weir_writer_compare(weir_writer *writer, weir_text was, const char *path)
 {
     weir_buffer now;
     char shown[100];
     weir_buffer_init(&now, &writer->ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
-    append_options(writer, &now);
+    weir_writer_describe(writer, &now);
     if (now.failed) {
         weir_error_out_of_memory(&writer->error);
     } else if (now.length != was.len || memcmp(now.data, was.ptr, was.len) != 0) {
         weir_text option = changed_option(was, &now);
         weir_error_text(shown, sizeof shown, option.ptr, option.len);
-        weir_writer_refuse(writer, "%s belongs to a file that was written with other options: %s", shown);
+        weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "%s belongs to a file that was written with other options: %s", path, shown);
     }
     weir_buffer_free(&now);
     return writer->error.status;
@@ -108,7 +108,7 @@ int weir_writer_load(weir_writer *writer, weir_written *out)
         return WEIR_OK;
     if (!read_written(weir_checkpoint_data(checkpoint), writer->partition_rows > 0, out, &options))
         return weir_writer_refuse(writer, "%s is no checkpoint of a file%s", "");
-    if (compare_options(writer, options) != WEIR_OK)
+    if (weir_writer_compare(writer, options, writer->checkpoint_path) != WEIR_OK)
         return writer->error.status;
     writer->sheet.rows = checkpoint->figures.rows;
     return WEIR_OK;
@@ -123,7 +123,7 @@ int weir_writer_vouch(weir_writer *writer, const weir_written *written)
                            written->finished, written->remembered.len, written->remembered.len ? written->remembered.ptr : "");
     else
         weir_buffer_printf(&text, "part 1 %" PRId64 " %016" PRIx64 " %d\n", written->bytes, written->checksum, written->finished);
-    append_options(writer, &text);
+    weir_writer_describe(writer, &text);
     if (text.failed)
         weir_error_out_of_memory(&writer->error);
     else if (weir_checkpoint_set_data(writer->checkpoint, text.data, text.length) != WEIR_OK ||
@@ -196,8 +196,25 @@ static int save(weir_writer *writer, bool finished)
 {
     if (weir_part_sync(&writer->output) != WEIR_OK)
         return weir_error_keep(&writer->error, &writer->output.error);
-    return weir_writer_vouch(writer, &(weir_written){ .bytes = writer->output.flushed, .finished = finished,
-                                                      .checksum = weir_checksum_value(&writer->output.checksum) });
+    return weir_writer_vouch(writer, &(weir_written){ .bytes = writer->marked ? writer->mark_bytes : writer->output.flushed, .finished = finished,
+                                                      .checksum = writer->marked ? writer->mark_checksum
+                                                                                 : weir_checksum_value(&writer->output.checksum) });
+}
+
+int weir_writer_append(weir_writer *writer, const void *bytes, size_t length)
+{
+    weir_output_bytes(&writer->output, bytes, length);
+    return weir_error_keep(&writer->error, &writer->output.error);
+}
+
+int weir_writer_mark(weir_writer *writer, int64_t rows)
+{
+    writer->sheet.rows += rows;
+    weir_output_flush(&writer->output);
+    writer->marked = true;
+    writer->mark_bytes = writer->output.flushed;
+    writer->mark_checksum = weir_checksum_value(&writer->output.checksum);
+    return weir_error_keep(&writer->error, &writer->output.error);
 }
 
 int weir_writer_save(weir_writer *writer)
@@ -234,6 +251,7 @@ int weir_writer_remove_checkpoint(weir_writer *writer)
 
 int weir_writer_finish_part(weir_writer *writer)
 {
+    writer->marked = false;
     /* A crash between the two steps leaves a checkpoint that says "finished", and the file under one of its names. */
     if (!writer->complete && save(writer, true) != WEIR_OK)
         return writer->error.status;

@@ -23,6 +23,7 @@ static int lock(weir_writer *writer, const char *hidden)
     if (!output->path || !output->final_path)
         return weir_error_out_of_memory(&writer->error);
     weir_output_on_disk(output, open_lock, output);
+    weir_part_await(output);
     return weir_error_keep(&writer->error, &output->error);
 }
 

@@ -1,29 +1,8 @@
 /* What each database does in its own way, and that the same program does the same on both (cases.md 205 to 211). */
-#include "support.h"
+#include "connections.h"
 #include <sqlite3.h>
 #include <stdio.h>
 #include <time.h>
-
-#define ORDERS "SELECT id FROM orders ORDER BY id"
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
-#define INSERT_ORDER(id) "INSERT INTO orders VALUES (" #id ", 1, 1, 'new')"
-
-static weir_result *query(weir_connection *connection, const char *sql, const weir_execution_options *options)
-{
-    weir_stmt *stmt = weir_sql(sql);
-    weir_result *result = weir_connection_execute(connection, stmt, options);
-    weir_stmt_free(&stmt);
-    return result;
-}
-
-/* Runs a statement that must fail with this class. */
-static void run_fails(weir_connection *connection, const char *sql, int kind)
-{
-    int64_t status = weir_connection_run(connection, sql);
-    assert_true(status < 0);
-    assert_error(weir_connection_error(connection), kind);
-    assert_int_equal(weir_connection_error(connection)->status, status);
-}
 
 static int checked_out(test_database *db)
 {

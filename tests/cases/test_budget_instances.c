@@ -292,7 +292,7 @@ static void test_rows_without_an_instance_come_within_the_budget(void **state)
 {
     test_database *db = *state;
     make_owners(db, 4000, "CASE WHEN o.id % 71 = 0 THEN 0 ELSE 1 END", "o.id % 13");
-    for (int64_t budget = 160 * KIB; budget <= 480 * KIB; budget += 8 * KIB) {
+    for (int64_t budget = 256 * KIB; budget <= 384 * KIB; budget += 8 * KIB) {
         weir_session *session = weir_session_open(db->engine);
         weir_stmt *stmt = weir_select(&item_entity);
         weir_from(stmt, WEIR_ENTITY_OF(owner));

@@ -1,12 +1,9 @@
 /* Memory that stays flat however many rows flow through it: by the ledger and by the kernel's word (cases.md 222, 224; RULES
  * N3, N4). What the kernel says is measured in a process of its own for each run: a peak never goes down again. */
-#include "support.h"
-#include "support_task.h"
-#include <poll.h>
+#include "support_apart.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Sanitizers hold on to freed memory: then only the ledger's figures are weir's. */
@@ -117,41 +114,19 @@ static void measure(const char *url, const run *r, cost *out)
     weir_engine_close(&engine);
 }
 
-typedef struct apart { const char *url; const run *r; cost *out; } apart;
+typedef struct one { const char *url; const run *r; } one;
 
-static int measure_in_task(void *argument)
+static void measure_one(const void *argument, void *out)
 {
-    const apart *a = argument;
-    measure(a->url, a->r, a->out);
-    return WEIR_OK;
+    const one *o = argument;
+    measure(o->url, o->r, out);
 }
 
-/* In a child, whose peak is its own. It makes an engine of its own. */
 static cost measure_apart(const test_database *db, run r)
 {
-    int ends[2];
     cost out = { 0 };
-    assert_int_equal(pipe(ends), 0);
     r.options.struct_size = sizeof r.options;
-    fflush(NULL);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        apart a = { db->url, &r, &out };
-        if (test_world_is_task())
-            run_in_task(measure_in_task, &a, 0);
-        else
-            measure(db->url, &r, &out);
-        bool told = write(ends[1], &out, sizeof out) == sizeof out;
-        _exit(told ? 0 : 1);
-    }
-    close(ends[1]);
-    assert_status(weir_wait_fd(ends[0], POLLIN, -1), WEIR_OK);
-    bool heard = read(ends[0], &out, sizeof out) == sizeof out;
-    close(ends[0]);
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(heard && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    test_apart(measure_one, &(one){ db->url, &r }, &out, sizeof out);
     return out;
 }
 

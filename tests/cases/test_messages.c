@@ -1,20 +1,10 @@
 /* What weir says: the log and its kinds, echo, hidden parameters, warnings and warnings as errors, what errors contain on each
  * database, and the tree of statuses. */
-#include "support.h"
+#include "connections.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
-
-static weir_result *query(weir_connection *connection, const char *sql, const weir_execution_options *options)
-{
-    weir_stmt *stmt = weir_sql(sql);
-    weir_result *result = weir_connection_execute(connection, stmt, options);
-    weir_stmt_free(&stmt);
-    return result;
-}
 
 /* ---- statuses --------------------------------------------------------------------------------------------------------------- */
 

@@ -1,22 +1,12 @@
 /* What a stream asks PostgreSQL for ahead of time, and when it must not (RULES W5). */
-#include "support.h"
+#include "connections.h"
 #include <stdio.h>
 #include <string.h>
 
-#define ORDERS "SELECT id FROM orders ORDER BY id"
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
 #define ARGS(...) (const char *const[]){ __VA_ARGS__, NULL }
 
 static const int64_t sizes[] = { 1, 2, 3, 7, 11, 12, 13 };
 enum { SIZES = sizeof sizes / sizeof *sizes };
-
-static weir_result *query(weir_connection *connection, const char *sql, const weir_execution_options *options)
-{
-    weir_stmt *stmt = weir_sql(sql);
-    weir_result *result = weir_connection_execute(connection, stmt, options);
-    weir_stmt_free(&stmt);
-    return result;
-}
 
 /* Batches that the server was asked for since the log was cleared, the first among them. */
 static size_t batches_asked(test_database *db)

@@ -1,52 +1,13 @@
 /* The rules of PostgreSQL's wire, seen from outside: time-outs, types, prepared statements, plans, snapshots (RULES W1 to W4,
  * W6; what is read ahead, W5, is in test_postgres_ahead.c). */
-#include "support.h"
+#include "connections.h"
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#define ORDERS "SELECT id FROM orders ORDER BY id"
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
 #define ARGS(...) (const char *const[]){ __VA_ARGS__, NULL }
 
-static weir_result *query(weir_connection *connection, const char *sql, const weir_execution_options *options)
-{
-    weir_stmt *stmt = weir_sql(sql);
-    weir_result *result = weir_connection_execute(connection, stmt, options);
-    weir_stmt_free(&stmt);
-    return result;
-}
-
 static void sleep_ms(long ms) { nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL); }
-
-/* The first value of a query's only row as text. */
-static const char *text_of(weir_connection *connection, const char *sql, char *buffer, size_t size)
-{
-    weir_result *result = query(connection, sql, NULL);
-    const weir_value *value = weir_result_scalar_one(result);
-    assert_error(weir_result_error(result), WEIR_OK);
-    weir_value_format(value, buffer, size);
-    close_result_ok(&result);
-    return buffer;
-}
-
-static void assert_text(weir_connection *connection, const char *sql, const char *wanted)
-{
-    char seen[256];
-    assert_string_equal(text_of(connection, sql, seen, sizeof seen), wanted);
-}
-
-static weir_connection *connect_with(test_database *db, weir_engine **engine, const char *const *args)
-{
-    *engine = test_engine(db, WEIR_ENGINE_OPTIONS(.connect_args = args));
-    return weir_engine_connect(*engine);
-}
-
-static void close_both(weir_connection **connection, weir_engine **engine)
-{
-    close_connection_ok(connection);
-    weir_engine_close(engine);
-}
 
 /* ---- W1: each Execute has a clock of its own --------------------------------------------------------------------- */
 

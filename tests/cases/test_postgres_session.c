@@ -1,55 +1,10 @@
 /* A session with PostgreSQL: messages that come at any time, what a text may be, cursors' modes, settings, megabytes both ways
  * (RULES W7 to W10). */
-#include "support.h"
+#include "connections.h"
 #include <stdio.h>
 #include <string.h>
 
-#define ORDERS "SELECT id FROM orders ORDER BY id"
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
 #define ARGS(...) (const char *const[]){ __VA_ARGS__, NULL }
-
-static weir_result *query(weir_connection *connection, const char *sql, const weir_execution_options *options)
-{
-    weir_stmt *stmt = weir_sql(sql);
-    weir_result *result = weir_connection_execute(connection, stmt, options);
-    weir_stmt_free(&stmt);
-    return result;
-}
-
-static void run_fails(weir_connection *connection, const char *sql, int kind)
-{
-    assert_true(weir_connection_run(connection, sql) < 0);
-    assert_error(weir_connection_error(connection), kind);
-}
-
-/* The first value of a query's only row as text. */
-static const char *text_of(weir_connection *connection, const char *sql, char *buffer, size_t size)
-{
-    weir_result *result = query(connection, sql, NULL);
-    const weir_value *value = weir_result_scalar_one(result);
-    assert_error(weir_result_error(result), WEIR_OK);
-    weir_value_format(value, buffer, size);
-    close_result_ok(&result);
-    return buffer;
-}
-
-static void assert_text(weir_connection *connection, const char *sql, const char *wanted)
-{
-    char seen[256];
-    assert_string_equal(text_of(connection, sql, seen, sizeof seen), wanted);
-}
-
-static weir_connection *connect_with(test_database *db, weir_engine **engine, const char *const *args)
-{
-    *engine = test_engine(db, WEIR_ENGINE_OPTIONS(.connect_args = args));
-    return weir_engine_connect(*engine);
-}
-
-static void close_both(weir_connection **connection, weir_engine **engine)
-{
-    close_connection_ok(connection);
-    weir_engine_close(engine);
-}
 
 /* ---- W7: messages that come at any time -------------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* Streams that push (weir/stream.h): partitions, pausing, ends of every kind, what callbacks may do. */
 #include "loading.h"
+#include "loops.h"
 #include <pthread.h>
 #include <time.h>
-#include <weir/adapters/uv.h>
 
 enum { SIZES = 64 };
 
@@ -59,9 +59,9 @@ static void on_end(weir_stream *stream, const weir_error *error, void *context)
         p->last(p);
 }
 
-static void on_tick(uv_timer_t *timer)
+static void on_tick(void *argument)
 {
-    push *p = timer->data;
+    push *p = argument;
     p->ticks++;
     if (p->beside)
         p->beside(p);
@@ -84,22 +84,17 @@ static void begin(push *p, weir_loop *loop)
 /* Runs the streams on a loop to their ends. A failed assertion in a callback must not leave its task. */
 static void run_all(push *p, size_t count)
 {
-    uv_loop_t loop;
-    uv_timer_t timer;
+    const loop_kind *kind = loop_under_test();
+    weir_loop *tasks;
     setenv("CMOCKA_TEST_ABORT", "1", 1);
-    assert_int_equal(uv_loop_init(&loop), 0);
-    uv_timer_init(&loop, &timer);
-    timer.data = p;
-    uv_timer_start(&timer, on_tick, 1, 1);
-    uv_unref((uv_handle_t *)&timer);
-    weir_loop *tasks = weir_uv_open(&loop);
+    void *own = kind->make(&tasks);
+    kind->start_ticks(own, on_tick, p);
     for (size_t i = 0; i < count; i++)
         begin(&p[i], tasks);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_status(weir_uv_close(&tasks), WEIR_OK);
-    uv_close((uv_handle_t *)&timer, NULL);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
+    kind->run(own, tasks);
+    assert_status(kind->close(&tasks), WEIR_OK);
+    kind->stop_ticks(own);
+    kind->drop(own);
     unsetenv("CMOCKA_TEST_ABORT");
     for (size_t i = 0; i < count; i++)
         assert_int_equal(p[i].ends, 1);

@@ -1,17 +1,17 @@
 /* Queues between tasks, and between tasks and threads: waiting that does not hold up the loop, cancelled waits, streams that push
  * into them. */
 #include "loading.h"
+#include "loops.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
-#include <weir/adapters/uv.h>
 
 enum { MOST = 16 };
 
 /* A loop with a timer of 1 ms, and the tasks that the test spawns on it. */
 typedef struct world {
-    uv_loop_t  loop;
-    uv_timer_t timer;
+    const loop_kind *kind;
+    void      *own;
     weir_loop *tasks;
     weir_task *all[MOST];
     size_t     count;
@@ -20,9 +20,9 @@ typedef struct world {
     void      *argument;
 } world;
 
-static void on_tick(uv_timer_t *timer)
+static void on_tick(void *argument)
 {
-    world *w = timer->data;
+    world *w = argument;
     w->ticks++;
     if (w->beside)
         w->beside(w->argument);
@@ -32,13 +32,9 @@ static void on_tick(uv_timer_t *timer)
 static void open_world(world *w)
 {
     setenv("CMOCKA_TEST_ABORT", "1", 1);
-    *w = (world){ .count = 0 };
-    assert_int_equal(uv_loop_init(&w->loop), 0);
-    uv_timer_init(&w->loop, &w->timer);
-    w->timer.data = w;
-    uv_timer_start(&w->timer, on_tick, 1, 1);
-    uv_unref((uv_handle_t *)&w->timer);
-    w->tasks = weir_uv_open(&w->loop);
+    *w = (world){ .kind = loop_under_test() };
+    w->own = w->kind->make(&w->tasks);
+    w->kind->start_ticks(w->own, on_tick, w);
 }
 
 static weir_task *spawn(world *w, weir_task_fn run, void *argument)
@@ -50,16 +46,15 @@ static weir_task *spawn(world *w, weir_task_fn run, void *argument)
 /* Runs the loop until all tasks have ended. */
 static void run_world(world *w)
 {
-    uv_run(&w->loop, UV_RUN_DEFAULT);
+    w->kind->run(w->own, w->tasks);
     for (size_t i = 0; i < w->count; i++) {
         int result;
         assert_status(weir_task_join(&w->all[i], &result), WEIR_OK);
         assert_status(result, WEIR_OK);
     }
-    assert_status(weir_uv_close(&w->tasks), WEIR_OK);
-    uv_close((uv_handle_t *)&w->timer, NULL);
-    uv_run(&w->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&w->loop), 0);
+    assert_status(w->kind->close(&w->tasks), WEIR_OK);
+    w->kind->stop_ticks(w->own);
+    w->kind->drop(w->own);
     unsetenv("CMOCKA_TEST_ABORT");
 }
 

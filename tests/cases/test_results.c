@@ -1,8 +1,7 @@
 /* Results and rows: reading, closing, columns, unique, scalars, freezing, rows by name (cases.md E). */
-#include "support.h"
+#include "connections.h"
 #include <string.h>
 
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
 #define FOUR "SELECT a, b, c FROM four ORDER BY n"
 
 /* The data of case 69. */
@@ -11,14 +10,6 @@ static weir_connection *connect_with_four_rows(test_database *db)
     test_side_run(db, "CREATE TABLE four(n integer, a integer, b integer, c integer);"
                       "INSERT INTO four VALUES (1, 1, 1, 1), (2, 2, 1, 2), (3, 1, 3, 2), (4, 4, 1, 2)");
     return weir_engine_connect(db->engine);
-}
-
-static weir_result *query(weir_connection *connection, const char *sql, const weir_execution_options *options)
-{
-    weir_stmt *stmt = weir_sql(sql);
-    weir_result *result = weir_connection_execute(connection, stmt, options);
-    weir_stmt_free(&stmt);
-    return result;
 }
 
 /* Every way of reading gives nothing, and the result ends with `status`. */

@@ -1,18 +1,7 @@
 /* Streams: execution options, how many rows each fetch asks for, memory that stays flat (cases.md A, B, and parts of L). */
-#include "support.h"
+#include "connections.h"
 #include <stdio.h>
 #include <string.h>
-
-#define ORDERS "SELECT id FROM orders ORDER BY id"
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
-
-static weir_result *query(weir_connection *connection, const char *sql, const weir_execution_options *options)
-{
-    weir_stmt *stmt = weir_sql(sql);
-    weir_result *result = weir_connection_execute(connection, stmt, options);
-    weir_stmt_free(&stmt);
-    return result;
-}
 
 static weir_result_figures info_of(const weir_result *result)
 {

@@ -1,19 +1,9 @@
 /* Textual SQL executed on both databases: parameters, lists, what is no parameter, one statement only, declared columns
  * (cases.md K, TXT-1 to TXT-5), and statements that are no cursor under streaming options (OPT-14). */
-#include "support.h"
+#include "connections.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
-
-static weir_result *query(weir_connection *connection, const char *sql, const weir_execution_options *options)
-{
-    weir_stmt *stmt = weir_sql(sql);
-    weir_result *result = weir_connection_execute(connection, stmt, options);
-    weir_stmt_free(&stmt);
-    return result;
-}
 
 /* Executes what must fail before any SQL; the text of the error is copied into `message`. */
 static void refuse(test_database *db, const weir_stmt *stmt, int status, const char *message)

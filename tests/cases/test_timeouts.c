@@ -89,6 +89,14 @@ static void test_short_batches_pass(void **state)
     close_both(&connection, &engine);
 }
 
+static void wait_until_gone(test_database *db, int pid)
+{
+    char sql[80];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM pg_stat_activity WHERE pid = %d", pid);
+    while (test_side_int(db, sql) > 0)
+        test_sleep_ms(10);
+}
+
 /* A slow consumer whose transaction the server ends loses its connection: that is replaced where it may be. */
 static void test_an_idle_transaction_that_the_server_ends_is_replaced(void **state)
 {
@@ -96,13 +104,16 @@ static void test_an_idle_transaction_that_the_server_ends_is_replaced(void **sta
     test_fixture(db, ROWS);
     for (int retry = 0; retry < 2; retry++) {
         weir_engine *engine;
-        weir_connection *connection = connect_with(db, &engine, ARGS("idle_in_transaction_session_timeout", "100"));
+        weir_connection *connection = connect_with(db, &engine, NULL);
+        run_ok(connection, "SET idle_in_transaction_session_timeout = 50");        /* of this connection, not of the one in its place */
+        assert_status(weir_connection_commit(connection), WEIR_OK);
+        int pid = weir_connection_backend_pid(connection);
         weir_checkpoint *checkpoint = new_checkpoint(engine, "SELECT id FROM orders");
         weir_resume *stream = weir_resume_open(checkpoint, connection, WEIR_RESUME_OPTIONS(.retry = retry, .delay_ms = 1, .execution = BATCH(3)));
         const weir_partition *p = weir_resume_fetchmany(stream, 0);
         int64_t seen = (int64_t)p->count;
         assert_int_equal(weir_resume_ack(stream, p->count), WEIR_OK);
-        test_sleep_ms(300);
+        wait_until_gone(db, pid);
         seen = read_on(stream, seen);
         assert_int_equal(weir_resume_reconnects(stream), retry);
         assert_true(retry ? seen == ROWS : seen < ROWS);

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "loops.h"
 #include "support.h"
 #include "support_task.h"
-#include <weir/adapters/uv.h>
 
 enum { ROWS = 20000 };
 
@@ -192,20 +192,26 @@ static void test_a_table_made_like_another(void **state)
 /* ---- outside of tasks --------------------------------------------------------------------------------------------------------- */
 static int seen;
 
-static void write_outside(uv_timer_t *timer)
+static void write_outside(void *engine)
 {
     weir_error error;
     weir_writer *writer = weir_writer_open("/tmp/weir-transfer-refused.csv", NULL);
     seen = weir_writer_error(writer)->status;
     weir_writer_abort(&writer);
-    uv_close((uv_handle_t *)timer, NULL);
-    weir_connection *none = weir_engine_connect(timer->data);
+    weir_connection *none = weir_engine_connect(engine);
     assert_status(weir_import_file(none, "-", WEIR_IMPORT_OPTIONS(.table = "x"), NULL, &error), WEIR_WOULD_BLOCK);
     assert_status(weir_connection_close(&none), WEIR_WOULD_BLOCK);
 }
 
 /* A COPY that a task opened, aborted in a callback. */
-typedef struct half_done { weir_engine *engine; weir_connection *connection; weir_copy *copy; } half_done;
+typedef struct half_done {
+    weir_engine *engine;
+    weir_connection *connection;
+    weir_copy *copy;
+    const weir_task *opener;
+    const loop_kind *kind;
+    void *own;
+} half_done;
 
 static int open_copy(void *argument)
 {
@@ -217,56 +223,52 @@ static int open_copy(void *argument)
     return WEIR_OK;
 }
 
-static void abort_outside(uv_timer_t *timer)
+static void abort_outside(void *argument)
 {
-    half_done *work = timer->data;
+    half_done *work = argument;
     weir_value value = WEIR_VALUE(2);
+    if (!weir_task_ended(work->opener)) {
+        work->kind->call_after(work->own, 20, abort_outside, work);
+        return;
+    }
     assert_true(weir_copy_values(work->copy, &value, 1) < 0);
     weir_copy_abort(&work->copy);
     assert_true(weir_connection_invalidated(work->connection));
     assert_status(weir_connection_close(&work->connection), WEIR_OK);
-    uv_close((uv_handle_t *)timer, NULL);
 }
 
 static void test_a_copy_is_aborted_on_a_loops_thread(void **state)
 {
     test_database *db = *state;
-    uv_loop_t loop;
-    uv_timer_t timer;
-    half_done work = { .engine = db->engine };
+    const loop_kind *kind = loop_under_test();
+    weir_loop *tasks;
+    half_done work = { .engine = db->engine, .kind = kind };
     if (test_world_is_task())
         return;                         /* it runs a loop of its own */
     make_tables(db, 3);
-    assert_int_equal(uv_loop_init(&loop), 0);
-    weir_loop *tasks = weir_uv_open(&loop);
+    void *own = work.own = kind->make(&tasks);
     weir_task *task = weir_task_spawn(tasks, open_copy, &work);
-    uv_timer_init(&loop, &timer);
-    timer.data = &work;
-    uv_timer_start(&timer, abort_outside, 300, 0);
-    uv_run(&loop, UV_RUN_DEFAULT);
+    work.opener = task;
+    kind->call_after(own, 20, abort_outside, &work);
+    kind->run(own, tasks);
     assert_status(weir_task_join(&task, NULL), WEIR_OK);
-    assert_status(weir_uv_close(&tasks), WEIR_OK);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
+    assert_status(kind->close(&tasks), WEIR_OK);
+    kind->drop(own);
     assert_int_equal(test_side_int(db, "SELECT count(*) FROM again"), 0);
 }
 
 static void test_files_are_refused_on_a_loops_thread(void **state)
 {
     test_database *db = *state;
-    uv_loop_t loop;
-    uv_timer_t timer;
+    const loop_kind *kind = loop_under_test();
+    weir_loop *tasks;
     if (test_world_is_task())
         return;                         /* it runs a loop of its own */
-    assert_int_equal(uv_loop_init(&loop), 0);
-    weir_loop *tasks = weir_uv_open(&loop);
-    uv_timer_init(&loop, &timer);
-    timer.data = db->engine;
-    uv_timer_start(&timer, write_outside, 20, 0);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_status(weir_uv_close(&tasks), WEIR_OK);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
+    void *own = kind->make(&tasks);
+    kind->call_after(own, 20, write_outside, db->engine);
+    kind->run(own, tasks);
+    assert_status(kind->close(&tasks), WEIR_OK);
+    kind->drop(own);
     assert_status(seen, WEIR_WOULD_BLOCK);
     assert_int_not_equal(access("/tmp/weir-transfer-refused.csv", F_OK), 0);
 }

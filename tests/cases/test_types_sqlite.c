@@ -1,16 +1,8 @@
 /* SQLite's values through the public API: declared types, what is really stored, and getters that convert exactly or fail. */
-#include "support.h"
+#include "connections.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-static weir_result *query(weir_connection *connection, const char *sql, const weir_execution_options *options)
-{
-    weir_stmt *stmt = weir_sql(sql);
-    weir_result *result = weir_connection_execute(connection, stmt, options);
-    weir_stmt_free(&stmt);
-    return result;
-}
 
 /* The one row of a query; the result stays open for its errors. */
 static const weir_row *only_row(weir_connection *connection, const char *sql, weir_result **result)

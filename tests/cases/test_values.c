@@ -1,19 +1,9 @@
 /* Values through the public API on both databases: case 194, getters that are exact and sticky, and values near the limits. */
-#include "support.h"
+#include "connections.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
-
-static weir_result *query(weir_connection *connection, const char *sql, const weir_execution_options *options)
-{
-    weir_stmt *stmt = weir_sql(sql);
-    weir_result *result = weir_connection_execute(connection, stmt, options);
-    weir_stmt_free(&stmt);
-    return result;
-}
 
 static weir_result *query_with(weir_connection *connection, const char *sql, const char *name, weir_value value)
 {

@@ -358,16 +358,29 @@ SQL
 }
 
 # ---- the server ------------------------------------------------------------------------------------------------------------------------
-# A query that takes its time, in the order of an index.
-SLOW="SELECT id, note FROM events WHERE id <= 1500 AND pg_sleep(0.0008) IS NOT NULL"
+# A query that stands still in the middle, in the order of an index, until the server was ended there.
+SLOW="SELECT id, note FROM events WHERE id <= 1500 AND pg_sleep(CASE WHEN id = 700 THEN (SELECT seconds FROM pause) ELSE 0 END) IS NOT NULL"
 
-crash() { sleep "$1"; "$HERE/../servers" restart "$OWN"; }
+crash() {
+    local try
+    for try in {1..1000}; do
+        [ "$(psql -qAtX "$OWN_PSQL" -c "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")" != 1 ] || break
+        sleep 0.05
+    done
+    [ "$try" -lt 1000 ] || problem "nothing stands still"
+    PGOPTIONS=-csynchronous_commit=on query "UPDATE pause SET seconds = 0"
+    "$HERE/../servers" restart "$OWN"
+}
+
+crash_midway() { query "UPDATE pause SET seconds = 600"; crash & crasher=$!; }
 
 test_a_restarted_server() {
     rm -rf reference-csv
     local patient="$OWN_URL&options=-c%20enable_seqscan%3Doff%20-c%20enable_sort%3Doff%20-c%20enable_bitmapscan%3Doff" runs=0
     "$WEIR" export "$patient" --query "SELECT id, note FROM events WHERE id <= 1500 ORDER BY id" --to reference.csv --quiet
-    crash 0.8 & local crasher=$!
+    query "CREATE TABLE pause AS SELECT 0::float8 AS seconds"
+    local crasher
+    crash_midway
     "$WEIR" export "$patient" --query "$SLOW" --key 'id not null' --to work/out.csv --yield-per 20 --retry 8 --stats json 2> stderr ||
         problem "exit $?: $(cat stderr)"
     wait "$crasher"
@@ -375,7 +388,7 @@ test_a_restarted_server() {
     holds "$(cat stderr)" '"reconnects":1'
     whole csv
     rm work/out.csv
-    crash 0.8 & crasher=$!
+    crash_midway
     until "$WEIR" export "$patient" --query "$SLOW" --key 'id not null' --to work/out.csv --yield-per 20 --resume --stats json 2> stderr; do
         runs=$((runs + 1))
         [ "$runs" -lt 100 ] || { problem "no end: $(cat stderr)"; break; }
@@ -388,7 +401,7 @@ test_a_restarted_server() {
     rm work/out.csv
     "$WEIR" export "$patient" --query "SELECT id, note FROM events WHERE id <= 1500 ORDER BY id" --to reference-csv --format csv \
         --partition-rows 250 --quiet || problem "no reference"
-    crash 0.8 & crasher=$!
+    crash_midway
     runs=0
     until "$WEIR" export "$patient" --query "$SLOW" --key 'id not null' --to work/parts --format csv --partition-rows 250 --yield-per 20 \
         --resume 2> stderr; do

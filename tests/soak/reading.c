@@ -73,6 +73,15 @@ static int query_int(worker *w, weir_connection *connection, const char *sql, in
     return soak_first(status, weir_result_close(&result));
 }
 
+/* A connection as new: what the one before did with it is over. */
+static weir_connection *take(worker *w)
+{
+    weir_connection *connection = weir_engine_connect(w->soak->engine);
+    if (weir_connection_in_transaction(connection))
+        soak_fail(w, "a connection came out of the pool in a transaction");
+    return connection;
+}
+
 static int finish(worker *w, weir_connection **connection, int status)
 {
     soak_withdraw(w);
@@ -91,7 +100,7 @@ static int finish(worker *w, weir_connection **connection, int status)
 
 int soak_stream(worker *w)
 {
-    weir_connection *connection = weir_engine_connect(w->soak->engine);
+    weir_connection *connection = take(w);
     soak_publish(w, connection);
     int status = stream_accounts(w, connection, ACCOUNTS + 1);
     return finish(w, &connection, status);
@@ -99,7 +108,7 @@ int soak_stream(worker *w)
 
 int soak_abort(worker *w)
 {
-    weir_connection *connection = weir_engine_connect(w->soak->engine);
+    weir_connection *connection = take(w);
     soak_publish(w, connection);
     int status = WEIR_OK;
     for (int64_t i = soak_random(w, 3); i >= 0 && status == WEIR_OK; i--)
@@ -242,7 +251,7 @@ static int run_long(worker *w, weir_connection *connection, const weir_execution
 
 int soak_cancel(worker *w)
 {
-    weir_connection *connection = weir_engine_connect(w->soak->engine);
+    weir_connection *connection = take(w);
     soak_publish(w, connection);
     int status = soak_keep(w, weir_connection_error(connection));
     if (status == WEIR_OK)
@@ -252,7 +261,7 @@ int soak_cancel(worker *w)
 
 int soak_expire(worker *w)
 {
-    weir_connection *connection = weir_engine_connect(w->soak->engine);
+    weir_connection *connection = take(w);
     int64_t ms = 1 + soak_random(w, 20);
     int status = soak_keep(w, weir_connection_error(connection));
     w->may_expire = status == WEIR_OK;

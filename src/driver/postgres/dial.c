@@ -88,8 +88,10 @@ static PGconn *start_libpq(const weir_dial_plan *plan, const host_lists *left)
     }
     w.keys[w.count] = w.values[w.count] = NULL;
     PGconn *conn = PQconnectStartParams(w.keys, w.values, 1);
-    if (conn)
+    if (conn) {
         PQsetNoticeProcessor(conn, ignore_notice, NULL);
+        PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);    /* the only way to the SQLSTATE of a refusal */
+    }
     return conn;
 }
 
@@ -240,16 +242,75 @@ static int connect_libpq(const weir_dial_plan *plan, const weir_dial_watch *watc
     }
 }
 
-static int connect_failed(PGconn *conn, const weir_dial_plan *plan, weir_error *error)
+/* ---- refused ------------------------------------------------------------------------------------------------------------------ */
+
+/* "FATAL:  53300: sorry, too many clients already": where the SQLSTATE is in a line, NULL if there is none. Severities and other words
+ * may be in the user's language. */
+static char *sqlstate_in(char *line)
 {
+    char *found = strstr(line, ":  ");
+    for (size_t i = 3; found && i < 8; i++)
+        if (!(found[i] >= '0' && found[i] <= '9') && !(found[i] >= 'A' && found[i] <= 'Z'))
+            return NULL;
+    return found && found[8] == ':' && found[9] == ' ' ? found + 3 : NULL;
+}
+
+/* "LOCATION:  InitProcess, proc.c:364" */
+static bool is_location(const char *line, size_t length)
+{
+    size_t digits = length;
+    while (digits > 0 && line[digits - 1] >= '0' && line[digits - 1] <= '9')
+        digits--;
+    return digits < length && digits > 3 && !strncmp(line + digits - 3, ".c:", 3) && strstr(line, ":  ") && strstr(line, ", ");
+}
+
+/* Takes out of libpq's verbose message what is not for the user; the SQLSTATE that the last host gave, if it gave one. */
+static void read_refusal(char *message, char sqlstate[6])
+{
+    char *to = message;
+    sqlstate[0] = 0;
+    for (char *line = message, *next; *line; line = next) {
+        size_t length = strcspn(line, "\n"), skipped = 0;
+        next = line + length + (line[length] != 0);
+        char end = line[length];
+        line[length] = 0;
+        char *state = sqlstate_in(line);
+        bool gone = is_location(line, length);
+        if (state) {
+            memcpy(sqlstate, state, 5);
+            sqlstate[5] = 0;
+            memmove(state, state + 7, strlen(state + 7) + 1);
+            skipped = 7;
+        } else if (!strncmp(line, "connection to server", 20)) {
+            sqlstate[0] = 0;            /* the next host, which said nothing */
+        }
+        if (gone)
+            continue;
+        memmove(to, line, length - skipped);
+        to += length - skipped;
+        if (end)
+            *to++ = end;
+    }
+    *to = 0;
+}
+
+static int connect_failed(PGconn *conn, weir_error *error)
+{
+    static const char password[] = "check user and password; a password file, service= or PGPASSWORD work too";
+    static const char room[] = "the server has no room for more: make the pools of all programs smaller together than max_connections";
     const char *host = PQhost(conn), *port = PQport(conn);
-    weir_error_set(error, WEIR_OPERATIONAL, "cannot connect to PostgreSQL: %s", PQerrorMessage(conn));
+    char message[2048], sqlstate[6];
+    snprintf(message, sizeof message, "%s", PQerrorMessage(conn));
+    read_refusal(message, sqlstate);
+    weir_error_set(error, WEIR_OPERATIONAL, "cannot connect to PostgreSQL: %s", message);
     one_line(error->message);
-    if (strstr(error->message, "password"))
-        weir_error_text(error->hint, sizeof error->hint, "check user and password; a password file, service= or PGPASSWORD work too", 66);
-    else if (host && *host)
+    weir_error_text(error->sqlstate, sizeof error->sqlstate, sqlstate, strlen(sqlstate));
+    if (!strcmp(sqlstate, "53300"))
+        weir_error_text(error->hint, sizeof error->hint, room, strlen(room));
+    else if (strstr(error->message, "password"))
+        weir_error_text(error->hint, sizeof error->hint, password, strlen(password));
+    else if (!*sqlstate && host && *host)
         snprintf(error->hint, sizeof error->hint, "is a server running at %s port %s?", host, port && *port ? port : "5432");
-    (void)plan;
     return error->status;
 }
 
@@ -372,7 +433,7 @@ static int dial_once(const weir_dial_plan *plan, const weir_dial_watch *watch, w
     int status = connect_libpq(plan, watch, &conn, error);
     if (status != WEIR_OK)
         return status;
-    status = PQstatus(conn) == CONNECTION_OK ? check_server(conn, error) : connect_failed(conn, plan, error);
+    status = PQstatus(conn) == CONNECTION_OK ? check_server(conn, error) : connect_failed(conn, error);
     if (status != WEIR_OK) {
         PQfinish(conn);
         return status;

@@ -32,16 +32,6 @@ static inline int32_t read_length(const uint8_t *p)
     return (int32_t)__builtin_bswap32(n);
 }
 
-/* As weir_pg_decode_int8, without a call: what most columns are made of. */
-static inline bool take_int8(const weir_step *step, const uint8_t *source, int32_t length, weir_value *target)
-{
-    if (length != 8 || step->decode != weir_pg_decode_int8)
-        return false;
-    target->type = WEIR_T_INT64;
-    target->as.i = (int64_t)weir_pg_load64(source);
-    return true;
-}
-
 /* ---- straight into the sink's object ------------------------------------------------------------------------------------------- */
 enum way { BY_CELL, INT64_OF_8, INT64_OF_4, INT32_OF_4, TEXT };
 
@@ -57,6 +47,8 @@ void weir_pg_plan_direct(weir_pg_cursor *cursor)
         weir_step *step = &cursor->base.steps[i];
         cursor->in_place = cursor->in_place && step->decode != weir_pg_decode_array && step->decode != weir_pg_decode_numeric;
         step->direct.way = BY_CELL;
+        step->way = step->decode == weir_pg_decode_int8 ? INT64_OF_8 : step->decode == weir_pg_decode_int4 ? INT32_OF_4
+                  : step->decode == weir_pg_decode_text ? TEXT : BY_CELL;
         cursor->least += 4;
         for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
             if (step->direct.kind == ways[k].kind && step->decode == ways[k].decode) {
@@ -166,6 +158,77 @@ static inline bool read_direct(const weir_pg_cursor *cursor, weir_sink *sink, co
 }
 
 /* ---- into cells --------------------------------------------------------------------------------------------------------------------- */
+/* As weir_pg_decode_text, of a row that is not borrowed: short texts are copied by words, without a call. */
+static inline bool put_text_cell(weir_arena *arena, const uint8_t *source, size_t length, const uint8_t *readable, weir_text *target)
+{
+    enum { SHORT = 16 };
+    char *bytes = arena->next;
+    if (length < SHORT && readable - source >= SHORT && arena->end - bytes >= SHORT) {
+        memcpy(bytes, source, SHORT);
+        arena->next = bytes + length + 1;
+    } else if ((bytes = weir_arena_bytes(arena, length + 1)) != NULL) {
+        memcpy(bytes, source, length);
+    } else {
+        return false;
+    }
+    bytes[length] = 0;
+    *target = (weir_text){ bytes, length };
+    return true;
+}
+
+/* What nearly all rows are: those that find their place, and whose fields are as their types want them. False: the other way finds out why
+ * not. What was done then does not matter. `spare`: bytes of the row behind the field, less the lengths of those to come. */
+static inline bool read_plain(const weir_pg_cursor *cursor, weir_sink *sink, weir_decode *decode, const uint8_t *next, const uint8_t *end,
+                              const uint8_t *readable)
+{
+    char *place = sink->next;
+    const weir_step *step = cursor->base.steps, *last = step + cursor->base.column_count;
+    int64_t spare = end - next - 4 * (int64_t)cursor->base.column_count;
+    if (place == sink->end || sink->came || spare < 0)
+        return false;
+    for (; step != last; step++) {
+        int32_t length = read_length(next);
+        const uint8_t *source = next + 4;
+        weir_value *target = (weir_value *)(void *)(place + step->offset);
+        if (step->way == INT64_OF_8 && length == 8) {       /* what most columns are made of comes first */
+            if ((spare -= 8) < 0)
+                return false;
+            target->type = WEIR_T_INT64;
+            target->as.i = (int64_t)weir_pg_load64(source);
+            next = source + 8;
+            continue;
+        }
+        if (length < 0) {
+            target->type = WEIR_T_NULL;
+            next = source;
+            continue;
+        }
+        next = source + length;
+        if ((spare -= length) < 0)
+            return false;
+        switch ((enum way)step->way) {
+        case TEXT:
+            target->type = step->type;
+            if (!put_text_cell(sink->arena, source, (size_t)length, readable, &target->as.text))
+                return false;
+            continue;
+        case INT32_OF_4:
+            if (length != 4)
+                return false;
+            target->type = WEIR_T_INT32;
+            target->as.i = (int32_t)weir_pg_load32(source);
+            continue;
+        case INT64_OF_8: case INT64_OF_4: case BY_CELL:
+            break;
+        }
+        if (step->decode(decode, step, source, (size_t)length, target) != WEIR_OK)
+            return false;
+    }
+    sink->next += sink->stride;
+    sink->count++;
+    return true;
+}
+
 /* A field that cannot be decoded fails the batch, not the connection: the rest of the group is read and dropped. */
 static int read_cells(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow)
 {
@@ -197,7 +260,7 @@ static int read_cells(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body,
         weir_value *target = (weir_value *)(void *)(place + step->offset);
         if (field < 0)
             target->type = WEIR_T_NULL;
-        else if (!take_int8(step, source, field, target) && (status = step->decode(&decode, step, source, (size_t)field, target)) != WEIR_OK) {
+        else if ((status = step->decode(&decode, step, source, (size_t)field, target)) != WEIR_OK) {
             weir_sink_take_back(sink);
             if (weir_sink_ends(sink, status)) {
                 sink->full = true;
@@ -217,17 +280,13 @@ static int read_cells(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body,
     return WEIR_OK;
 }
 
-static inline int read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, const uint8_t *readable)
+int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow)
 {
-    weir_sink *sink = cursor->base.sink;
-    if (length < 2 || (size_t)(body[0] << 8 | body[1]) != cursor->base.column_count)
+    if (length < 2 || weir_pg_load16(body) != cursor->base.column_count)
         return bad_row(link, cursor, "another number of columns than described");
-    /* A borrowed row, of which nothing behind may be read, can be read once only. */
-    if (!readable || !sink->object || !read_direct(cursor, sink, body + 2, body + length, readable)) {
-        int status = read_cells(link, cursor, body, length, !readable);
-        if (status != WEIR_OK)
-            return status;
-    }
+    int status = read_cells(link, cursor, body, length, borrow);
+    if (status != WEIR_OK)
+        return status;
     cursor->base.rows++;
     cursor->base.bytes += (int64_t)length;
     if (cursor->base.widest < (int64_t)length)
@@ -235,31 +294,48 @@ static inline int read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *
     return WEIR_OK;
 }
 
-int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow)
+/* ---- many rows ---------------------------------------------------------------------------------------------------------------------- */
+/* Those in the window up to the first that is not here as a whole, or needs a closer look. */
+static void read_quickly(weir_pg_link *link, weir_pg_cursor *cursor)
 {
-    return read_row(link, cursor, body, length, borrow ? NULL : body + length);
+    weir_sink *sink = cursor->base.sink;
+    const uint8_t *from = link->in + link->in_start, *end = link->in + link->in_end, *at = from;
+    int64_t rows = 0, widest = cursor->base.widest;
+    weir_decode decode;
+    decode.arena = sink->arena;
+    decode.borrow = false;
+    while (end - at >= 7 && at[0] == 'D') {
+        int64_t length = weir_pg_load32(at + 1);
+        const uint8_t *fields = at + 7, *behind = at + 1 + length;
+        if (length < 6 || length >= end - at || weir_pg_load16(at + 5) != cursor->base.column_count)
+            break;
+        if (!(sink->object ? read_direct(cursor, sink, fields, behind, end) : read_plain(cursor, sink, &decode, fields, behind, end)))
+            break;
+        at = behind;
+        rows++;
+        widest = length - 4 > widest ? length - 4 : widest;
+    }
+    link->in_start += (size_t)(at - from);
+    cursor->base.rows += rows;
+    cursor->base.bytes += at - from - 5 * rows;
+    cursor->base.widest = widest;
 }
 
 int weir_pg_read_rows(weir_pg_link *link)
 {
     weir_pg_cursor *cursor = link->cursor;
-    const uint8_t *end = link->in + link->in_end;
     for (;;) {
+        read_quickly(link, cursor);
         uint8_t *at = link->in + link->in_start;
-        uint32_t length;
-        if (end - at < 5 || at[0] != 'D')
+        size_t here = link->in_end - link->in_start, length = here >= 5 ? weir_pg_load32(at + 1) : 0;
+        if (here < 5 || at[0] != 'D' || length < 4 || length >= here)
             return WEIR_OK;
-        memcpy(&length, at + 1, 4);
-        length = __builtin_bswap32(length);
-        if (length < 4 || length >= end - at)
-            return WEIR_OK;
-        link->in_start += (size_t)length + 1;
-        int status = read_row(link, cursor, at + 5, length - 4, end);
+        int status = weir_pg_read_row(link, cursor, at + 5, length - 4, false);
         if (status == WEIR_PG_FULL) {
-            link->in_start -= (size_t)length + 1;
             link->row_waits = true;
             return WEIR_OK;
         }
+        link->in_start += length + 1;
         if (status != WEIR_OK)
             return link->base.lost ? status : WEIR_OK;
     }
