@@ -33,7 +33,10 @@ static void read_window(weir_pg_link *link, weir_pg_cursor *cursor)
     weir_pg_window *window = &cursor->spilled;
     size_t got;
     if (link->giant) {
-        weir_spill_read(&cursor->spill, link->giant + link->giant_have, link->giant_length - link->giant_have, &got, &link->disk_error);
+        size_t room = weir_pg_giant_room(link);
+        if (!room)
+            return;
+        weir_spill_read(&cursor->spill, link->giant + link->giant_have, room, &got, &link->disk_error);
         link->giant_have += got;
         return;
     }
