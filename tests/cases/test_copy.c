@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct invoice { int64_t id, tenant_id, total_cents; const char *status; };
 WEIR_ENTITY(invoice, "invoices",
@@ -117,7 +118,7 @@ static void test_between_the_databases(void **state)
     test_database *db = *state;
     test_fixture(db, 2501);
     char path[1024], url[1100];
-    snprintf(path, sizeof path, "%s/between.db", test_environment("WEIR_TEST_DIR"));
+    snprintf(path, sizeof path, "%s/between-%d.db", test_environment("WEIR_TEST_DIR"), (int)getpid());
     snprintf(url, sizeof url, "sqlite:///%s", path);
     remove(path);
     weir_engine *lite;

@@ -513,6 +513,7 @@ static void assert_conflict_in_a_statement(test_database *db, const char *url, w
     assert_false(weir_result_error(result)->disconnect);
     assert_status(weir_result_close(&result), WEIR_OPERATIONAL);
     assert_status(weir_connection_rollback(connection), WEIR_OK);
+    wait_for_replay(db, standby);               /* which would cancel the next reader, too */
     assert_int_equal(test_query_int(connection, "SELECT count(*) FROM orders"), 1000);
     assert_int_equal(weir_connection_backend_pid(connection), pid);
     close_connection_ok(&connection);
@@ -538,6 +539,7 @@ static void assert_conflict_between_batches(test_database *db, weir_engine *stan
     assert_contains(weir_result_error(result)->message, "conflict with recovery");
     assert_status(weir_result_close(&result), WEIR_OPERATIONAL);
     assert_status(weir_connection_rollback(connection), WEIR_OK);
+    wait_for_replay(db, standby);
     assert_int_equal(test_query_int(connection, "SELECT count(*) FROM orders"), 500);
     assert_int_not_equal(weir_connection_backend_pid(connection), pid);
     close_connection_ok(&connection);
