@@ -102,8 +102,9 @@ int weir_pg_spill(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *byt
         return lose(link, cursor, &error);
     }
     if (!open_window(cursor)) {
-        weir_error_set(&error, WEIR_BUDGET_EXCEEDED, "another statement on the connection found rows of this stream unread, and there is no "
-                       "memory to write them to a file");
+        bool bounded = weir_ledger_room(cursor->base.arena->ledger) < cursor->spilled.capacity;
+        weir_error_set(&error, bounded ? WEIR_BUDGET_EXCEEDED : WEIR_OUT_OF_MEMORY,
+                       "another statement on the connection found rows of this stream unread, and there is no memory to write them to a file");
         return lose(link, cursor, &error);
     }
     size_t room = cursor->spilled.capacity - cursor->unwritten;
