@@ -7,9 +7,10 @@ ROWS     ?= 10000000
 SANITIZE ?= address,undefined
 SECONDS  ?= 600
 SEED     ?= 1
+WIRE     ?= 1
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo figure check check-all check-debian check-faults check-planted check-readme check-sanitize check-thread soak fuzz check-tidy bench bench-quick bench-growth install clean format help
+.PHONY: all demo figure check check-all check-debian check-faults check-planted check-readme check-sanitize check-thread soak fuzz check-tidy wire bench bench-quick bench-growth install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -37,7 +38,7 @@ check-debian:
 	@scripts/install-packages build packaging
 	@scripts/check-debian
 
-# Every test, with what those of the packaging look for (cmake, zsh, man), the Debian packages, the soak, all faults, planted bugs, and
+# Every test, with what those of the packaging look for (cmake, zsh, man), the Debian packages, the soak, the wire, all faults, planted bugs, and
 # README.md's first steps.
 check-all:
 	@scripts/install-packages packaging
@@ -46,6 +47,7 @@ check-all:
 	@$(MAKE) soak
 	@$(MAKE) check-faults
 	@$(MAKE) check-planted
+	@$(MAKE) wire
 	@$(MAKE) check-readme
 
 # README.md's first steps with its own make in a copy of the tree; `make check` takes the build that is there.
@@ -90,6 +92,11 @@ check-tidy: $(BUILD)/build.ninja
 	@scripts/install-packages build lint
 	@scripts/check-tidy $(BUILD)
 
+# What `make check` does at some bytes: programs whose connection is cut, stalled, garbled and so on at every WIRE-th byte, by SEED.
+wire: $(BUILD)/build.ninja
+	@scripts/install-packages build test
+	@WEIR_WIRE=$(WIRE) WEIR_WIRE_SEED=$(SEED) scripts/check $(BUILD) --suite wire --verbose --timeout-multiplier 0
+
 bench: all
 	@scripts/install-packages bench
 	@bench/run --build $(BUILD)
@@ -120,11 +127,12 @@ help:
 	@echo 'make demo            exports a sample table of ROWS (10000000) invoices and shows time and memory'
 	@echo 'make figure          draws docs/memory.svg, memory over ROWS (10000000) rows, streamed and buffered'
 	@echo 'make check           runs every test, against real SQLite files and PostgreSQL servers of its own'
-	@echo 'make check-all       the same, the Debian packages (check-debian: built in a copy of the tree, looked at by lintian), the soak,'
+	@echo 'make check-all       the same, the Debian packages (check-debian: built in a copy of the tree, looked at by lintian), the soak, the wire,'
 	@echo "                     all faults (check-faults), planted bugs (check-planted), README.md's first steps in a copy (check-readme)"
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
 	@echo 'make soak            32 threads and 200 tasks at random on a pool of 8 for SECONDS (600); SEED (1), BUILD (build)'
+	@echo 'make wire            each fault of the network at every WIRE-th (1st) byte of a program; SEED (1), BUILD (build)'
 	@echo 'make fuzz            libFuzzer on all that strangers may send, SECONDS (60) for each target'
 	@echo "make check-tidy      clang-tidy and gcc's analyzer over src/ and cli/"
 	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds, under two minutes)'

@@ -33,7 +33,11 @@ typedef struct flow {
     char    bytes[BUFFER];
     size_t  start, end;
     bool    ended;                      /* the source has no more */
-    int64_t passed;
+    bool    shut;                       /* the target was told that no more comes */
+    int64_t passed, taken;              /* handed on; read */
+    int64_t messages;                   /* SERVER's: begun so far */
+    unsigned char head[5];              /* … and of the one that passes, … */
+    uint32_t headed, left;              /* … bytes of the head so far, and of the body still to come */
     int64_t due;                        /* when the bytes may go on */
 } flow;
 
@@ -53,6 +57,7 @@ struct test_proxy {
     test_proxy_kind kind;
     test_fault      fault;
     int64_t         bytes[2];           /* of clients, of servers */
+    int64_t         messages;           /* of servers */
     int             accepted, pair_count;
     pair           *pairs[MAX_PAIRS];
     bool            tracing;
@@ -249,7 +254,61 @@ static bool stalls(const test_proxy *proxy, const pair *p)
 {
     const test_fault *f = &proxy->fault;
     return p->fds[SERVER] < 0 || f->stall || now_ms() < p->served_from ||
-           (f->stall_after > 0 && p->flows[SERVER].passed >= f->stall_after);
+           (f->stall_after > 0 && p->flows[SERVER].passed >= f->stall_after) ||
+           (f->stall_after_sent > 0 && p->flows[CLIENT].passed >= f->stall_after_sent);
+}
+
+/* The server's messages, counted; one of them may lie about its length. */
+static void look_at_messages(test_proxy *proxy, flow *f, unsigned char *bytes, size_t length)
+{
+    const test_fault *fault = &proxy->fault;
+    for (size_t i = 0; i < length; i++) {
+        if (f->left > 0) {
+            size_t n = length - i < f->left ? length - i : f->left;
+            f->left -= (uint32_t)n;
+            i += n - 1;
+            continue;
+        }
+        if (f->headed == 0) {
+            f->messages++;
+            proxy->messages++;
+        }
+        f->head[f->headed] = bytes[i];
+        if (fault->huge_message && f->messages == fault->huge_message && f->headed > 0)
+            bytes[i] = (unsigned char)(fault->huge_length >> 8 * (4 - f->headed));
+        if (++f->headed == sizeof f->head) {
+            uint32_t said = (uint32_t)f->head[1] << 24 | (uint32_t)f->head[2] << 16 | (uint32_t)f->head[3] << 8 | f->head[4];
+            f->left = said > 4 ? said - 4 : 0;
+            f->headed = 0;
+        }
+    }
+}
+
+/* What was just read, as it is to be handed on. */
+static void spoil(test_proxy *proxy, flow *f, int from)
+{
+    int64_t at = from == SERVER ? proxy->fault.garble : proxy->fault.garble_sent;
+    size_t length = f->end - f->start;
+    if (from == SERVER)
+        look_at_messages(proxy, f, (unsigned char *)f->bytes + f->start, length);
+    if (at > f->taken && at <= f->taken + (int64_t)length)
+        f->bytes[f->start + (size_t)(at - f->taken - 1)] ^= (char)proxy->fault.garble_with;
+    f->taken += (int64_t)length;
+    if (f->shut)
+        f->start = f->end;
+}
+
+static void end_direction(pair *p, flow *f, int from)
+{
+    if (!f->shut)
+        shutdown(p->fds[1 - from], SHUT_WR);
+    f->shut = true;
+    f->start = f->end;
+}
+
+static int64_t half_after(const test_proxy *proxy, int from)
+{
+    return from == SERVER ? proxy->fault.half_after : proxy->fault.half_after_sent;
 }
 
 /* How many bytes of the flow may go on now. */
@@ -259,13 +318,15 @@ static size_t allowed(const test_proxy *proxy, const pair *p, int from)
     const test_fault *fault = &proxy->fault;
     size_t waiting = f->end - f->start;
     int64_t cut = from == SERVER ? fault->cut_after : fault->cut_after_sent;
-    int64_t stop = from == SERVER ? fault->stall_after : 0;
+    int64_t stop = from == SERVER ? fault->stall_after : fault->stall_after_sent, half = half_after(proxy, from);
     if (stalls(proxy, p))
         return 0;
     if (cut != 0 && (int64_t)waiting > cut - f->passed)
         waiting = cut > f->passed ? (size_t)(cut - f->passed) : 0;
     if (stop > 0 && (int64_t)waiting > stop - f->passed)
         waiting = (size_t)(stop - f->passed);
+    if (half > 0 && (int64_t)waiting > half - f->passed)
+        waiting = half > f->passed ? (size_t)(half - f->passed) : 0;
     if (from == SERVER && fault->single_bytes && waiting > 0) {
         int unread = 0;
         waiting = ioctl(p->fds[CLIENT], SIOCOUTQ, &unread) == 0 && unread > 0 ? 0 : 1;
@@ -292,6 +353,7 @@ static bool move_bytes(test_proxy *proxy, pair *p, int from)
         if (n > 0) {
             f->start = 0;
             f->end = (size_t)n;
+            spoil(proxy, f, from);
             int wait = proxy->fault.hold_executes ? HELD_MS : proxy->fault.delay_ms;
             f->due = from == SERVER && wait ? now_ms() + wait : 0;
         }
@@ -310,6 +372,8 @@ static bool move_bytes(test_proxy *proxy, pair *p, int from)
             proxy->bytes[from] += n;
         }
     }
+    if (half_after(proxy, from) > 0 && f->passed >= half_after(proxy, from))
+        end_direction(p, f, from);
     return !(f->ended && f->start == f->end);
 }
 
@@ -414,9 +478,12 @@ void test_proxy_set(test_proxy *proxy, test_fault fault)
 {
     pthread_mutex_lock(&proxy->lock);
     proxy->fault = fault;
-    proxy->bytes[CLIENT] = proxy->bytes[SERVER] = 0;
+    proxy->bytes[CLIENT] = proxy->bytes[SERVER] = proxy->messages = 0;
     for (int i = 0; i < proxy->pair_count; i++)
-        proxy->pairs[i]->flows[CLIENT].passed = proxy->pairs[i]->flows[SERVER].passed = 0;
+        for (int side = CLIENT; side <= SERVER; side++) {
+            flow *f = &proxy->pairs[i]->flows[side];
+            f->passed = f->taken = f->messages = 0;
+        }
     pthread_mutex_unlock(&proxy->lock);
     wake_up(proxy);
 }
@@ -451,6 +518,14 @@ static int64_t bytes_of(test_proxy *proxy, int side)
 
 int64_t test_proxy_bytes(test_proxy *proxy) { return bytes_of(proxy, SERVER); }
 int64_t test_proxy_bytes_sent(test_proxy *proxy) { return bytes_of(proxy, CLIENT); }
+
+int64_t test_proxy_messages(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    int64_t messages = proxy->messages;
+    pthread_mutex_unlock(&proxy->lock);
+    return messages;
+}
 
 int test_proxy_accepted(test_proxy *proxy)
 {

@@ -1,5 +1,5 @@
 /* A proxy between weir and a PostgreSQL server, for tests of a network that misbehaves: it refuses, says nothing, stalls, delays,
- * cuts after a given byte, or hands on single bytes. It runs on a thread of its own; all functions may be called at any time. */
+ * cuts or half closes after a given byte, garbles one, announces a length that never comes, or hands on single bytes. It runs on a thread of its own; all functions may be called at any time. */
 #ifndef TEST_PROXY_H
 #define TEST_PROXY_H
 #include <stdbool.h>
@@ -16,6 +16,15 @@ typedef struct test_fault {
     int64_t cut_after;          /* > 0: the connection ends when so many bytes of the server were handed on; -1: with none */
     int64_t cut_after_sent;     /* the same of the client's bytes */
     int64_t stall_after;        /* > 0: stalls when so many bytes of the server were handed on */
+    int64_t stall_after_sent;   /* the same of the client's */
+    int64_t half_after;         /* > 0: the server's direction ends when so many of its bytes were handed on; the other goes on */
+    int64_t half_after_sent;    /* the same of the client's */
+    int64_t garble;             /* > 0: this byte of the server, counted from 1, … */
+    int64_t garble_sent;        /* … or of the client … */
+    unsigned char garble_with;  /* … has these bits turned over */
+    int     huge_message;       /* > 0: this message of the server, counted from 1, says that it has huge_length bytes; in clear only, for
+                                 * connections that do not ask for TLS */
+    uint32_t huge_length;
     bool    reset;              /* cuts as a crash does (RST), not as a polite end */
     bool    single_bytes;       /* the server's bytes come one by one, each when the one before was read */
     int     delay_ms;           /* each portion of the server's bytes comes so much later */
@@ -42,6 +51,8 @@ int64_t test_proxy_bytes(test_proxy *proxy);
 int64_t test_proxy_bytes_sent(test_proxy *proxy);           /* the clients' */
 int test_proxy_accepted(test_proxy *proxy);
 int test_proxy_open(test_proxy *proxy);
+/* The server's messages handed on since its connections began or the last test_proxy_set; without TLS. */
+int64_t test_proxy_messages(test_proxy *proxy);
 /* Writes down from now on which messages pass, and forgets what was written; one connection, at rest, without TLS: ">B >E(weir_p1) >S
  * <2 <D <s <Z" with the portal's name behind an Execute, "<D" once for several. The text lives until the next call. */
 void test_proxy_trace(test_proxy *proxy);

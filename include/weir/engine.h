@@ -150,6 +150,8 @@ WEIR_API int weir_connection_begin(weir_connection *connection);
  * WEIR_CURSOR_HOLD after a commit. Without a transaction: nothing, WEIR_OK.
  * Errors: those of the database (a deferred constraint is WEIR_INTEGRITY). Rolling back what was lost with the connection is
  * WEIR_OK: the next statement uses a new one.
+ * A connection that is lost before COMMIT was answered (WEIR_OPERATIONAL, WEIR_DEADLINE_EXCEEDED, with `disconnect`) leaves it open whether
+ * the transaction was committed: the hint says so, and the program has to look before it writes again. So do writes under AUTOCOMMIT.
  * Committing a transaction that an error has aborted (PostgreSQL would answer it with a quiet ROLLBACK) rolls back and gives
  * WEIR_INTERNAL, SQLSTATE 25P02, with the error that aborted it in the detail. */
 WEIR_API int weir_connection_commit(weir_connection *connection);

@@ -28,6 +28,36 @@ static weir_arena_block *add_block(weir_arena *arena, size_t size)
     return block;
 }
 
+/* Behind the block in use, which stays that. */
+void *weir_arena_own(weir_arena *arena, size_t size)
+{
+    char *next = arena->next, *end = arena->end;
+    weir_arena_block *current = arena->blocks, *own = add_block(arena, size);
+    if (!own)
+        return NULL;
+    if (current) {
+        arena->blocks = current;
+        own->older = current->older;
+        current->older = own;
+    }
+    arena->next = current ? next : NULL;
+    arena->end = current ? end : NULL;
+    return own->data;
+}
+
+void *weir_arena_resize_own(weir_arena *arena, void *own, size_t size)
+{
+    weir_arena_block **at = &arena->blocks;
+    while ((*at)->data != (char *)own)
+        at = &(*at)->older;
+    weir_arena_block *block = weir_resize(arena->ledger, arena->purpose, *at, sizeof *block + size);
+    if (!block)
+        return NULL;
+    block->size = size;
+    *at = block;
+    return block->data;
+}
+
 void *weir_arena_more(weir_arena *arena, size_t size, size_t alignment)
 {
     size_t gap = (size_t)(-(uintptr_t)arena->next) & (alignment - 1);
@@ -41,22 +71,8 @@ void *weir_arena_more(weir_arena *arena, size_t size, size_t alignment)
     size_t room = weir_ledger_room(arena->ledger) / 2;
     if (grown > room)                   /* near the end of a budget blocks become smaller, so that all of it can be used */
         grown = room > SMALLEST ? room : SMALLEST;
-    if (size > grown) {                 /* a giant gets a block of its own, behind the one in use */
-        char *next = arena->next, *end = arena->end;
-        weir_arena_block *current = arena->blocks, *giant = add_block(arena, size);
-        if (!giant)
-            return NULL;
-        if (current) {
-            arena->blocks = current;
-            giant->older = current->older;
-            current->older = giant;
-            arena->next = next;
-            arena->end = end;
-        } else {
-            arena->next = arena->end;
-        }
-        return giant->data;
-    }
+    if (size > grown)
+        return weir_arena_own(arena, size);
     if (!add_block(arena, grown))
         return NULL;
     char *p = arena->next;
@@ -81,6 +97,7 @@ void weir_arena_reset(weir_arena *arena, size_t keep)
         return;
     if (!block->older && block->size <= keep) {
         arena->next = block->data;
+        arena->end = block->data + block->size;
         return;
     }
     size_t total = 0;

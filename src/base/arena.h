@@ -15,6 +15,10 @@ typedef struct weir_arena {
 void weir_arena_init(weir_arena *arena, weir_ledger *ledger, weir_purpose purpose, size_t first_size);
 /* Slow path of the next two. */
 void *weir_arena_more(weir_arena *arena, size_t size, size_t alignment);
+/* A block of its own, for one long thing that comes piece by piece: weir_arena_resize_own gives it another size, which may move it. NULL:
+ * no memory; then it is as it was. */
+void *weir_arena_own(weir_arena *arena, size_t size);
+void *weir_arena_resize_own(weir_arena *arena, void *own, size_t size);
 /* Drops all that was taken, but keeps the room for the next round: one block that holds as much as was in use, as long as
  * that is at most `keep` bytes. */
 void weir_arena_reset(weir_arena *arena, size_t keep);

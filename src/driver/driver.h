@@ -102,6 +102,8 @@ struct weir_link {
     weir_ledger          *ledger;               /* the engine's */
     weir_link_transaction transaction;          /* as the server says after each operation */
     bool                  lost;                 /* of no use any more: hang up */
+    bool                  commits;              /* the operation that runs, or was the last, may commit what was written: if the link is
+                                                   lost before its answer, nobody knows */
     atomic_bool           cancelled;            /* weir_connection_cancel was called; cleared by the engine */
     int64_t               limit;                /* of the operation that runs, monotonic ns: blocking work ends itself then, as if cancelled;
                                                    0: none */

@@ -141,6 +141,13 @@ void weir_connection_drop_link(weir_connection *connection, weir_invalidation ho
 
 #define GRACE_NS (2 * 1000000000LL)        /* for what ends something, behind the connection's deadline */
 
+/* The server may have done it, or not: whoever writes again without looking may write twice. */
+static void name_doubt(weir_error *error)
+{
+    static const char hint[] = "the connection was lost before the server answered: whether this was committed is not known; look before repeating it";
+    weir_error_text(error->hint, sizeof error->hint, hint, sizeof hint - 1);
+}
+
 static weir_limits limits_of(const weir_connection *connection, const weir_call *call)
 {
     weir_limits limits = { .answer_by = call->answer_by ? call->answer_by : WEIR_NO_DEADLINE, .give_up_by = WEIR_NO_DEADLINE, .slot = connection->slot,
@@ -169,6 +176,8 @@ int weir_connection_drive(weir_connection *connection, int started, const weir_c
     }
     int status = name_cancel(connection, call, &ending, done, error);
     if (status != WEIR_OK && (link->lost || error->disconnect)) {
+        if (link->commits)
+            name_doubt(error);
         error->disconnect = true;
         link->lost = true;
         if (connection->in_transaction)

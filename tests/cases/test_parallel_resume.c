@@ -224,7 +224,7 @@ static void test_bytes_behind_the_place_are_cut_off(void **state)
     for (int64_t at = 1400; at < 2000; at += 390) {
         set_trap(db, at);
         assert_status(run(db->engine, &a), WEIR_DATA);
-        assert_true(a.place.rows > 0 && a.place.rows < at);
+        assert_true(a.place.rows >= 0 && a.place.rows < at);    /* none, where the range with the trap was the first that ended */
     }
     set_trap(db, 0);
     assert_status(run(db->engine, &a), WEIR_OK);
@@ -296,8 +296,7 @@ static void test_finished_ranges_stay(void **state)
     assert_status(run(db->engine, &a), WEIR_DATA);
     assert_true(a.place.rows > 0 && a.place.rows < ROWS);
     assert_int_equal(shell("cd %s && ls -i x.0*.csv > before && test $(wc -l < before) -gt 3 && ! ls *.manifest.json 2> /dev/null", folder), 0);
-    set_trap(db, 5000);
-    assert_status(run(db->engine, &a), WEIR_DATA);
+    assert_status(run(db->engine, &a), WEIR_DATA);      /* whatever else there is already, not that range */
     set_trap(db, 0);
     assert_status(run(db->engine, &a), WEIR_OK);
     assert_int_equal(a.figures.rows, ROWS);

@@ -1,140 +1,11 @@
-/* Networks that cut, stall, delay and dribble: a stream gives the right rows or says what happened, in time, and nothing else. */
+/* Networks that cut, delay and lie, where a certain moment matters: a COMMIT without an answer, giant rows, batches in flight. Every byte of a
+ * whole program is tried by tests/wire. */
 #include "trouble.h"
 #include <stdio.h>
 #include <string.h>
 
 #define POOL(...) WEIR_ENGINE_OPTIONS(__VA_ARGS__)
 #define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
-#define ROWS 60
-#define QUERY "SELECT id, repeat('x', id) AS text FROM generate_series(1, 60) AS id ORDER BY id"
-
-/* What came of one session: rows that came in order, and the error that ended it. */
-typedef struct outcome { int64_t rows; int status; bool disconnect, complete; } outcome;
-
-/* The connection went after the last row, with the close of the portal: the transaction is lost, and COMMIT says so and why. */
-static bool lost_before(const weir_connection *connection)
-{
-    const weir_error *error = weir_connection_error(connection);
-    return error->status == WEIR_PENDING_ROLLBACK && error->detail[0];
-}
-
-/* Connects, streams the query, commits. Rows must be right whatever happens; `complete` only when all came. */
-static outcome run_session(weir_engine *engine, const weir_execution_options *options)
-{
-    outcome o = { 0 };
-    weir_connection *connection = weir_engine_connect(engine);
-    o.status = weir_connection_error(connection)->status;
-    o.disconnect = true;
-    if (o.status == WEIR_OK) {
-        weir_result *result = test_query(connection, QUERY, options);
-        for (const weir_row *row; (row = weir_result_next(result)) != NULL; ) {
-            o.rows++;
-            assert_int_equal(weir_row_int64_at(row, 0), o.rows);
-            assert_int_equal(weir_row_text_at(row, 1).len, o.rows);
-        }
-        o.status = weir_result_error(result)->status;
-        o.disconnect = weir_result_error(result)->disconnect;
-        o.complete = o.status == WEIR_OK;
-        assert_int_equal(weir_result_close(&result), o.status);
-        if (o.status == WEIR_OK && (o.status = weir_connection_commit(connection)) != WEIR_OK)
-            o.disconnect = weir_connection_error(connection)->disconnect || lost_before(connection);
-    }
-    int closed = weir_connection_close(&connection);
-    assert_true(closed == WEIR_OK || closed == o.status);
-    return o;
-}
-
-/* Either all rows and no error, or an error that says that the connection is gone. */
-static void assert_right_or_told(outcome o, int64_t at)
-{
-    bool fine = o.status == WEIR_OK ? o.complete && o.rows == ROWS
-                                    : o.disconnect && (!o.complete || o.rows == ROWS) &&
-                                      (weir_status_is(o.status, WEIR_OPERATIONAL) ||
-                                       (o.complete && o.status == WEIR_PENDING_ROLLBACK));
-    if (!fine)
-        fail_msg("fault at %lld: %s after %lld rows, %s", (long long)at, weir_status_name(o.status), (long long)o.rows,
-                 o.disconnect ? "disconnected" : "not disconnected");
-}
-
-static const weir_execution_options *modes[] = {
-    &(const weir_execution_options){ .struct_size = sizeof(weir_execution_options), .yield_per = 7 },
-    &(const weir_execution_options){ .struct_size = sizeof(weir_execution_options), .yield_per = 7, .prefetch = WEIR_OFF },
-    &(const weir_execution_options){ .struct_size = sizeof(weir_execution_options), .yield_per = 7,
-                                     .cursor_mode = WEIR_CURSOR_DECLARE },
-    &(const weir_execution_options){ .struct_size = sizeof(weir_execution_options) },
-};
-enum { MODES = sizeof modes / sizeof *modes };
-
-/* How many bytes each side sends in a session that nothing disturbs. */
-static void measure(test_proxy *proxy, weir_engine *engine, const weir_execution_options *options, int64_t *server, int64_t *client)
-{
-    test_proxy_set(proxy, (test_fault){ 0 });
-    outcome o = run_session(engine, options);
-    assert_int_equal(o.status, WEIR_OK);
-    assert_int_equal(o.rows, ROWS);
-    *server = test_proxy_bytes(proxy);
-    *client = test_proxy_bytes_sent(proxy);
-    weir_engine_dispose(engine);
-}
-
-static void cut_everywhere(test_database *db, const char *url, int64_t step, int until_ms)
-{
-    test_proxy *proxy = test_proxy_start(url, TEST_PROXY_TCP);
-    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.pool_size = 1, .read_timeout_ms = 8000, .connect_timeout_ms = 8000));
-    int64_t server, client, begin = test_now_ms();
-    for (int mode = 0; mode < MODES; mode++) {
-        measure(proxy, engine, modes[mode], &server, &client);
-        assert_true(server > 1500);
-        /* Each mode begins at another byte, so that together they meet more of them. */
-        for (int64_t at = 1 + mode; at < server && test_now_ms() - begin < until_ms * (mode + 1) / MODES; at += step) {
-            test_proxy_set(proxy, (test_fault){ .cut_after = at, .reset = at % 2 });
-            assert_right_or_told(run_session(engine, modes[mode]), at);
-            assert_int_equal(test_pool_status(engine).checked_out, 0);
-            weir_engine_dispose(engine);
-        }
-        for (int64_t at = 1 + mode; at < client; at += step * 2 + 1) {
-            test_proxy_set(proxy, (test_fault){ .cut_after_sent = at, .reset = at % 2 });
-            assert_right_or_told(run_session(engine, modes[mode]), at);
-            weir_engine_dispose(engine);
-        }
-    }
-    test_proxy_set(proxy, (test_fault){ 0 });
-    assert_int_equal(run_session(engine, modes[0]).status, WEIR_OK);
-    weir_engine_close(&engine);
-    test_proxy_stop(&proxy);
-}
-
-static void test_a_connection_cut_after_any_byte_gives_right_rows_or_an_error(void **state)
-{
-    test_database *db = *state;
-    cut_everywhere(db, db->url, 5, 13000);
-}
-
-static void test_a_connection_cut_under_tls_gives_right_rows_or_an_error(void **state)
-{
-    cut_everywhere(*state, test_environment("WEIR_TEST_PG_TLS"), 131, 7000);
-}
-
-/* Streams on, byte by byte: every message is met in every state of half. */
-static void read_dribbling(test_database *db, test_proxy *proxy)
-{
-    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.pool_size = 1));
-    test_proxy_set(proxy, (test_fault){ .single_bytes = true });
-    for (int mode = 0; mode < MODES; mode++) {
-        outcome o = run_session(engine, modes[mode]);
-        assert_int_equal(o.status, WEIR_OK);
-        assert_int_equal(o.rows, ROWS);
-    }
-    weir_engine_close(&engine);
-}
-
-static void test_bytes_that_come_one_by_one_make_the_same_rows(void **state)
-{
-    test_database *db = *state;
-    test_proxy *proxy = test_proxy_start(db->url, TEST_PROXY_UNIX);
-    read_dribbling(db, proxy);
-    test_proxy_stop(&proxy);
-}
 
 /* Rows larger than any buffer, and the bulk path, in portions of a network. */
 static void test_large_rows_and_batches_come_in_any_portions(void **state)
@@ -215,47 +86,6 @@ static void test_a_connection_cut_inside_a_giant_row_leaves_nothing_behind(void 
     test_proxy_stop(&proxy);
 }
 
-static void stall_here_and_there(test_database *db, const char *url, int64_t step)
-{
-    test_proxy *proxy = test_proxy_start(url, TEST_PROXY_TCP);
-    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.pool_size = 1, .read_timeout_ms = 300, .connect_timeout_ms = 2000));
-    int64_t server, client, whole;
-    measure(proxy, engine, modes[0], &whole, &client);
-    weir_connection *connection = connect_ok(engine);   /* what the connect takes is measured apart: its time-out is longer */
-    test_proxy_set(proxy, (test_fault){ 0 });
-    close_connection_ok(&connection);
-    assert_int_equal(run_session(engine, modes[0]).status, WEIR_OK);
-    server = test_proxy_bytes(proxy);
-    assert_true(server < whole);
-    for (int64_t at = 1; at < server; at += step) {
-        test_proxy_set(proxy, (test_fault){ 0 });
-        weir_engine_dispose(engine);
-        connection = connect_ok(engine);
-        close_connection_ok(&connection);
-        test_proxy_set(proxy, (test_fault){ .stall_after = at });
-        int64_t before = test_now_ms();
-        outcome o = run_session(engine, modes[0]);
-        assert_true(test_now_ms() - before < 5000);
-        assert_right_or_told(o, at);
-        assert_int_equal(o.status, WEIR_DEADLINE_EXCEEDED);
-    }
-    test_proxy_set(proxy, (test_fault){ 0 });
-    assert_int_equal(run_session(engine, modes[0]).status, WEIR_OK);
-    weir_engine_close(&engine);
-    test_proxy_stop(&proxy);
-}
-
-static void test_a_connection_that_stalls_meets_its_deadline(void **state)
-{
-    test_database *db = *state;
-    stall_here_and_there(db, db->url, 211);
-}
-
-static void test_a_connection_that_stalls_under_tls_meets_its_deadline(void **state)
-{
-    stall_here_and_there(*state, test_environment("WEIR_TEST_PG_TLS"), 433);
-}
-
 /* Time that passes while rows come is no stall. */
 static void test_a_slow_network_is_no_stalled_one(void **state)
 {
@@ -274,18 +104,136 @@ static void test_a_slow_network_is_no_stalled_one(void **state)
     test_proxy_stop(&proxy);
 }
 
+/* ---- a COMMIT without an answer --------------------------------------------------------------------------------------------------- */
+
+/* The network ends when so many bytes of COMMIT, or of its answer, have passed: whoever asks afterwards finds the row, or does not. */
+static void lose_commit(test_database *db, test_fault fault, bool textual, int64_t written)
+{
+    test_proxy *proxy = test_proxy_start(db->url, TEST_PROXY_TCP);
+    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.read_timeout_ms = 400));
+    weir_connection *connection = connect_ok(engine);
+    run_ok(connection, "SELECT 1");
+    run_ok(connection, "COMMIT");               /* prepared: the next one is one exchange */
+    run_ok(connection, "INSERT INTO paid VALUES (1)");
+    test_proxy_set(proxy, fault);
+    int status = textual ? (int)weir_connection_run(connection, "COMMIT") : weir_connection_commit(connection);
+    assert_status(status, WEIR_OPERATIONAL);
+    assert_true(weir_connection_error(connection)->disconnect);
+    assert_string_equal(weir_connection_error(connection)->hint, "the connection was lost before the server answered: whether this was committed "
+                        "is not known; look before repeating it");
+    assert_status(weir_connection_rollback(connection), WEIR_OK);
+    close_connection_ok(&connection);
+    for (int i = 0; i < 400 && test_side_int(db, "SELECT count(*) FROM paid") != written; i++)
+        test_sleep_ms(5);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM paid"), written);
+    test_side_run(db, "DELETE FROM paid");
+    weir_engine_close(&engine);
+    test_proxy_stop(&proxy);
+}
+
+static void test_a_commit_without_an_answer_says_that_nobody_knows(void **state)
+{
+    test_database *db = *state;
+    test_side_run(db, "CREATE TABLE paid (id int)");
+    for (int textual = 0; textual < 2; textual++) {
+        lose_commit(db, (test_fault){ .cut_after = 5 }, textual, 1);
+        lose_commit(db, (test_fault){ .cut_after = 5, .reset = true }, textual, 1);
+        lose_commit(db, (test_fault){ .stall_after = 5 }, textual, 1);
+        lose_commit(db, (test_fault){ .cut_after_sent = 5 }, textual, 0);
+    }
+}
+
+/* A write that is a transaction by itself; one inside a transaction is known to be lost. */
+static void test_only_what_may_be_committed_is_in_doubt(void **state)
+{
+    test_database *db = *state;
+    test_proxy *proxy = test_proxy_start(db->url, TEST_PROXY_TCP);
+    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.read_timeout_ms = 400));
+    test_side_run(db, "CREATE TABLE paid (id int)");
+    static const struct { weir_isolation level; const char *sql; bool doubt; } rows[] = {
+        { WEIR_AUTOCOMMIT, "INSERT INTO paid VALUES (1)", true }, { WEIR_AUTOCOMMIT, "SELECT 1 FROM paid", false },
+        { WEIR_READ_COMMITTED, "INSERT INTO paid VALUES (1)", false },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        test_proxy_set(proxy, (test_fault){ 0 });
+        weir_connection *connection = connect_ok(engine);
+        assert_status(weir_connection_options(connection, OPTIONS(.isolation_level = rows[i].level)), WEIR_OK);
+        weir_stmt *stmt = weir_sql(rows[i].sql);
+        weir_result *result = weir_connection_execute(connection, stmt, NULL);   /* prepared, so that the next is one exchange */
+        close_result_ok(&result);
+        test_proxy_set(proxy, (test_fault){ .cut_after = 5 });
+        result = weir_connection_execute(connection, stmt, NULL);
+        assert_error(weir_result_error(result), WEIR_OPERATIONAL);
+        assert_int_equal(strstr(weir_result_error(result)->hint, "is not known") != NULL, rows[i].doubt);
+        assert_status(weir_result_close(&result), WEIR_OPERATIONAL);
+        weir_stmt_free(&stmt);
+        assert_status(weir_connection_rollback(connection), WEIR_OK);
+        close_connection_ok(&connection);
+    }
+    weir_engine_close(&engine);
+    test_proxy_stop(&proxy);
+}
+
+/* ---- what a message says of itself ---------------------------------------------------------------------------------------------- */
+
+/* Memory for a row is taken as its bytes come: of the largest that a server can send none does. */
+static void test_an_announced_length_is_not_believed(void **state)
+{
+    test_database *db = *state;
+    test_proxy *proxy = test_proxy_start(test_environment("WEIR_TEST_PG_SCRAM"), TEST_PROXY_TCP);
+    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.read_timeout_ms = 300));
+    for (int message = 1; message < 14; message++) {
+        test_proxy_set(proxy, (test_fault){ 0 });
+        weir_connection *connection = connect_ok(engine);
+        assert_int_equal(test_query_int(connection, "SELECT 1"), 1);
+        test_proxy_set(proxy, (test_fault){ .huge_message = message, .huge_length = 1u << 30 });
+        weir_result *result = test_query(connection, "SELECT id, repeat('z', 100000) FROM generate_series(1, 30) AS id", NULL);
+        assert_error(weir_result_error(result), WEIR_DBAPI);
+        assert_true(weir_result_error(result)->disconnect);
+        assert_status(weir_result_close(&result), WEIR_DBAPI);
+        weir_memory_figures memory;
+        weir_engine_memory(engine, &memory);
+        assert_in_range(memory.peak_bytes, 1, 12 * 1024 * 1024);
+        assert_int_equal(weir_connection_close(&connection), WEIR_OK);
+    }
+    weir_engine_close(&engine);
+    test_proxy_stop(&proxy);
+}
+
+/* 40 MB in one row, past each size at which its memory grows. */
+static void test_a_row_that_grows_as_it_comes_is_whole(void **state)
+{
+    test_database *db = *state;
+    weir_connection *connection = connect_ok(db->engine);
+    for (int ahead = 0; ahead < 2; ahead++) {
+        weir_result *result = test_query(connection, "SELECT id, repeat(md5(id::text), 400000 * id) FROM generate_series(1, 3) AS id ORDER BY id",
+                                         OPTIONS(.yield_per = 1));
+        for (int64_t id = 1; id <= 3; id++) {
+            const weir_row *row = weir_result_next(result);
+            assert_non_null(row);
+            weir_text text = weir_row_text_at(row, 1);
+            assert_int_equal(text.len, 12800000 * id);
+            assert_memory_equal(text.ptr, text.ptr + 32, text.len - 32);
+            if (ahead)                          /* what follows is kept raw */
+                assert_int_equal(test_query_int(connection, "SELECT 7"), 7);
+        }
+        assert_null(weir_result_next(result));
+        close_result_ok(&result);
+    }
+    close_connection_ok(&connection);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_POSTGRESQL(test_a_connection_cut_after_any_byte_gives_right_rows_or_an_error),
-        ON_POSTGRESQL(test_a_connection_cut_under_tls_gives_right_rows_or_an_error),
-        ON_POSTGRESQL(test_bytes_that_come_one_by_one_make_the_same_rows),
         ON_POSTGRESQL(test_large_rows_and_batches_come_in_any_portions),
         ON_POSTGRESQL(test_a_stream_left_with_a_batch_in_flight_ends_at_once),
         ON_POSTGRESQL(test_a_connection_cut_inside_a_giant_row_leaves_nothing_behind),
-        ON_POSTGRESQL(test_a_connection_that_stalls_meets_its_deadline),
-        ON_POSTGRESQL(test_a_connection_that_stalls_under_tls_meets_its_deadline),
         ON_POSTGRESQL(test_a_slow_network_is_no_stalled_one),
+        ON_POSTGRESQL(test_a_commit_without_an_answer_says_that_nobody_knows),
+        ON_POSTGRESQL(test_only_what_may_be_committed_is_in_doubt),
+        ON_POSTGRESQL(test_an_announced_length_is_not_believed),
+        ON_POSTGRESQL(test_a_row_that_grows_as_it_comes_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,7 +137,9 @@ test_killed_between_parts() {
     for format in parquet csv jsonl arrow; do
         parts_reference "$format"
         killed=0
-        for at in 0 1 1 2 3 3 5 6; do
+        for at in 0 1 1 2 3 3 5 6  0 1 1 2 3 3 5 6  0 1 1 2 3 3 5 6  0 1 1 2 3 3 5 6; do
+            [ "$killed" -lt 4 ] || break
+            [ -e work/parts/.weir-checkpoint ] || rm -rf work/parts         # a run was faster than this
             go_on "$format" 2> stderr & pid=$!
             for ((i = 0; i < 3000; i++)); do
                 [ "$(finished_parts)" -lt "$at" ] && kill -0 "$pid" 2> /dev/null || break

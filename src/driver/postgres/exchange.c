@@ -4,7 +4,11 @@
 #include <string.h>
 #include "driver/postgres/pg.h"
 
-enum { TURN_BYTES = 256 * 1024, TURN_NS = 500 * 1000 };    /* so much is read without a rest */
+enum {
+    TURN_BYTES = 256 * 1024, TURN_NS = 500 * 1000,     /* so much is read without a rest */
+    LARGEST_MESSAGE = 1 << 30,                          /* the server builds none that is longer */
+    GIANT_AT_ONCE = 1 << 20                             /* of a longer row's bytes half are there before there is memory for the rest */
+};
 
 static weir_pg_group *front(weir_pg_link *link) { return link->group_count ? &link->groups[0] : NULL; }
 
@@ -15,6 +19,7 @@ static bool front_is_operation(weir_pg_link *link)
 
 int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, weir_pg_cursor *cursor)
 {
+    link->base.commits = false;
     if (link->base.lost)
         return weir_pg_lost(link, WEIR_OPERATIONAL, "the connection to the server was lost before");
     if (link->copy && operation != WEIR_PG_COPY)
@@ -126,9 +131,42 @@ static void note_schema(weir_pg_link *link, const char *tag)
     weir_pg_statements_discard(link);
 }
 
+static weir_pg_part expected_part(const weir_pg_link *link)
+{
+    return link->part_next < link->part_count ? link->parts[link->part_next] : WEIR_PG_PART_PLAIN;
+}
+
+/* What the server counted is what came: no row is lost or doubled in silence by whatever stands between. `said` < 0: all that were
+ * asked for. */
+static int check_count(weir_pg_link *link, weir_pg_part part, bool told, int64_t said)
+{
+    weir_pg_cursor *cursor = link->cursor;
+    if (part < WEIR_PG_PART_ROWS || !cursor)
+        return WEIR_OK;
+    int64_t came = cursor->base.rows - cursor->rows_before, asked = 0;
+    cursor->rows_before = cursor->base.rows;
+    if (part == WEIR_PG_PART_ROWS && cursor->asked_count) {
+        asked = cursor->asked[0];
+        memmove(cursor->asked, cursor->asked + 1, --cursor->asked_count * sizeof *cursor->asked);
+    }
+    said = said < 0 ? asked : said;
+    if (came == said || !told || !cursor->base.sink || link->group_error.status != WEIR_OK)
+        return WEIR_OK;
+    return weir_pg_lost(link, WEIR_INTERFACE, "the server says that it sent %lld rows, of which %lld came", (long long)said, (long long)came);
+}
+
+/* Only of reading statements: others count what they did, not what they return. */
+static int check_tag(weir_pg_link *link, weir_pg_part part, const char *tag)
+{
+    const char *count = !strncmp(tag, "SELECT ", 7) ? tag + 7 : !strncmp(tag, "FETCH ", 6) ? tag + 6 : "";
+    bool told = *count >= '0' && *count <= '9' && link->cursor && link->cursor->statement && link->cursor->statement->returns_rows;
+    return check_count(link, part, told && part == WEIR_PG_PART_ROWS, strtoll(count, NULL, 10));
+}
+
 static void take_completion(weir_pg_link *link, const char *tag)
 {
-    weir_pg_part part = link->part_next < link->part_count ? link->parts[link->part_next++] : WEIR_PG_PART_PLAIN;
+    weir_pg_part part = expected_part(link);
+    link->part_next += link->part_next < link->part_count;
     if (link->commits && !strcmp(tag, "ROLLBACK"))
         refuse_quiet_rollback(link);
     if (!strcmp(tag, "DISCARD ALL") || !strcmp(tag, "DEALLOCATE ALL")) {
@@ -173,8 +211,7 @@ static int take_row(weir_pg_link *link, uint8_t *body, size_t length)
 {
     if (link->group_error.status != WEIR_OK || !link->cursor)
         return WEIR_OK;
-    weir_pg_part part = link->part_next < link->part_count ? link->parts[link->part_next] : WEIR_PG_PART_PLAIN;
-    switch (part) {
+    switch (expected_part(link)) {
     case WEIR_PG_PART_SETS:
     case WEIR_PG_PART_ROWS: {
         if (!link->cursor->base.sink)
@@ -221,10 +258,17 @@ static int take_in_operation(weir_pg_link *link, char type, uint8_t *body, size_
     case 'D': return take_row(link, body, length);
     case 'C': {
         weir_pg_reader r = { body, body + length, false };
-        take_completion(link, weir_pg_read_cstr(&r));
-        return WEIR_OK;
+        const char *tag = weir_pg_read_cstr(&r);
+        int status = check_tag(link, expected_part(link), tag);
+        if (status == WEIR_OK)
+            take_completion(link, tag);
+        return status;
     }
-    case 's':                                   /* PortalSuspended: there may be more */
+    case 's': {                                 /* PortalSuspended: there may be more */
+        int status = check_count(link, expected_part(link), true, -1);
+        link->part_next++;
+        return status;
+    }
     case 'I':                                   /* EmptyQueryResponse */
         link->part_next++;
         return WEIR_OK;
@@ -352,6 +396,52 @@ static bool must_wait(const weir_pg_link *link, size_t total)
     return sink->full;
 }
 
+static int no_room_to_keep(weir_pg_link *link, size_t length)
+{
+    return weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory to keep a row of %zu bytes that was read ahead", length);
+}
+
+/* The batch fails; what is left of the row passes by. */
+static void no_room_for_row(weir_pg_link *link, size_t length, size_t left)
+{
+    weir_error error;
+    weir_error_set(&error, WEIR_OUT_OF_MEMORY, "no memory for a row of %zu bytes", length);
+    error.row = link->cursor->base.rows + 1;
+    weir_error_keep(&link->group_error, &error);
+    link->skip = left;
+}
+
+/* A length is only what somebody says: memory for a long row is taken as its bytes come. */
+static size_t first_room(size_t here, size_t length)
+{
+    size_t at_once = here < GIANT_AT_ONCE ? GIANT_AT_ONCE : here;
+    return length < at_once ? length : at_once;
+}
+
+size_t weir_pg_giant_room(weir_pg_link *link)
+{
+    if (link->giant_have < link->giant_room || link->giant_room == link->giant_length)
+        return link->giant_room - link->giant_have;
+    size_t room = link->giant_length - link->giant_room < link->giant_room ? link->giant_length : link->giant_room * 2;
+    weir_buffer *kept = link->giant_is_kept ? &front(link)->cursor->kept : NULL;
+    uint8_t *grown;
+    if (kept)
+        grown = weir_buffer_reserve(kept, room) ? (uint8_t *)kept->data + kept->length : NULL;
+    else
+        grown = weir_arena_resize_own(link->cursor->base.sink->arena, link->giant, room + 1);
+    if (!grown) {
+        link->giant = NULL;
+        if (kept)
+            no_room_to_keep(link, link->giant_length);
+        else
+            no_room_for_row(link, link->giant_length + 5, link->giant_length - link->giant_have);
+        return 0;
+    }
+    link->giant = grown;
+    link->giant_room = room;
+    return room - link->giant_have;
+}
+
 /* Room for the message's bytes where they belong: the batch (decoded in place), the kept raw batch, or nowhere. */
 static int begin_giant(weir_pg_link *link, size_t total)
 {
@@ -364,8 +454,9 @@ static int begin_giant(weir_pg_link *link, size_t total)
         return WEIR_OK;
     } else if (group && group->kind == WEIR_PG_GROUP_AHEAD) {
         weir_buffer *kept = &group->cursor->kept;
-        if (!weir_buffer_reserve(kept, total))
-            return weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory to keep a row of %zu bytes that was read ahead", total);
+        link->giant_room = first_room(here, total);
+        if (!weir_buffer_reserve(kept, link->giant_room))
+            return no_room_to_keep(link, total);
         link->giant = (uint8_t *)kept->data + kept->length;
         link->giant_is_kept = true;
         link->giant_length = total;
@@ -376,7 +467,9 @@ static int begin_giant(weir_pg_link *link, size_t total)
             link->row_waits = true;
             return WEIR_OK;
         }
-        link->giant = weir_arena_take(link->cursor->base.sink->arena, total - 5 + 1);
+        weir_sink *sink = link->cursor->base.sink;
+        link->giant_room = sink->budget ? total - 5 : first_room(here - 5, total - 5);
+        link->giant = link->giant_room == total - 5 ? weir_arena_take(sink->arena, total - 5 + 1) : weir_arena_own(sink->arena, link->giant_room + 1);
         link->giant_is_kept = false;
         link->giant_length = total - 5;
         link->giant_have = here - 5;
@@ -386,11 +479,7 @@ static int begin_giant(weir_pg_link *link, size_t total)
             link->row_waits = true;
             return WEIR_OK;
         } else {
-            weir_error error;
-            weir_error_set(&error, WEIR_OUT_OF_MEMORY, "no memory for a row of %zu bytes", total);
-            error.row = link->cursor->base.rows + 1;
-            weir_error_keep(&link->group_error, &error);
-            link->skip = total - here;
+            no_room_for_row(link, total, total - here);
         }
     } else {
         link->skip = total - here;
@@ -425,7 +514,10 @@ static int64_t read_giant(weir_pg_link *link)
         int status = weir_pg_end_giant(link);
         return status != WEIR_OK ? status : 1;
     }
-    int64_t n = weir_pg_receive(link, link->giant + link->giant_have, link->giant_length - link->giant_have);
+    size_t room = weir_pg_giant_room(link);
+    if (!room)
+        return link->base.lost ? link->base.error.status : 1;
+    int64_t n = weir_pg_receive(link, link->giant + link->giant_have, room);
     if (n > 0)
         link->giant_have += (size_t)n;
     return n;
@@ -456,6 +548,12 @@ static void leave_rest(weir_pg_link *link)
     cursor->ahead_rows = cursor->batch_rows;
     link->draining = streamed && !cursor->base.may_prefetch;
     link->operation_done = !link->draining;
+}
+
+/* Whether the server can have sent a message of such a length. */
+static bool is_possible(char type, uint32_t length)
+{
+    return type == 'Z' ? length == 5 : strchr("123sncI", type) && type ? length == 4 : length >= 4 && length <= LARGEST_MESSAGE;
 }
 
 /* ---- taking what is there ----------------------------------------------------------------------------------------------------------- */
@@ -493,8 +591,8 @@ int weir_pg_take_messages(weir_pg_link *link)
         uint32_t length;
         memcpy(&length, at + 1, 4);
         length = __builtin_bswap32(length);
-        if (length < 4 || length > 0x7fffff00u)
-            return weir_pg_lost(link, WEIR_INTERFACE, "the server sent a message of impossible length %u", (unsigned)length);
+        if (!is_possible((char)at[0], length))
+            return weir_pg_lost(link, WEIR_INTERFACE, "the server sent a message '%c' of impossible length %u", at[0], (unsigned)length);
         size_t total = (size_t)length + 1;
         if (here < total) {
             if (total <= link->in_capacity)
@@ -505,7 +603,10 @@ int weir_pg_take_messages(weir_pg_link *link)
                     continue;
                 return status != WEIR_OK ? status : 1;
             }
-            return weir_pg_grow_input(link, total) ? 1 : weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory for a message of %zu bytes", total);
+            if (here < link->in_capacity)
+                return 1;
+            size_t larger = total < link->in_capacity * 2 ? total : link->in_capacity * 2;      /* as it comes, too */
+            return weir_pg_grow_input(link, larger) ? 1 : weir_pg_lost(link, WEIR_OUT_OF_MEMORY, "no memory for a message of %zu bytes", total);
         }
         link->in_start += total;
         status = take_message(link, at, total);

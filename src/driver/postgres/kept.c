@@ -33,7 +33,10 @@ static void read_window(weir_pg_link *link, weir_pg_cursor *cursor)
     weir_pg_window *window = &cursor->spilled;
     size_t got;
     if (link->giant) {
-        weir_spill_read(&cursor->spill, link->giant + link->giant_have, link->giant_length - link->giant_have, &got, &link->disk_error);
+        size_t room = weir_pg_giant_room(link);
+        if (!room)
+            return;
+        weir_spill_read(&cursor->spill, link->giant + link->giant_have, room, &got, &link->disk_error);
         link->giant_have += got;
         return;
     }
@@ -102,9 +105,11 @@ int weir_pg_spill(weir_pg_link *link, weir_pg_cursor *cursor, const uint8_t *byt
         return lose(link, cursor, &error);
     }
     if (!open_window(cursor)) {
-        bool bounded = weir_ledger_room(cursor->base.arena->ledger) < cursor->spilled.capacity;
-        weir_error_set(&error, bounded ? WEIR_BUDGET_EXCEEDED : WEIR_OUT_OF_MEMORY,
-                       "another statement on the connection found rows of this stream unread, and there is no memory to write them to a file");
+        if (weir_ledger_room(cursor->base.arena->ledger) < SMALL_WINDOW)
+            weir_error_set(&error, WEIR_BUDGET_EXCEEDED, "another statement on the connection found rows of this stream unread, and the "
+                           "memory budget has no room to write them to a file");
+        else
+            weir_error_out_of_memory(&error);
         return lose(link, cursor, &error);
     }
     size_t room = cursor->spilled.capacity - cursor->unwritten;

@@ -84,7 +84,7 @@ int weir_pg_command(weir_link *base, const char *sql)
     int status = weir_pg_operation_begin(link, WEIR_PG_COMMAND, NULL);
     if (status != WEIR_OK)
         return status;
-    link->commits = is_commit(sql);
+    link->commits = base->commits = is_commit(sql);
     weir_pg_send_begin(link);
     weir_pg_send_simple(link, sql);
     weir_pg_expect(link, WEIR_PG_PART_PLAIN);
@@ -111,6 +111,9 @@ int weir_pg_listen(weir_link *base, int64_t deadline)
     link->listen_deadline = deadline;
     return status;
 }
+
+/* A statement without a transaction around it is one. */
+static bool commits_by_itself(const weir_pg_link *link) { return link->base.transaction == WEIR_LINK_IDLE && !link->begin_sent; }
 
 static void leave_statement(weir_pg_cursor *cursor)
 {
@@ -293,6 +296,13 @@ int weir_pg_plan_cell(weir_link *link, const weir_cursor *cursor, size_t column,
     return weir_pg_type_plan(((const weir_pg_cursor *)cursor)->statement->columns[column].type, arena, step);
 }
 
+/* An Execute for so many rows was sent. */
+static void note_asked(weir_pg_cursor *cursor, int64_t rows)
+{
+    if (cursor->asked_count < WEIR_PG_MAX_ASKED)
+        cursor->asked[cursor->asked_count++] = rows;
+}
+
 /* ---- open ------------------------------------------------------------------------------------------------------------------- */
 static int send_open_portal(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
 {
@@ -424,6 +434,9 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         return status;
     if (take_ahead(link, cursor))
         return WEIR_OK;
+    cursor->rows_before = base_cursor->rows;
+    cursor->asked_count = 0;
+    note_asked(cursor, rows);
     size_t mark = link->out.length;
     weir_pg_send_begin(link);
     status = base_cursor->mode == WEIR_MODE_DECLARED ? send_open_declared(link, cursor, rows) : send_open_portal(link, cursor, rows);
@@ -435,6 +448,7 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     }
     weir_pg_plan_direct(cursor);
     link->commits = base_cursor->statement->facts.kind == WEIR_SQL_TRANSACTION && is_commit(base_cursor->statement->sql);
+    base->commits = link->commits || (commits_by_itself(link) && base_cursor->statement->facts.kind != WEIR_SQL_SELECT);
     expect_batch(link, cursor, rows);
     weir_pg_tell_round_trip(link, "open", rows);
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, cursor);
@@ -457,6 +471,9 @@ int weir_pg_open_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         return 0;
     }
     weir_pg_send_execute(link, cursor->portal, rows);
+    cursor->rows_before = base_cursor->rows;
+    cursor->asked_count = 0;
+    note_asked(cursor, rows);
     cursor->ahead_rows = rows;
     weir_pg_tell_round_trip(link, "open", rows);
     base_cursor->round_trips++;
@@ -491,6 +508,7 @@ static void note_stale(weir_pg_link *link, weir_pg_cursor *cursor)
 static int send_ahead(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
 {
     cursor->ahead_rows = rows;
+    note_asked(cursor, rows);
     weir_pg_send_execute(link, cursor->portal, rows);
     weir_pg_tell_round_trip(link, "fetch", rows);
     cursor->base.round_trips += link->cursor ? 0 : 1;
@@ -510,6 +528,7 @@ int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
             return WEIR_OK;
         return send_ahead(link, cursor, base_cursor->behind ? base_cursor->behind : cursor->batch_rows);    /* so that the server goes on while this batch is read */
     }
+    note_asked(cursor, rows);
     if (base_cursor->mode == WEIR_MODE_DECLARED)
         send_fetch_declared(link, cursor, rows);
     else {
@@ -588,6 +607,8 @@ void weir_pg_drop(weir_link *base, weir_cursor *base_cursor)
 int weir_pg_operation_next(weir_pg_link *link)
 {
     weir_pg_cursor *cursor = link->cursor;
+    if (link->group_error.status == WEIR_OK && link->part_next != link->part_count)
+        return weir_pg_lost(link, WEIR_INTERFACE, "the server answered %zu of %zu commands", link->part_next, link->part_count);
     if (link->operation == WEIR_PG_PREPARE)
         return prepare_next(link);
     if (link->operation == WEIR_PG_ORDER)

@@ -69,7 +69,7 @@ typedef enum weir_pg_operation {
     WEIR_PG_ORDER
 } weir_pg_operation;
 
-enum { WEIR_PG_MAX_GROUPS = 32, WEIR_PG_MAX_AHEAD = 24, WEIR_PG_MAX_PARTS = 8, WEIR_PG_STATEMENTS_KEPT = 100 };
+enum { WEIR_PG_MAX_GROUPS = 32, WEIR_PG_MAX_AHEAD = 24, WEIR_PG_MAX_PARTS = 8, WEIR_PG_MAX_ASKED = 4, WEIR_PG_STATEMENTS_KEPT = 100 };
 
 /* Bytes that came: [start, end) of in[0 … capacity). */
 typedef struct weir_pg_window { uint8_t *in; size_t start, end, capacity; } weir_pg_window;
@@ -125,7 +125,7 @@ struct weir_pg_link {
     size_t     declared_tries;
     /* a row that is larger than the input buffer: read straight into its batch */
     uint8_t   *giant;
-    size_t     giant_length, giant_have;
+    size_t     giant_length, giant_have, giant_room;    /* room: as much memory as there is for it so far */
     bool       giant_is_kept;           /* it goes into the buffer of a batch taken raw */
     size_t     skip;                    /* bytes of a message nobody wants, still to come */
     size_t     spilling;                /* bytes of one that go to a cursor's file */
@@ -166,6 +166,9 @@ struct weir_pg_cursor {
     int64_t     batch_rows;             /* rows the fetch that runs asked for */
     int64_t     ahead_rows;             /* rows of the batch on its way; 0: none */
     int64_t     bytes_before;           /* of base.bytes, when the batch was asked for that came last */
+    int64_t     rows_before;            /* of base.rows, when an Execute was completed last: what the server says of the next is compared, */
+    int64_t     asked[WEIR_PG_MAX_ASKED];   /* … or, where it only says that there is more, the rows that each asked for which is not */
+    size_t      asked_count;            /* completed, the first first */
     int64_t     kept_rows;              /* rows the kept raw batch was asked for */
     int64_t     least;                  /* bytes of a row's fields that go straight into the sink's object, as far as known beforehand */
     weir_buffer kept;                   /* a batch taken raw, whole messages, from kept_at on not read yet */
@@ -307,6 +310,8 @@ int weir_pg_take_error(weir_pg_link *link, const uint8_t *body, size_t length);
 int weir_pg_take_messages(weir_pg_link *link);
 /* The row that is larger than the window is here. */
 int weir_pg_end_giant(weir_pg_link *link);
+/* How many of its bytes may be read now. 0: there is no memory for more, and it is given up. */
+size_t weir_pg_giant_room(weir_pg_link *link);
 /* Reads what is there, without waiting, and takes it: WEIR_OK or an error. */
 int weir_pg_look(weir_pg_link *link);
 int weir_pg_finish_operation(weir_pg_link *link, int status);

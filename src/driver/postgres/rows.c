@@ -154,7 +154,7 @@ static inline bool read_direct(const weir_pg_cursor *cursor, weir_sink *sink, co
             return false;
         next = source + (length > 0 ? length : 0);
     }
-    return sink->took(sink);
+    return next == end && sink->took(sink);
 }
 
 /* ---- into cells --------------------------------------------------------------------------------------------------------------------- */
@@ -252,6 +252,8 @@ static int read_cells(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body,
         const uint8_t *source = next + 4;
         if (field > end - source)
             return bad_row(link, cursor, "a field is longer than its row");
+        if (field < -1)
+            return bad_row(link, cursor, "a field of impossible length");
         next = field > 0 ? source + field : source;
         /* the next length first: a borrowed text gets its NUL where that length stands */
         int32_t following = end - next >= 4 ? read_length(next) : 0;
@@ -268,6 +270,8 @@ static int read_cells(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body,
         }
         field = following;
     }
+    if (next != end)
+        return bad_row(link, cursor, "it is longer than its fields");
     if (sink->came) {
         sink->came(sink);
         if (sink->full)
