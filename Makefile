@@ -9,7 +9,7 @@ SECONDS  ?= 600
 SEED     ?= 1
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo figure check check-all check-debian check-sanitize check-thread soak bench bench-quick install clean format help
+.PHONY: all demo figure check check-all check-debian check-sanitize check-thread check-valgrind check-portable soak bench bench-quick install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -42,6 +42,8 @@ check-all:
 	@scripts/install-packages packaging
 	@$(MAKE) check
 	@$(MAKE) check-debian
+	@$(MAKE) check-valgrind
+	@$(MAKE) check-portable
 	@$(MAKE) soak
 
 check-sanitize:
@@ -53,6 +55,17 @@ check-thread:
 	@scripts/install-packages build test
 	@[ -f build-thread/build.ninja ] || $(SETUP) -Db_sanitize=thread -Db_lundef=false build-thread
 	@scripts/check build-thread
+
+# valgrind.h must be there when the sources are compiled: task stacks are told to valgrind by it.
+check-valgrind:
+	@scripts/install-packages build test valgrind
+	@[ -f build-valgrind/build.ninja ] || $(SETUP) build-valgrind
+	@scripts/check-valgrind build-valgrind
+
+# gcc and clang, -O0 to -O3, link-time optimisation, without tasks: built with warnings as errors, a sample of the tests run in each.
+check-portable:
+	@scripts/install-packages build test portable
+	@scripts/check-portable
 
 # What `make check` does for some seconds: threads and tasks that do everything at random, on both databases at once.
 soak: $(BUILD)/build.ninja
@@ -75,7 +88,7 @@ install: $(BUILD)/build.ninja
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 clean:
-	rm -rf build build-sanitize build-thread build-clang build-ci
+	rm -rf build build-sanitize build-thread build-valgrind build-portable build-clang build-ci
 
 format:
 	clang-format -i $$(git ls-files '*.c')
@@ -88,6 +101,8 @@ help:
 	@echo 'make check-all       the same, the Debian packages (check-debian: built in a copy of the tree, looked at by lintian), and the soak'
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
+	@echo 'make check-valgrind  a sample of the tests, most in tasks, under valgrind, in build-valgrind/'
+	@echo 'make check-portable  gcc and clang at -O0 to -O3, with link-time optimisation, without tasks, in build-portable/'
 	@echo 'make soak            32 threads and 200 tasks at random on a pool of 8 for SECONDS (600); SEED (1), BUILD (build)'
 	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds)'
 	@echo 'make install         into PREFIX (/usr/local), below DESTDIR if that is set'

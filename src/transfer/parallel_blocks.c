@@ -111,7 +111,7 @@ static int disk_failed(weir_blocks *blocks, const char *what, int number, weir_e
 {
     char text[128];
     return weir_error_set(error, WEIR_IO, "cannot %s a temporary file in %s: %s", what, blocks->directory,
-                          strerror_r(number, text, sizeof text));
+                          weir_error_of_system(number, text, sizeof text));
 }
 
 /* Only the range's own job writes to its lane's file. The block that is left stands for the bytes there. */

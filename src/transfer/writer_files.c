@@ -47,7 +47,7 @@ int weir_writer_open_numbered(weir_writer *writer)
 int weir_writer_fail_directory(weir_writer *writer, const char *what, int number)
 {
     char text[128];
-    weir_error_set(&writer->error, WEIR_IO, "cannot %s the directory %.300s: %s", what, writer->target, strerror_r(number, text, sizeof text));
+    weir_error_set(&writer->error, WEIR_IO, "cannot %s the directory %.300s: %s", what, writer->target, weir_error_of_system(number, text, sizeof text));
     weir_output_hint(&writer->error, number);
     return WEIR_IO;
 }
