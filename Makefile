@@ -9,7 +9,7 @@ SECONDS  ?= 600
 SEED     ?= 1
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo figure check check-all check-debian check-sanitize check-thread check-valgrind check-portable soak bench bench-quick install clean format help
+.PHONY: all demo figure check check-all check-debian check-faults check-planted check-readme check-sanitize check-thread check-valgrind check-portable soak fuzz check-tidy bench bench-quick bench-growth install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -37,7 +37,8 @@ check-debian:
 	@scripts/install-packages build packaging
 	@scripts/check-debian
 
-# Every test, with what those of the packaging look for (cmake, zsh, man), the Debian packages, and the soak.
+# Every test, with what those of the packaging look for (cmake, zsh, man), the Debian packages, the soak, all faults, planted bugs, and
+# README.md's first steps.
 check-all:
 	@scripts/install-packages packaging
 	@$(MAKE) check
@@ -45,6 +46,26 @@ check-all:
 	@$(MAKE) check-valgrind
 	@$(MAKE) check-portable
 	@$(MAKE) soak
+	@$(MAKE) check-faults
+	@$(MAKE) check-planted
+	@$(MAKE) check-readme
+
+# README.md's first steps with its own make in a copy of the tree; `make check` takes the build that is there.
+check-readme: $(BUILD)/build.ninja
+	@scripts/install-packages build test
+	@WEIR_README_MAKE=real tests/packaging/test_readme.sh $(BUILD) "" "" README.md "## From nothing to a Parquet file"
+
+# Each allocation and each call of a disk fails once, and with all behind it; `make check` tries some of each scenario.
+FAULTS = test_out_of_memory test_memory_rows test_memory_writes test_memory_files test_memory_tasks test_loading_memory test_orm_memory \
+         test_unit_of_work_memory test_checkpoint_memory test_keyset_memory test_queue_memory test_advise_memory test_file_faults
+check-faults: $(BUILD)/build.ninja
+	@scripts/install-packages build test
+	@WEIR_TEST_EVERY=1 scripts/check $(BUILD) --timeout-multiplier 20 $(FAULTS)
+
+# Bugs planted into a copy of the tree, each of which a test must catch.
+check-planted:
+	@scripts/install-packages build test
+	@scripts/check-planted
 
 check-sanitize:
 	@scripts/install-packages build test
@@ -72,6 +93,16 @@ soak: $(BUILD)/build.ninja
 	@scripts/install-packages build test
 	@WEIR_SOAK_SECONDS=$(SECONDS) WEIR_SOAK_SEED=$(SEED) scripts/check $(BUILD) --suite soak --verbose --timeout-multiplier 0
 
+# Inputs from strangers, at random, for SECONDS (60) each; TARGETS: some of the folders in tests/fuzz/corpus.
+fuzz:
+	@scripts/install-packages build test fuzz
+	@SECONDS_EACH=$(if $(filter file,$(origin SECONDS)),60,$(SECONDS)) scripts/fuzz $(TARGETS)
+
+# clang-tidy and gcc's analyzer; some minutes.
+check-tidy: $(BUILD)/build.ninja
+	@scripts/install-packages build lint
+	@scripts/check-tidy $(BUILD)
+
 bench: all
 	@scripts/install-packages bench
 	@bench/run --build $(BUILD)
@@ -79,6 +110,10 @@ bench: all
 bench-quick: all
 	@scripts/install-packages bench
 	@bench/run --quick --build $(BUILD)
+
+bench-growth: all
+	@scripts/install-packages bench
+	@bench/run --workload growth --build $(BUILD)
 
 # A prefix that is given now counts, whatever the build directory was made with.
 install: $(BUILD)/build.ninja
@@ -88,7 +123,7 @@ install: $(BUILD)/build.ninja
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 clean:
-	rm -rf build build-sanitize build-thread build-valgrind build-portable build-clang build-ci
+	rm -rf build build-sanitize build-thread build-valgrind build-portable build-clang build-ci build-fuzz
 
 format:
 	clang-format -i $$(git ls-files '*.c')
@@ -98,13 +133,17 @@ help:
 	@echo 'make demo            exports a sample table of ROWS (10000000) invoices and shows time and memory'
 	@echo 'make figure          draws docs/memory.svg, memory over ROWS (10000000) rows, streamed and buffered'
 	@echo 'make check           runs every test, against real SQLite files and PostgreSQL servers of its own'
-	@echo 'make check-all       the same, the Debian packages (check-debian: built in a copy of the tree, looked at by lintian), and the soak'
+	@echo 'make check-all       the same, the Debian packages (check-debian: built in a copy of the tree, looked at by lintian), the soak,'
+	@echo "                     all faults (check-faults), planted bugs (check-planted), README.md's first steps in a copy (check-readme)"
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
 	@echo 'make check-valgrind  a sample of the tests, most in tasks, under valgrind, in build-valgrind/'
 	@echo 'make check-portable  gcc and clang at -O0 to -O3, with link-time optimisation, without tasks, in build-portable/'
 	@echo 'make soak            32 threads and 200 tasks at random on a pool of 8 for SECONDS (600); SEED (1), BUILD (build)'
-	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds)'
+	@echo 'make fuzz            libFuzzer on all that strangers may send, SECONDS (60) for each target'
+	@echo "make check-tidy      clang-tidy and gcc's analyzer over src/ and cli/"
+	@echo 'make bench           the benchmarks of docs/benchmarks.md (bench-quick: fewer rows and rounds, under two minutes)'
+	@echo 'make bench-growth    streams over 10 thousand to 30 million rows: time and memory'
 	@echo 'make install         into PREFIX (/usr/local), below DESTDIR if that is set'
 	@echo 'make clean           removes the build directories'
 	@echo 'make format          lays the sources out with clang-format'

@@ -21,12 +21,7 @@ typedef struct advise_settings {
 
 #define ROW(name, value, kind, member, choices, help) { name, value, kind, offsetof(advise_settings, member), choices, help }
 static const option_row rows[] = {
-    ROW("--table", "T", OPTION_TEXT, query.table, NULL, "the table or view: name, or schema.name"),
-    ROW("--query", "SQL", OPTION_TEXT, query.query, NULL, "the query, instead of --table"),
-    ROW("--param", "NAME=VALUE", OPTION_LIST, query.parameters, NULL, "the value of :NAME in --query or --where; may be repeated"),
-    ROW("--columns", "A,B", OPTION_TEXT, query.columns, NULL, "with --table: only these columns"),
-    ROW("--where", "SQL", OPTION_TEXT, query.where, NULL, "with --table: only rows for which this condition holds"),
-    ROW("--order-by", "SQL", OPTION_TEXT, query.order_by, NULL, "with --table: the order, as in \"id, created_at desc\""),
+    QUERY_ROWS(ROW),
     ROW("--memory", "SIZE", OPTION_SIZE, memory, NULL, "what the stream may hold: 256M, 64MiB, 1G, or bytes (powers of 1024)"),
     ROW("--trial-rows", "N", OPTION_COUNT, trial_rows, NULL, "rows that the trial reads, default 100000"),
     ROW("--limit-ms", "N", OPTION_COUNT, limit_ms, NULL, "longest for each question and each trial, default 10000"),
@@ -173,15 +168,12 @@ static void print_json(const weir_advice_figures *f, int64_t memory)
 
 static int advise(const advise_settings *settings, int64_t memory)
 {
-    text sql = { 0 };
     weir_engine *engine = NULL;
     weir_stmt *stmt = NULL;
     weir_advice *advice = NULL;
     bool sqlite = false;
-    int code = query_build(&settings->query, &sql);
-    if (code == 0)
-        code = database_open(&engine, settings->query.url, false, &sqlite);
-    if (code == 0 && (stmt = query_statement(&settings->query, sql.data, sqlite, &code)) != NULL) {
+    int code = query_open(&settings->query, &engine, &sqlite, &stmt);
+    if (code == 0) {
         advice = weir_advise(engine, stmt, WEIR_ADVISE_OPTIONS(.memory = memory, .trial_rows = settings->trial_rows, .limit_ms = settings->limit_ms));
         if (weir_advice_error(advice)->status != WEIR_OK)
             code = database_failed("cannot advise", weir_advice_error(advice));
@@ -194,7 +186,6 @@ static int advise(const advise_settings *settings, int64_t memory)
     weir_stmt_free(&stmt);
     if (engine)
         weir_engine_close(&engine);
-    text_free(&sql);
     return code;
 }
 

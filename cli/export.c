@@ -72,7 +72,7 @@ static const option_row rows[] = {
     ROW("--memory", "SIZE", OPTION_SIZE, memory, NULL,
         "what the stream may hold, as in 64M: batches end before they would take more,\n"
         "however wide rows are; with --yield-per, too, whichever ends a batch first;\n"
-        "not with --jobs or --worker"),
+        "with --jobs for all of them together; not with --worker"),
     ROW("--null", "TEXT", OPTION_TEXT, null_text, NULL,
         "csv: what NULL is written as; default: nothing, and the empty string is \"\""),
     ROW("--header", NULL, OPTION_ON, header, NULL, "csv: a first line with the columns' names (the default)"),
@@ -148,8 +148,8 @@ static int check_settings(const export_settings *s)
     int code = query_check(s);
     if (code == 0 && s->memory && s->yield_per == 0)
         return failure_say(EXIT_USAGE, "wrong usage: --yield-per 0 reads all rows into memory, which --memory bounds; leave one of them away");
-    if (code == 0 && s->memory && jobs_wanted(s))
-        return failure_say(EXIT_USAGE, "wrong usage: --memory bounds one stream and goes with neither --jobs nor --worker; give --yield-per");
+    if (code == 0 && s->memory && s->worker)
+        return failure_say(EXIT_USAGE, "wrong usage: --memory does not go with --worker; give --yield-per");
     if (code == 0 && !s->to)
         return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
     if (code == 0)
@@ -300,6 +300,7 @@ static void free_run(export_run *run)
     if (run->engine)
         weir_engine_close(&run->engine);
     text_free(&run->sql);
+    text_free(&run->columns);
 }
 
 static int run_export(int count, char **words)

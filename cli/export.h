@@ -8,6 +8,7 @@
 
 typedef struct export_settings {
     const char *url;
+    const char *partition;              /* read instead of the table; NULL: that */
     const char *table, *query, *columns, *where, *order_by;
     text_list   parameters;             /* name=value */
     const char *to, *format, *null_text;
@@ -31,6 +32,7 @@ typedef struct export_settings {
 typedef struct export_run {
     const export_settings *settings;
     text             sql;
+    text             columns;           /* of --table, where partitions are read */
     weir_engine     *engine;
     weir_connection *connection;
     weir_stmt       *stmt;

@@ -45,10 +45,10 @@ static const char **make_pairs(const text_list *list, char **copies)
     for (size_t i = 0; i < list->count; i++) {
         size_t size = strlen(list->items[i]) + 1;
         memcpy(to, list->items[i], size);
-        char *equals = strchr(to, '=');
-        *equals = 0;
+        size_t key = strcspn(to, "=");      /* there is one */
+        to[key] = 0;
         pairs[2 * i] = to;
-        pairs[2 * i + 1] = equals + 1;
+        pairs[2 * i + 1] = to + key + 1;
         to += size;
     }
     return pairs;
@@ -60,7 +60,7 @@ bool export_writer_make(const export_settings *s, export_writer *out)
     out->pairs = make_pairs(&s->metadata, &out->copies);
     out->options = *WEIR_WRITER_OPTIONS(.format = s->format, .null_text = s->null_text,
         .header = s->header ? WEIR_ON : WEIR_OFF, .replace_invalid_text = s->replace_invalid ? WEIR_ON : WEIR_UNSET,
-        .partition_rows = s->partition_rows, .compression = s->compression, .row_group_bytes = (size_t)export_row_group_bytes(s),
+        .partition_rows = s->partition_rows, .compression = s->compression, .row_group_bytes = (size_t)(export_row_group_bytes(s) / (s->jobs && s->memory && !s->row_group_bytes ? s->jobs : 1)),
         .dictionary = s->no_dictionary ? WEIR_OFF : WEIR_UNSET, .decimal = s->decimal, .metadata = s->metadata.count ? out->pairs : NULL);
     return out->pairs != NULL;
 }

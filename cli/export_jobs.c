@@ -74,6 +74,58 @@ int jobs_check_settings(const export_settings *s)
     return check_order(s, option);
 }
 
+/* ---- partitions ------------------------------------------------------------------------------------------------------------------------- */
+/* What the callbacks of a parallel run need. */
+typedef struct together {
+    export_run    *run;
+    weir_parallel *parallel;
+    text           columns;             /* of the table, for partitions that have them in another order */
+} together;
+
+/* The table's columns as --columns has them. */
+static int read_columns(export_run *run, text *columns)
+{
+    text sql = { 0 };
+    size_t last = 0;
+    text_add(&sql, "SELECT * FROM ");
+    int code = query_table(run->settings->table, &sql, &last);
+    text_add(&sql, " LIMIT 0");
+    if (code != 0)
+        return code;
+    weir_stmt *stmt = weir_sql(sql.data);
+    text_free(&sql);
+    weir_result *result = weir_connection_execute(run->connection, stmt, NULL);
+    for (size_t i = 0; i < weir_result_column_count(result); i++) {
+        text_add(columns, i ? "," : "");
+        query_name(weir_result_column(result, i)->name, columns);
+    }
+    code = weir_result_error(result)->status == WEIR_OK ? 0 : database_failed("the query failed", weir_result_error(result));
+    weir_stmt_free(&stmt);
+    if (weir_result_close(&result) != WEIR_OK && code == 0)
+        code = EXIT_FAILED;
+    return code;
+}
+
+static weir_stmt *read_partition(const char *name, void *context)
+{
+    const together *t = context;
+    export_settings one = *t->run->settings;
+    text sql = { 0 };
+    int code = 0;
+    one.partition = name;
+    one.order_by = NULL;
+    one.columns = one.columns && strcmp(one.columns, "*") != 0 ? one.columns : t->columns.data;
+    weir_stmt *stmt = one.columns && query_build(&one, &sql) == 0 ? query_statement(&one, sql.data, t->run->sqlite, &code) : NULL;
+    text_free(&sql);
+    return stmt;
+}
+
+/* A condition that names the table by its schema cannot be said of a partition. */
+static bool reads_partitions(const export_settings *s)
+{
+    return s->split && s->table && !(s->where && strchr(s->table, '.'));
+}
+
 /* ---- what both need ----------------------------------------------------------------------------------------------------------------- */
 /* The order as the library reads it: as given, or the primary key. */
 static int find_key(export_run *run, text *key)
@@ -113,6 +165,8 @@ static int prepare(export_run *run, int connections, text *key)
         return code;
     signals_watch_connection(run->connection);
     code = find_key(run, key);
+    if (code == 0 && reads_partitions(run->settings) && !run->sqlite)
+        code = read_columns(run, &run->columns);
     if (code == 0)
         show_progress(run);
     signals_watch_connection(NULL);
@@ -131,7 +185,7 @@ static void remark(const char *words, void *unused)
 static void tell(void *context)
 {
     weir_parallel_figures figures;
-    weir_parallel_info(*(weir_parallel **)context, &figures);
+    weir_parallel_info(((together *)context)->parallel, &figures);
     progress_rows(figures.rows);
 }
 
@@ -157,13 +211,15 @@ static void take_figures(export_run *run, const weir_parallel *parallel)
 static int write_ranges(export_run *run, const char *key, weir_writer_options *writer)
 {
     const export_settings *s = run->settings;
-    weir_parallel *parallel = NULL;
+    together t = { .run = run, .columns = run->columns };
     save_interval every = { .rows = 0 };
     resume_read_interval(s->checkpoint_every, &every);
     writer->checkpoint = run->checkpoint;
-    parallel = weir_parallel_open(run->engine, run->stmt, WEIR_PARALLEL_OPTIONS(.jobs = (int)s->jobs, .order = key, .yield_per = export_execution(s)->yield_per,
-                                  .range_bytes = s->range_bytes, .save_rows = every.rows, .save_bytes = every.bytes,
-                                  .save_ms = (int64_t)(1000 * every.seconds), .remark = s->quiet ? NULL : remark, .progress = tell, .context = &parallel));
+    weir_parallel *parallel = t.parallel = weir_parallel_open(run->engine, run->stmt, WEIR_PARALLEL_OPTIONS(
+        .jobs = (int)s->jobs, .order = key, .yield_per = export_execution(s)->yield_per, .memory = export_execution(s)->memory,
+        .range_bytes = s->range_bytes, .save_rows = every.rows,
+        .save_bytes = every.bytes, .save_ms = (int64_t)(1000 * every.seconds), .remark = s->quiet ? NULL : remark, .progress = tell,
+        .partition = reads_partitions(s) ? read_partition : NULL, .context = &t));
     signals_watch(stop_parallel, parallel);
     int status = weir_parallel_error(parallel)->status;
     if (status == WEIR_OK && !signals_caught())

@@ -55,7 +55,7 @@ void failure_hide_password(const char *url)
     const char *colon = memchr(body, ':', at ? (size_t)(at - body) : 0);
     if (colon)
         hide_both(colon + 1, (size_t)(at - colon - 1));
-    for (const char *p = question; p && (p = strstr(p, "password=")) != NULL; ) {
+    for (const char *p = question; p && (p = strcasestr(p, "password=")) != NULL; ) {
         p += strlen("password=");
         hide_both(p, strcspn(p, "&"));
     }

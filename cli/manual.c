@@ -4,13 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <weir/weir.h>
+#include "text.h"
 
 /* Text that roff does not take for its own: dashes can be searched for, lines do not begin with a request. */
-static void put(const char *text, size_t length)
+static void put(const char *words, size_t length)
 {
-    if (length > 0 && (*text == '.' || *text == '\''))
+    if (length > 0 && (*words == '.' || *words == '\''))
         fputs("\\&", stdout);
-    for (const char *p = text; p < text + length; p++)
+    for (const char *p = words; p < words + length; p++)
         switch (*p) {
         case '\\': fputs("\\e", stdout); break;
         case '-':  fputs("\\-", stdout); break;
@@ -23,18 +24,18 @@ static void put(const char *text, size_t length)
         }
 }
 
-static void put_text(const char *text) { put(text, strlen(text)); }
+static void put_text(const char *words) { put(words, strlen(words)); }
 
-static void put_line(const char *text, size_t length)
+static void put_line(const char *words, size_t length)
 {
-    put(text, length);
+    put(words, length);
     putchar('\n');
 }
 
 /* Placeholders, in capitals, in italics, all else in bold: --to FILE|- */
-static void put_usage(const char *text)
+static void put_usage(const char *words)
 {
-    for (const char *p = text; *p; ) {
+    for (const char *p = words; *p; ) {
         bool placeholder = isupper((unsigned char)*p) != 0;
         size_t length = 0;
         while (p[length] && (isupper((unsigned char)p[length]) || (placeholder && p[length] == '-' && isupper((unsigned char)p[length + 1]))) == placeholder)
@@ -50,9 +51,9 @@ static void put_usage(const char *text)
 static void put_notes(const char *notes)
 {
     bool as_is = false;
+    size_t length;
     puts(".PP");
-    for (const char *line = notes; *line; ) {
-        size_t length = strcspn(line, "\n");
+    for (const char *at = notes, *line; text_next_line(&at, &line, &length); ) {
         bool indented = *line == ' ';
         if (indented != as_is)
             puts(indented ? ".RS 2\n.nf" : ".fi\n.RE");
@@ -61,7 +62,6 @@ static void put_notes(const char *notes)
             puts(".PP");
         else
             put_line(line + (indented ? strspn(line, " ") : 0), length - (indented ? strspn(line, " ") : 0));
-        line += length + (line[length] == '\n');
     }
     if (as_is)
         puts(".fi\n.RE");
@@ -80,11 +80,9 @@ static void put_options(const command_spec *command)
             fputs("\\fR", stdout);
         }
         putchar('\n');
-        for (const char *line = row->help; *line; ) {
-            size_t length = strcspn(line, "\n");
+        size_t length;
+        for (const char *at = row->help, *line; text_next_line(&at, &line, &length); )
             put_line(line, length);
-            line += length + (line[length] == '\n');
-        }
     }
 }
 

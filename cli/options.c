@@ -62,7 +62,7 @@ static int store_size(const option_row *row, const char *value, int64_t *out)
     char *end = NULL;
     errno = 0;
     double number = strtod(value, &end), factor = 1;
-    const char *unit = *end ? strchr(units, *end & ~0x20) : NULL;
+    const char *unit = *end & ~0x20 ? strchr(units, *end & ~0x20) : NULL;      /* not a space, nor the end */
     for (const char *u = units; unit && u <= unit; u++)
         factor *= 1024;
     const char *rest = unit ? end + 1 : end;
@@ -107,7 +107,7 @@ static int parse_option(const command_spec *command, int count, char **words, in
     }
     if (!row->value && equals)
         return failure_say(EXIT_USAGE, "wrong use of %s: it takes no value; leave \"%s\" away", row->name, equals);
-    const char *value = equals ? equals + 1 : NULL;
+    const char *value = equals ? equals + 1 : "";
     if (row->value && !equals) {
         if (*index + 1 >= count)
             return failure_say(EXIT_USAGE, "wrong use of %s: its value is missing; give %s %s", row->name, row->name, row->value);
@@ -131,7 +131,7 @@ int options_parse(const command_spec *command, int count, char **words, void *se
                 return status;
         } else if (given == wanted) {
             return failure_say(EXIT_USAGE, "too many arguments: %s was given before \"%s\"; quote what belongs together",
-                               command->arguments[wanted - 1], words[i]);
+                               command->arguments[wanted - 1], strpbrk(words[i], ":=") ? "…" : words[i]);    /* a URL's password may be in it */
         } else {
             arguments[given++] = words[i];
         }
@@ -149,12 +149,9 @@ void options_help(const command_spec *command)
     for (size_t i = 0; i < command->option_count; i++) {
         const option_row *row = &command->options[i];
         int used = printf("  %s%s%s", row->name, row->value ? " " : "", row->value ? row->value : "");
-        for (const char *line = row->help; *line; ) {
-            int length = (int)strcspn(line, "\n");
-            printf("%*s%.*s\n", used < COLUMN ? COLUMN - used : 2, "", length, line);
-            line += length + (line[length] == '\n');
-            used = 0;
-        }
+        size_t length;
+        for (const char *at = row->help, *line; text_next_line(&at, &line, &length); used = 0)
+            printf("%*s%.*s\n", used < COLUMN ? COLUMN - used : 2, "", (int)length, line);
     }
     if (command->notes)
         printf("\n%s", command->notes);

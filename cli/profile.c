@@ -1,5 +1,6 @@
 /* weir profile: streams and, if asked, fetches whole; memory over rows becomes a figure, with the numbers beside it. */
 #include "profile.h"
+#include "whole.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,12 +26,7 @@ typedef struct profile_settings {
 
 #define ROW(name, value, kind, member, choices, help) { name, value, kind, offsetof(profile_settings, member), choices, help }
 static const option_row rows[] = {
-    ROW("--table", "T", OPTION_TEXT, query.table, NULL, "the table or view: name, or schema.name"),
-    ROW("--query", "SQL", OPTION_TEXT, query.query, NULL, "the query, instead of --table"),
-    ROW("--param", "NAME=VALUE", OPTION_LIST, query.parameters, NULL, "the value of :NAME in --query or --where; may be repeated"),
-    ROW("--columns", "A,B", OPTION_TEXT, query.columns, NULL, "with --table: only these columns"),
-    ROW("--where", "SQL", OPTION_TEXT, query.where, NULL, "with --table: only rows for which this condition holds"),
-    ROW("--order-by", "SQL", OPTION_TEXT, query.order_by, NULL, "with --table: the order"),
+    QUERY_ROWS(ROW),
     ROW("--yield-per", "N", OPTION_LIST, yield_per, NULL, "a run with this batch size; may be repeated; default 5000"),
     ROW("--buffered", NULL, OPTION_ON, buffered, NULL, "one more run, which reads the whole result into memory"),
     ROW("--svg", "FILE", OPTION_TEXT, svg, NULL, "the figure"),
@@ -116,23 +112,6 @@ static int run_one(int count, char **words, int64_t size, figure_run *run)
 
 /* ---- what comes out ---------------------------------------------------------------------------------------------------------- */
 
-/* Under a name beside it first: a figure that is there is whole. */
-static int write_file(const char *path, const text *content)
-{
-    text temporary = { 0 };
-    text_add(&temporary, path);
-    text_add(&temporary, ".weir-new");
-    FILE *file = fopen(temporary.data, "w");
-    bool good = file && fwrite(content->data, 1, content->length, file) == content->length;
-    good = file && fclose(file) == 0 && good;
-    good = good && rename(temporary.data, path) == 0;
-    int number = errno;
-    if (!good && file)
-        unlink(temporary.data);
-    text_free(&temporary);
-    return good ? 0 : failure_say(EXIT_FAILED, "cannot write %s: %s; check the directory and its space", path, strerror(number));
-}
-
 static void write_json(const profile *p, text *out)
 {
     json_open(out, NULL, '{');
@@ -189,10 +168,10 @@ static int write_all(const profile_settings *s, const profile *p)
         text_add(&subtitle, s->query.table ? s->query.table : "");
     }
     figure_draw(p->runs, p->count, subtitle.data, &svg);
-    int code = write_file(s->svg, &svg);
+    int code = whole_write(s->svg, &svg);
     if (code == 0 && s->json) {
         write_json(p, &json);
-        code = write_file(s->json, &json);
+        code = whole_write(s->json, &json);
     }
     if (code == 0)
         print_table(p);

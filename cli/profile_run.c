@@ -142,19 +142,14 @@ static int tell(const measured *m, int fd)
 int profile_measure(const export_settings *query, int64_t yield_per, int fd)
 {
     static measured m;                          /* large, and one per process */
-    text sql = { 0 };
     weir_engine *engine = NULL;
     weir_connection *connection = NULL;
     weir_stmt *stmt = NULL;
     recorder_start(&m.recorder);
-    int code = query_build(query, &sql);
-    if (code == 0)
-        code = database_open(&engine, query->url, false, &m.sqlite);
+    int code = query_open(query, &engine, &m.sqlite, &stmt);
     if (code == 0)
         code = database_connect(engine, &connection);
-    if (code == 0)
-        stmt = query_statement(query, sql.data, m.sqlite, &code);
-    if (stmt) {
+    if (code == 0) {
         signals_watch_connection(connection);
         const weir_execution_options options = { .struct_size = sizeof options, .read_only = WEIR_ON,
                                                  .isolation_level = m.sqlite ? WEIR_ISOLATION_DEFAULT : WEIR_REPEATABLE_READ };
@@ -169,7 +164,6 @@ int profile_measure(const export_settings *query, int64_t yield_per, int fd)
         code = failure_say(EXIT_FAILED, "reading rows failed: the connection could not be closed; run the profile again");
     if (engine)
         weir_engine_close(&engine);
-    text_free(&sql);
     if (m.recorder.statm)
         fclose(m.recorder.statm);
     return code == 0 ? tell(&m, fd) : code;

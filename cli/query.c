@@ -1,5 +1,6 @@
 /* The SQL text that an export runs. Names are quoted here: any name is safe, whatever is in it. */
 #include "query.h"
+#include "database.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +114,11 @@ int query_build(const export_settings *settings, text *sql)
     if (status == 0)
         status = add_columns(settings->columns ? settings->columns : "*", table.data + last, sql);
     text_add(sql, " FROM ");
-    text_add(sql, status == 0 ? table.data : "");
+    if (settings->partition) {
+        text_add(sql, settings->partition);     /* by the table's name, which the user's texts may have */
+        text_add(sql, " AS ");
+    }
+    text_add(sql, status != 0 ? "" : settings->partition ? table.data + last : table.data);
     text_free(&table);
     if (settings->where) {
         text_add(sql, " WHERE (");
@@ -200,4 +205,16 @@ weir_stmt *query_statement(const export_settings *settings, const char *sql, boo
     if (*code != 0)
         weir_stmt_free(&stmt);
     return *code == 0 ? stmt : NULL;
+}
+
+int query_open(const export_settings *s, weir_engine **engine, bool *sqlite, weir_stmt **stmt)
+{
+    text sql = { 0 };
+    int code = query_build(s, &sql);
+    if (code == 0)
+        code = database_open(engine, s->url, false, sqlite);
+    if (code == 0)
+        *stmt = query_statement(s, sql.data, *sqlite, &code);
+    text_free(&sql);
+    return code;
 }

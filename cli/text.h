@@ -23,7 +23,7 @@ void text_list_add(text_list *list, const char *item);
 void text_list_free(text_list *list);
 /* "a,b" as a NULL-terminated list of names without spaces around them, to be freed with names_free; NULL for a NULL text. An empty
  * name stays in it. */
-char **names_split(const char *text);
+char **names_split(const char *given);
 void names_free(char **names);
 
 bool text_begins(const char *whole, const char *beginning);
@@ -31,4 +31,6 @@ bool text_begins(const char *whole, const char *beginning);
 const char *text_grouped(char out[32], int64_t number);
 /* How many letters must change, come or go to make `a` into `b`; long texts count as far apart. */
 size_t text_distance(const char *a, const char *b);
+/* The line that begins at **at, without its end; moves *at behind it. False: there is none. */
+bool text_next_line(const char **at, const char **line, size_t *length);
 #endif

@@ -5,7 +5,7 @@
  * PEER_LIMIT in the environment, if set and > 0, restricts the query to id <= PEER_LIMIT.
  * PEER_SQL replaces the query (four columns of the same types): for failures in mid-stream.
  * PEER_STOP, if set and > 0: the caller loses interest after so many rows, gives the result up in the way
- * the library offers, and uses the connection again for SELECT 1; the report then says how long that took.
+ * the library offers, and uses the connection again for SELECT 1; the report's stop_ms says how long that took.
  * Wall time runs from peer_start() (before connecting) to peer_report() (after the last row).
  * CPU is getrusage(RUSAGE_SELF), so the whole process. Peak RSS is VmHWM and not ru_maxrss,
  * because ru_maxrss is inherited over exec from whichever process forked this one. */
@@ -23,7 +23,8 @@ typedef struct {
   char status[16];
 } peer_invoice;
 
-static double peer_t0, peer_t_first, peer_t_stop;
+static double peer_t0, peer_t_first, peer_t_stop, peer_t_reused;
+static long long peer_trips;    /* round trips, where the library counts them */
 static long long peer_stop_at;
 
 static inline double peer_now(void) {
@@ -42,9 +43,7 @@ static inline int peer_stop(long long rows) {
   if (peer_t_stop == 0) peer_t_stop = peer_now();
   return 1;
 }
-static inline void peer_reused(void) { /* the connection has answered SELECT 1 after the stop */
-  if (peer_t_stop > 0) fprintf(stderr, "stopped, and the connection was usable again after %.2f ms\n", (peer_now() - peer_t_stop) * 1e3);
-}
+static inline void peer_reused(void) { peer_t_reused = peer_now(); } /* the connection has answered SELECT 1 after the stop */
 static inline void peer_first(void) { if (peer_t_first == 0) peer_t_first = peer_now(); }
 
 static inline const char *peer_sql(void) {
@@ -107,10 +106,12 @@ static inline void peer_report(long long rows) {
   double now = peer_now();
   struct rusage u;
   getrusage(RUSAGE_SELF, &u);
-  printf("{\"rows\": %lld, \"sum\": \"%016llx\", \"wall\": %.4f, \"first_ms\": %.2f, \"user\": %.3f, \"sys\": %.3f, \"rss_kb\": %.0f, \"rss_connected_kb\": %.0f, \"late_p99_ms\": %.2f, \"late_most_ms\": %.2f}\n",
+  printf("{\"rows\": %lld, \"sum\": \"%016llx\", \"wall\": %.4f, \"first_ms\": %.2f, \"user\": %.3f, \"sys\": %.3f, \"rss_kb\": %.0f, \"rss_connected_kb\": %.0f, \"late_p99_ms\": %.2f, \"late_most_ms\": %.2f, "
+         "\"stop_ms\": %.3f, \"trips\": %lld}\n",
          rows, (unsigned long long)peer_sum, now - peer_t0, peer_t_first > 0 ? (peer_t_first - peer_t0) * 1e3 : -1.0,
          (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec * 1e-6,
-         (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec * 1e-6, peer_hwm_mb() * 1024, peer_rss_connected * 1024, late_p99, late_most);
+         (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec * 1e-6, peer_hwm_mb() * 1024, peer_rss_connected * 1024, late_p99, late_most,
+         peer_t_reused > 0 ? (peer_t_reused - peer_t_stop) * 1e3 : -1.0, peer_trips);
 }
 
 static inline void peer_copy_status(char dst[16], const char *src, size_t len) {

@@ -52,16 +52,16 @@ typedef struct weir_arrow_options {
  * asked for, in the thread or task that asks, one at a time; a batch owns its memory and outlives stream and connection. It is counted in
  * weir's ledger until it is released, by any thread. options may be NULL.
  *
- * bool, int16, int32, int64, float, double: the same. numeric(p, s), p up to 38: decimal128(p, s); other numerics: utf8, plain digits.
+ * bool, int16, int32, int64, float, double: the same. numeric(p, s) and SQLite's DECIMAL(p, s), p up to 38: decimal128(p, s); other numerics: utf8, plain digits.
  * text, enum, inet, timetz and types without a name here: utf8; json: utf8 with the extension arrow.json; bytea, blob: binary. date: date32;
  * time: time64(us); timestamp: timestamp(us), timestamptz with zone UTC; interval: month_day_nano; uuid: fixed_size_binary(16) with
- * the extension arrow.uuid; arrays of one dimension: list. Every field is nullable. SQLite's columns have the type that their
+ * the extension arrow.uuid; arrays: list, of lists where they have more dimensions (as many in all rows). Every field is nullable. SQLite's columns have the type that their
  * declaration says, or else the one of the first batch's values; a column without any is null.
  *
  * WEIR_ARGUMENT (options, NULL), WEIR_INVALID_REQUEST (a result without rows or columns, or with instances), WEIR_OUT_OF_MEMORY, or the error
  * that the result has: then *out is untouched and *result still the caller's; weir_result_error tells.
  * get_next and get_schema return 0, or an errno value with a text in get_last_error: ENOMEM; EINVAL for WEIR_DATA, as of a value that its
- * Arrow type cannot hold (infinite dates, 24:00:00, NaN in a decimal, arrays of several dimensions, another type than the column's), naming row
+ * Arrow type cannot hold (infinite dates, 24:00:00, NaN in a decimal, arrays of different depth, another type than the column's), naming row
  * and column; ECANCELED and ETIMEDOUT; else EIO. An error stays. */
 WEIR_API WEIR_MUST_CHECK int weir_result_arrow(weir_result **result, const weir_arrow_options *options, struct ArrowArrayStream *out);
 

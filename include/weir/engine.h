@@ -102,8 +102,8 @@ WEIR_API void weir_engine_pool_status(const weir_engine *engine, weir_pool_statu
 /* ---- connections ------------------------------------------------------------------------------------------------- */
 /* Checks a connection out of the pool; the caller's, never NULL, to be given back with weir_connection_close. Its first statement
  * begins a transaction (autobegin); closing it without commit rolls back. Errors (kept in the handle that is returned): WEIR_TIMEOUT
- * ("QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout 30.00"), WEIR_OPERATIONAL (cannot connect),
- * WEIR_RESOURCE_CLOSED. */
+ * ("QueuePool limit of size 5 overflow 10 reached, connection timed out, timeout 30.00"), WEIR_OPERATIONAL (cannot connect; with
+ * the server's SQLSTATE where one refused: 53300, 28P01, 57P03), WEIR_RESOURCE_CLOSED. */
 #define weir_engine_connect(engine) weir_engine_connect_at_((engine), WEIR_HERE_)
 /* The same with a transaction begun; weir_connection_close commits, or rolls back when a statement failed. */
 #define weir_engine_begin(engine) weir_engine_begin_at_((engine), WEIR_HERE_)

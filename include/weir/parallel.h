@@ -30,8 +30,11 @@ typedef struct weir_parallel_options {
     const char *order;              /* textual SQL: its order by result columns, "k desc nulls last, id not null". A select has its own.
                                        "not null" may stand behind columns that have none: an index serves them better then */
     int64_t     range_bytes;        /* of the table, per range; default 16 MiB, smaller for small tables */
-    int64_t     yield_per;          /* rows of a batch; default 5000 */
-    int64_t     window_bytes;       /* what may wait in memory for its turn; default 32 MiB. More goes to an unlinked temporary file */
+    int64_t     yield_per;          /* rows of a batch; default 5000, with memory: as many as fit */
+    int64_t     memory;             /* a budget in bytes for all jobs together, as weir_memory is for one stream: three quarters of it are shared out
+                                       among the jobs' streams, one is for what waits for its turn; without weir_range_put streams have it all. A row
+                                       that does not fit a job's share is WEIR_BUDGET_EXCEEDED. 0: none. At least 88 KiB for each job and 32 more */
+    int64_t     window_bytes;       /* what may wait in memory for its turn; default 32 MiB; not with memory. More goes to an unlinked temporary file */
     weir_switch spill;              /* off: jobs wait instead; default on */
     const char *spill_directory;    /* default: TMPDIR, else /tmp */
     /* With weir_writer_options.checkpoint into one file: the place is saved after so many rows, bytes or milliseconds, whichever comes first;
@@ -39,7 +42,13 @@ typedef struct weir_parallel_options {
     int64_t     save_rows, save_bytes, save_ms;
     void      (*remark)(const char *text, void *context);   /* what the user should know; while planning, on the calling thread */
     void      (*progress)(void *context);                   /* some five times a second while it runs, on the calling thread */
-    void       *context;            /* of both */
+    void       *context;            /* of all callbacks here */
+    /* weir_parallel_write_split, PostgreSQL: each partition of the table gets ranges of its own, also where list or hash bounds do not follow the
+     * order. Gives the statement that reads only the partition of that name ("schema.table", quoted where needed), with the same columns, in the
+     * same order, as the handle's; freed by weir. NULL: not this one, and then none. While planning, or going on, on the calling thread. Files
+     * are then in order of partitions, and in the statement's order within each. Without it, and where ranges of the order lie in one partition each
+     * anyway, or the user may not read partitions, or they have row level security, ranges are those of the whole table */
+    weir_stmt *(*partition)(const char *name, void *context);
 } weir_parallel_options;
 #define WEIR_PARALLEL_OPTIONS(...) (&(const weir_parallel_options){ .struct_size = sizeof(weir_parallel_options), __VA_ARGS__ })
 
@@ -103,8 +112,9 @@ typedef struct weir_parallel_figures {
     int64_t rows, batches;          /* read so far; rows and bytes: with those of earlier runs that are gone on with */
     int64_t bytes;                  /* handed on by weir_range_put, or written */
     int64_t spilled;                /* of them, those that waited on disk */
+    int64_t memory_peak;            /* with a budget: what the streams held at most, each by itself, and what waited */
     char    snapshot[64];           /* PostgreSQL's name of it; "" on SQLite */
-    char    source[24];             /* of the ranges: "statistics", "partitions", "sample", "interpolation", "one range" */
+    char    source[24];             /* of the ranges: "statistics", "partitions", "sample", "interpolation", "one range", "checkpoint" */
 } weir_parallel_figures;
 WEIR_API void weir_parallel_info(const weir_parallel *parallel, weir_parallel_figures *out);
 

@@ -289,7 +289,9 @@ static int put(weir_queue *queue, void *given, int64_t timeout_ms)
     if (status != WEIR_OK)
         return told(queue, status, &error);
     item *new = weir_alloc_zero(NULL, WEIR_MEMORY_BATCH, sizeof *new);
-    status = new ? queue->kind->take(&queue->holds, given, &new->thing, &new->bytes, &error) : weir_error_out_of_memory(&error);
+    if (!new)
+        return told(queue, weir_error_out_of_memory(&error), &error);
+    status = queue->kind->take(&queue->holds, given, &new->thing, &new->bytes, &error);
     if (status == WEIR_OK) {
         status = enqueue(queue, new, timeout_ms, &error);
         if (status == WEIR_OK)

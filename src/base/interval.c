@@ -136,8 +136,7 @@ static bool parse_duration(weir_text text, weir_interval *out)
     while (p < end || last == UNITS) {
         if (p < end && *p == 'T' && !timely) {
             timely = true;
-            last = UNITS;                /* something must follow */
-            p++;
+            p++;                        /* something must follow: take_part wants it */
         }
         part item;
         if (!take_part(&p, end, &item))

@@ -17,7 +17,7 @@ static int fail(weir_error *error, int number, const char *doing, const char *fo
 
 const char *weir_temporary_folder(void)
 {
-    const char *folder = getenv("TMPDIR");
+    const char *folder = getenv("TMPDIR");      /* NOLINT(concurrency-mt-unsafe): racy only with a program that calls setenv meanwhile */
     return folder && *folder ? folder : "/tmp";
 }
 

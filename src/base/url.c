@@ -249,6 +249,8 @@ int weir_url_parse(weir_arena *arena, const char *text, weir_url *out, weir_erro
     struct piece password = is_file ? (struct piece){ body, 0 } : find_password(body);
     const char *behind = password.text + password.length;       /* a '?' in a password begins no parameters */
     const char *mark = behind + strcspn(behind, "?"), *query = *mark ? mark + 1 : mark;
+    out->password = password.text;
+    out->password_length = password.length;
     if (is_file)
         status = parse_path(arena, (struct piece){ body, (size_t)(mark - body) }, out, error);
     if (status == WEIR_OK)

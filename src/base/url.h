@@ -8,6 +8,8 @@ typedef struct weir_url_parameter { const char *key, *value; } weir_url_paramete
 typedef struct weir_url {
     const char *whole;                  /* as given, but the scheme in lower case: libpq knows no other */
     const char *shown;                  /* the same with *** for a password, and for parameters that are secret (password=, …) */
+    const char *password;               /* of user:password@, as it stands in `whole`: the first password_length bytes */
+    size_t      password_length;
     const char *scheme;                 /* lower case: "sqlite", "postgresql", "postgres" */
     const char *path;                   /* sqlite: the file, percent-decoded; "" or ":memory:" in memory. Else NULL */
     const weir_url_parameter *parameters;

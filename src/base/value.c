@@ -59,7 +59,7 @@ weir_value weir_value_array(const weir_array *v)
 
 static bool same_bytes(const void *a, size_t a_length, const void *b, size_t b_length)
 {
-    return !a == !b && a_length == b_length && (a_length == 0 || memcmp(a, b, a_length) == 0);
+    return !a == !b && a_length == b_length && (a_length == 0 || !a || memcmp(a, b, a_length) == 0);
 }
 
 static bool same_text(weir_text a, weir_text b) { return same_bytes(a.ptr, a.len, b.ptr, b.len); }
@@ -75,6 +75,13 @@ static bool same_numeric(weir_text a, weir_text b)
 
 static bool same_double(double a, double b) { return a == b || (a != a && b != b); }
 
+/* What an array that is made to be bound leaves out (weir/value.h). */
+static int32_t length_of(const weir_array *array, int32_t dimension)
+{
+    return array->lengths ? array->lengths[dimension] : (int32_t)array->count;
+}
+static int32_t bound_of(const weir_array *array, int32_t dimension) { return array->lower_bounds ? array->lower_bounds[dimension] : 1; }
+
 static bool same_array(const weir_array *a, const weir_array *b)
 {
     if (a == b || !a || !b)
@@ -82,7 +89,7 @@ static bool same_array(const weir_array *a, const weir_array *b)
     if (a->element_type != b->element_type || a->dimensions != b->dimensions || a->count != b->count)
         return false;
     for (int32_t i = 0; i < a->dimensions; i++)
-        if (a->lengths[i] != b->lengths[i] || a->lower_bounds[i] != b->lower_bounds[i])
+        if (length_of(a, i) != length_of(b, i) || bound_of(a, i) != bound_of(b, i))
             return false;
     for (size_t i = 0; i < a->count; i++)
         if (!weir_value_equal(&a->items[i], &b->items[i]))

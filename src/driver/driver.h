@@ -207,7 +207,8 @@ typedef struct weir_page_run {
     size_t           done;              /* sets executed; when one fails: its place in the feed. Not by arrays */
     size_t           missed;            /* the first that matched no row; SIZE_MAX: none. Not by arrays */
     int64_t          matched;           /* rows */
-    bool             refused;           /* a value of the set `done` cannot be sent: nothing was */
+    bool             refused;           /* a value of the set `done` cannot be sent */
+    bool             unsent;            /* it failed before anything of it was sent: there is no savepoint of it, either */
 } weir_page_run;
 #define WEIR_PAGE_SAVEPOINT "weir_page"
 

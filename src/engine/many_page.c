@@ -304,9 +304,10 @@ static void find_failing(writing *w, size_t first, size_t count, const weir_page
     weir_many *many = w->many;
     if (!link_of(many))
         return;
-    if (page->refused && many->core->driver->array_type) {
-        name_set(w, first + page->done);
-        return;                                 /* nothing was sent */
+    if (page->unsent) {
+        if (page->refused)
+            name_set(w, first + page->done);
+        return;
     }
     if (!w->arrays && (many->error.status != WEIR_STALE_DATA ? page->done < count : page->missed < count))
         name_set(w, first + (many->error.status == WEIR_STALE_DATA ? page->missed : page->done));
@@ -372,7 +373,6 @@ static int write_page(writing *w, size_t first, size_t count)
         status = WEIR_STALE_DATA;
     }
     if (status != WEIR_OK) {
-        status = many->error.status;
         if (!many->error.sql[0])
             weir_error_text(many->error.sql, sizeof many->error.sql, w->write->statement->sql, w->write->statement->sql_length);
         find_failing(w, first, count, &page);

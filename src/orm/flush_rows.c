@@ -99,13 +99,8 @@ static void append_delete(const writer *w, weir_buffer *text)
 
 static int make_statement(weir_buffer *text, weir_stmt **stmt, weir_error *error)
 {
-    if (text->failed) {
-        weir_buffer_free(text);
-        return weir_error_out_of_memory(error);
-    }
     weir_stmt_free(stmt);
-    *stmt = weir_sql_n(text->data, text->length);
-    weir_buffer_free(text);
+    *stmt = weir_sql_taken(text);
     *error = *weir_stmt_error(*stmt);
     return error->status;
 }

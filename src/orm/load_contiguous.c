@@ -225,7 +225,7 @@ int weir_load_contiguous_check(const weir_select_shape *shape, weir_error *error
 
 int weir_load_contiguous(weir_reading *reading, weir_load_work *work, weir_load_carry *carry)
 {
-    size_t index;
+    size_t index = 0;
     const weir_select_item *item = collection_of(reading->shape, &index);
     passage p = { .reading = reading, .work = work, .carry = carry, .batch = work->holding->batch };
     p.parents = &reading->plans[item->parent_item];

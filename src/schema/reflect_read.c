@@ -84,6 +84,8 @@ static weir_result *ask(weir_reflection *r, const char *sql, const question *q)
             weir_buffer_byte(&quoted, '.');
         }
         weir_identifier_append(&quoted, q->bare);
+        if (quoted.failed)
+            weir_error_out_of_memory(r->error);
         weir_bind(stmt, "quoted", weir_value_text((weir_text){ quoted.data, quoted.length }));
     }
     if (strstr(sql, ":bare"))

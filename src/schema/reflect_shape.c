@@ -71,10 +71,12 @@ static bool is_default_type(const weir_reflection *r, const weir_reflected_colum
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
         declared = strcmp(declared, aliases[i].declared) ? declared : aliases[i].sql_type;
     member.sql_type = NULL;
-    weir_buffer_init(&sql, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, 256);
+    weir_buffer_init(&sql, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
     bool none = member.type == WEIR_M_ENUM || weir_schema_sql_type("", &member, r->postgresql, &sql, &unread) != WEIR_OK;
     const char *text = none ? NULL : weir_buffer_cstr(&sql);
     bool same = text && !strcasecmp(text, declared);
+    if (sql.failed)
+        weir_error_out_of_memory(r->error);
     weir_buffer_free(&sql);
     return same;
 }

@@ -210,6 +210,13 @@ weir_stmt *weir_sql_n(const char *sql, size_t length)
     return stmt;
 }
 
+weir_stmt *weir_sql_taken(weir_buffer *text)
+{
+    weir_stmt *stmt = text->failed ? (weir_stmt *)&statement_without_memory : weir_sql_n(text->data, text->length);
+    weir_buffer_free(text);
+    return stmt;
+}
+
 weir_stmt *weir_sql(const char *sql) { return weir_sql_n(sql, sql ? strlen(sql) : 0); }
 
 weir_stmt *weir_stmt_new_tree(weir_stmt_kind kind)

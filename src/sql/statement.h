@@ -1,6 +1,7 @@
 /* Statements as compile sees them: a text or a tree, its parameters, and the values that they have. */
 #ifndef WEIR_SQL_STATEMENT_H
 #define WEIR_SQL_STATEMENT_H
+#include "base/buffer.h"
 #include "sql/select.h"
 #include "sql/text.h"
 
@@ -63,6 +64,8 @@ const char *weir_stmt_kind_name(weir_stmt_kind kind);
 bool weir_stmt_can_build(weir_stmt *stmt);
 /* Adds the parameters of a text to those that there are. An error is the statement's too. */
 int weir_stmt_add_parameters(weir_stmt *stmt, const char *text, size_t length);
+/* weir_sql of a text that was put together, which is freed: of one that found no memory a statement that says so, never a part of it. */
+weir_stmt *weir_sql_taken(weir_buffer *text);
 /* Copies `given` as a part of `owner`, which frees it. NULL: an error, kept by `owner`. */
 weir_stmt *weir_stmt_own(weir_stmt *owner, const weir_stmt *given);
 

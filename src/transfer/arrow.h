@@ -21,7 +21,8 @@ struct weir_arrow_column {
     weir_arrow_layout layout;
     int               precision, scale; /* of a decimal */
     bool              settled;          /* the schema was told: a column of NULLs alone stays that */
-    weir_arrow_column *item;            /* of a list */
+    weir_arrow_column *item;            /* of a list; of an array of several dimensions again a list */
+    weir_arena        *arena;           /* for such lists, which the first array tells of */
     /* what was appended */
     weir_ledger *ledger;
     int64_t  length, nulls;
@@ -35,11 +36,13 @@ struct weir_arrow_column {
 
 /* The column's layout and name from what the database says. WEIR_OK or WEIR_OUT_OF_MEMORY. */
 int weir_arrow_column_init(weir_arrow_column *column, weir_arena *arena, weir_ledger *ledger, const weir_column_info *info);
-/* The schema is told now. Before, the first value says what a column is of which the database does not (SQLite's expressions). */
+/* The schema is told now. Before, the first value says what a column is of which the database does not (SQLite's expressions), and how deep
+ * lists are. */
 void weir_arrow_settle(weir_arrow_column *column);
-/* Another file's columns are to be alike: what was decided of a column, as the types of its values and of a list's items, and the way back. */
-void weir_arrow_decided(const weir_arrow_column *column, int types[2]);
-bool weir_arrow_decide(weir_arrow_column *column, const int types[2]);
+/* Another file's columns are to be alike: what was decided of a column, the type of its values, or of a list's items, and how deep lists lie in
+ * each other, 0: it is none; and the way back. False: it is no such column. */
+void weir_arrow_decided(const weir_arrow_column *column, int *type, int *depth);
+bool weir_arrow_decide(weir_arrow_column *column, int type, int depth);
 bool weir_arrow_is_known(const weir_arrow_column *column);
 /* Room for so many more rows. WEIR_OK or WEIR_OUT_OF_MEMORY. */
 int weir_arrow_reserve(weir_arrow_column *column, int64_t rows);

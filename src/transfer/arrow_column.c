@@ -3,8 +3,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include "base/decimal.h"
+#include "transfer/numeric_shape.h"
 
-enum { FIRST_BYTES = 4096, MOST_KEPT = 8 * 1024 * 1024, MOST_DIGITS = 38, UUID_SIZE = 16 };
+enum { FIRST_BYTES = 4096, MOST_KEPT = 8 * 1024 * 1024, MOST_DIGITS = 38, MOST_DIMENSIONS = 6, UUID_SIZE = 16 };
 
 /* Bytes of a value of fixed width; 0: bits, offsets and nothing. */
 static const size_t widths[] = {
@@ -41,36 +42,54 @@ void weir_arrow_settle(weir_arrow_column *column)
         weir_arrow_settle(column->item);
 }
 
-void weir_arrow_decided(const weir_arrow_column *column, int types[2])
+static int depth_of(const weir_arrow_column *column) { return column->item ? 1 + depth_of(column->item) : 0; }
+static const weir_arrow_column *innermost(const weir_arrow_column *column) { return column->item ? innermost(column->item) : column; }
+
+/* Puts one more list around the items. */
+static bool deepen(weir_arrow_column *column)
 {
-    types[0] = (int)column->type;
-    types[1] = column->item ? (int)column->item->type : 0;
+    weir_arrow_column *list = weir_arena_take(column->arena, sizeof *list);
+    if (!list)
+        return false;
+    *list = (weir_arrow_column){ .name = "item", .ledger = column->ledger, .arena = column->arena, .item = column->item };
+    become(list, WEIR_T_ARRAY);
+    column->item = list;
+    return true;
 }
 
-bool weir_arrow_decide(weir_arrow_column *column, const int types[2])
+void weir_arrow_decided(const weir_arrow_column *column, int *type, int *depth)
 {
-    weir_arrow_column *const columns[] = { column, column->item };
-    for (int i = 0; i < 2 && columns[i]; i++) {
-        bool same = types[i] == (int)columns[i]->type, undecided = columns[i]->layout == WEIR_ARROW_NULL;
-        if (types[i] < 0 || types[i] >= WEIR_T_COUNT_ || (!same && (!undecided || types[i] == WEIR_T_ARRAY)))
+    *type = (int)innermost(column)->type;
+    *depth = depth_of(column);
+}
+
+bool weir_arrow_decide(weir_arrow_column *column, int type, int depth)
+{
+    weir_arrow_column *values = column;
+    if (depth > MOST_DIMENSIONS || (depth > 0) != (column->item != NULL) || type < 0 || type >= WEIR_T_COUNT_)
+        return false;
+    for (int i = depth_of(column); i < depth; i++)
+        if (!deepen(column))
             return false;
-        if (!same)
-            become(columns[i], (weir_type)types[i]);
-    }
+    while (values->item)
+        values = values->item;
+    if (type != (int)values->type && (values->layout != WEIR_ARROW_NULL || type == WEIR_T_ARRAY))
+        return false;
+    if (type != (int)values->type)
+        become(values, (weir_type)type);
     weir_arrow_settle(column);
     return true;
 }
 
 bool weir_arrow_is_known(const weir_arrow_column *column)
 {
-    return column->layout != WEIR_ARROW_NULL && (!column->item || weir_arrow_is_known(column->item));
+    return column->layout != WEIR_ARROW_NULL && (!column->item || column->settled);     /* how deep lists are, only values tell */
 }
 
-/* PostgreSQL's modifier of numeric(p, s): (p << 16 | s) + 4, s a signed number of 11 bits. */
-static void look_at_modifier(weir_arrow_column *column, int32_t modifier)
+static void look_at_digits(weir_arrow_column *column, const weir_column_info *info)
 {
-    int precision = (modifier - 4) >> 16 & 0xFFFF, scale = ((modifier - 4) & 0x7FF);
-    if (column->type != WEIR_T_NUMERIC || modifier < 4 || precision < 1 || precision > MOST_DIGITS || scale > precision)
+    int32_t precision, scale;
+    if (column->type != WEIR_T_NUMERIC || !weir_numeric_shape(info, MOST_DIGITS, &precision, &scale))
         return;
     column->layout = WEIR_ARROW_DECIMAL;
     column->precision = precision;
@@ -84,17 +103,17 @@ int weir_arrow_column_init(weir_arrow_column *column, weir_arena *arena, weir_le
     char *copy = weir_arena_bytes(arena, length);
     if (!copy)
         return WEIR_OUT_OF_MEMORY;
-    *column = (weir_arrow_column){ .name = memcpy(copy, name, length), .ledger = ledger };
+    *column = (weir_arrow_column){ .name = memcpy(copy, name, length), .ledger = ledger, .arena = arena };
     become(column, info->type);
-    look_at_modifier(column, info->modifier);
+    look_at_digits(column, info);
     if (column->layout != WEIR_ARROW_LIST)
         return WEIR_OK;
     column->item = weir_arena_take(arena, sizeof *column->item);
     if (!column->item)
         return WEIR_OUT_OF_MEMORY;
-    *column->item = (weir_arrow_column){ .name = "item", .ledger = ledger };
+    *column->item = (weir_arrow_column){ .name = "item", .ledger = ledger, .arena = arena };
     become(column->item, info->element_type == WEIR_T_ARRAY ? WEIR_T_OTHER : info->element_type);
-    look_at_modifier(column->item, info->modifier);
+    look_at_digits(column->item, info);
     return WEIR_OK;
 }
 
@@ -270,19 +289,49 @@ static int put_interval(weir_arrow_column *column, int64_t at, weir_interval int
     return WEIR_OK;
 }
 
-static int put_list(weir_arrow_column *column, int64_t at, const weir_array *array, char *reason)
+/* The items of one dimension, from the array's item `first` on. */
+static int put_items(weir_arrow_column *column, int64_t at, const weir_array *array, int dimension, size_t first, char *reason)
 {
-    if (array->dimensions > 1)
-        return refuse(reason, "an array of several dimensions is no Arrow list: unnest it in the query");
-    int status = weir_arrow_reserve(column->item, (int64_t)array->count);
-    for (size_t i = 0; status == WEIR_OK && i < array->count; i++)
-        status = weir_arrow_append(column->item, &array->items[i], reason);
+    weir_arrow_column *item = column->item;
+    size_t length = array->lengths && array->dimensions ? (size_t)array->lengths[dimension] : array->count, below = 1;
+    bool last = dimension + 1 >= array->dimensions;
+    for (int i = dimension + 1; i < array->dimensions; i++)
+        below *= (size_t)array->lengths[i];
+    int status = weir_arrow_reserve(item, (int64_t)length);
+    for (size_t i = 0; status == WEIR_OK && i < length; i++) {
+        if (last) {
+            status = weir_arrow_append(item, &array->items[first + i], reason);
+            continue;
+        }
+        status = put_items(item, item->length, array, dimension + 1, first + i * below, reason);
+        if (status == WEIR_OK && item->validity)
+            set_bit(item->validity, item->length);
+        item->length += status == WEIR_OK;
+    }
     if (status != WEIR_OK)
         return status;
-    if (column->item->length > INT32_MAX)
+    if (item->length > INT32_MAX)
         return refuse(reason, "more than 2^31 array items in one record batch: ask for fewer rows in each");
-    column->offsets[at + 1] = (int32_t)column->item->length;
+    column->offsets[at + 1] = (int32_t)item->length;
     return WEIR_OK;
+}
+
+/* Lists are equally deep in every row: the first array that is not empty says how deep. */
+static int put_list(weir_arrow_column *column, int64_t at, const weir_array *array, char *reason)
+{
+    if (array->count == 0 || array->dimensions == 0) {
+        column->offsets[at + 1] = column->offsets[at];
+        return WEIR_OK;
+    }
+    while (!column->settled && column->item->length == 0 && depth_of(column) < array->dimensions)
+        if (!deepen(column))
+            return WEIR_OUT_OF_MEMORY;
+    if (depth_of(column) != array->dimensions) {
+        snprintf(reason, WEIR_REASON_SIZE, "an array of %d dimensions in a column of %d: unnest it in the query, or give it as text", (int)array->dimensions,
+                 depth_of(column));
+        return WEIR_DATA;
+    }
+    return put_items(column, at, array, 0, 0, reason);
 }
 
 #define PUT(column, at, type, value) (((type *)(void *)(column)->values)[at] = (type)(value))

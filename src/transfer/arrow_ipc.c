@@ -105,9 +105,9 @@ static void remember(const weir_sheet *sheet, weir_buffer *text)
 {
     const ipc *a = sheet->state;
     for (size_t i = 0; i < a->column_count; i++) {
-        int types[2];
-        weir_arrow_decided(&a->columns[i], types);
-        weir_buffer_printf(text, "%d.%d ", types[0], types[1]);
+        int type, depth;
+        weir_arrow_decided(&a->columns[i], &type, &depth);
+        weir_buffer_printf(text, "%d.%d ", type, depth);
     }
 }
 
@@ -115,8 +115,8 @@ static bool recall(weir_sheet *sheet, const char *text)
 {
     ipc *a = sheet->state;
     for (size_t i = 0; i < a->column_count; i++) {
-        int types[2], length = 0;
-        if (sscanf(text, "%9d.%9d %n", &types[0], &types[1], &length) != 2 || !length || !weir_arrow_decide(&a->columns[i], types))
+        int type, depth, length = 0;
+        if (sscanf(text, "%9d.%9d %n", &type, &depth, &length) != 2 || !length || !weir_arrow_decide(&a->columns[i], type, depth))
             return false;
         text += length;
     }

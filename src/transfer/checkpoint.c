@@ -1,4 +1,5 @@
 /* Checkpoints: making them, what belongs to a place, and the file that holds one. */
+#include "base/error.h"
 #include "transfer/checkpoint.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "engine/connection.h"
+#include "sql/statement.h"
 #include "sql/text.h"
 #include "transfer/explain.h"
 #include "transfer/json_tree.h"
@@ -23,8 +24,7 @@ static int64_t ask(weir_connection *connection, weir_arena *arena, const char *b
     weir_buffer_text(&sql, before);
     weir_buffer_append(&sql, table.ptr, table.len);
     weir_buffer_text(&sql, after);
-    weir_stmt *stmt = weir_sql_n(sql.data, sql.length);
-    weir_buffer_free(&sql);
+    weir_stmt *stmt = weir_sql_taken(&sql);
     if (name)
         weir_bind(stmt, "name", weir_value_cstr(name));
     int64_t answer = weir_question_int(weir_connection_execute(connection, stmt, NULL), -1, error);

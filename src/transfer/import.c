@@ -4,6 +4,7 @@
 #include <weir/transfer.h>
 #include "engine/copy.h"
 #include "sql/identifier.h"
+#include "sql/statement.h"
 #include "transfer/import_values.h"
 #include "transfer/output.h"
 
@@ -86,10 +87,7 @@ static weir_stmt *select_nothing(import *run, bool elements)
     weir_buffer_text(&text, run->records.column_count ? " FROM " : "* FROM ");
     weir_table_append(&text, run->options.table);
     weir_buffer_text(&text, " WHERE 1 = 0");
-    const char *sql = weir_buffer_cstr(&text);
-    weir_stmt *stmt = weir_sql(sql ? sql : "");
-    weir_buffer_free(&text);
-    return stmt;
+    return weir_sql_taken(&text);
 }
 
 /* Without names in the file, its columns are the table's. */
@@ -518,11 +516,9 @@ static void end_whole(import *run)
 /* What was rejected is told also when the import failed. */
 static void close_all(import *run)
 {
-    if (run->rejects.fd >= 0) {
-        if (weir_output_finish(&run->rejects) != WEIR_OK)
-            weir_error_keep(&run->error, &run->rejects.error);
-        weir_output_drop(&run->rejects);
-    }
+    if (run->rejects.fd >= 0 && weir_output_finish(&run->rejects) != WEIR_OK)
+        weir_error_keep(&run->error, &run->rejects.error);
+    weir_output_drop(&run->rejects);
     if (takes_names_of_table(run))
         for (size_t i = 0; run->types && i < run->records.column_count; i++)
             weir_free((void *)(uintptr_t)run->records.columns[i]);

@@ -1,4 +1,5 @@
 /* Reading files and pipes record by record, in a block that grows to the longest record and no further. */
+#include "base/error.h"
 #include "transfer/input.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -8,6 +8,7 @@
 #include "base/values.h"
 #include "base/wait.h"
 #include "sql/identifier.h"
+#include "sql/statement.h"
 #include "transfer/parallel.h"
 
 enum { TRIES = 12, MOST_BINDS = 12 };
@@ -74,15 +75,14 @@ typedef struct binding { const char *name; weir_value value; } binding;
 static weir_stmt *statement(const weir_job_table *table, const char *text, const binding *bindings)
 {
     weir_buffer sql;
-    weir_buffer_init(&sql, table->ledger, WEIR_MEMORY_STATEMENTS, 1 << 16);
+    weir_buffer_init(&sql, table->ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
     for (; *text; text++) {
         if (*text == '@')
             weir_identifier_append(&sql, table->schema);
         else
             weir_buffer_byte(&sql, *text);
     }
-    weir_stmt *stmt = weir_sql_n(sql.failed ? "" : sql.data, sql.failed ? 0 : sql.length);
-    weir_buffer_free(&sql);
+    weir_stmt *stmt = weir_sql_taken(&sql);
     for (size_t i = 0; i < weir_stmt_parameter_count(stmt); i++) {
         const char *name = weir_stmt_parameter_name(stmt, i);
         if (!strcmp(name, "job"))

@@ -1,4 +1,5 @@
 /* Bytes kept until the end of a file. */
+#include "base/error.h"
 #include "transfer/kept.h"
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* Files that appear whole or not at all, and devices, pipes and sockets that are written straight. */
+#include "base/error.h"
 #include "transfer/output.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -112,6 +113,20 @@ static size_t directory_length(const char *path)
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
+/* A link that somebody else left where anybody may leave one leads to a file of his choice: the rule of Linux's fs.protected_symlinks, which
+ * knows of no links that are read. */
+static bool may_be_a_trap(const char *link)
+{
+    struct stat facts, place;
+    char directory[PATH_MAX];
+    size_t length = directory_length(link);
+    snprintf(directory, sizeof directory, "%.*s", (int)(length ? length : 2), length ? link : "./");
+    if (lstat(link, &facts) != 0 || stat(directory, &place) != 0)
+        return true;
+    bool anybody = (place.st_mode & (S_ISVTX | S_IWOTH)) == (S_ISVTX | S_IWOTH);
+    return anybody && facts.st_uid != geteuid() && facts.st_uid != place.st_uid;
+}
+
 /* Follows symbolic links of the last component, also to a file that does not exist yet, so that the link stays a link.
  * *open_file: the path names a descriptor that is open already (/dev/stdout, /dev/fd/3), whose file has no name to replace. */
 static int follow_links(weir_output *output, char path[PATH_MAX], bool *open_file)
@@ -122,6 +137,8 @@ static int follow_links(weir_output *output, char path[PATH_MAX], bool *open_fil
         *open_file = n >= 0 && strncmp(path, "/proc/", 6) == 0;
         if (n < 0 || *open_file)
             return WEIR_OK;                 /* no link; what else is wrong shows when it is opened */
+        if (strncmp(path, "/dev/", 5) != 0 && may_be_a_trap(path))
+            return weir_output_fail(output, "follow somebody else's symbolic link in a directory that anybody may write to:", EACCES);
         target[n] = 0;
         size_t directory = target[0] == '/' ? 0 : directory_length(path);
         if (directory + (size_t)n >= PATH_MAX)
@@ -247,7 +264,7 @@ int weir_output_sync_directory_of(const char *path)
     snprintf(directory, sizeof directory, "%.*s", length ? (int)length : 1, length ? path : ".");
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return 0;                           /* a directory may be writable and not readable */
+        return errno == EACCES ? 0 : -1;    /* a directory may be writable and not readable */
     int status = fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP ? -1 : 0, number = errno;
     close(fd);
     errno = number;

@@ -6,7 +6,8 @@
 #include "base/lock.h"
 #include "sql/dialect.h"
 
-enum { MOST_JOBS = 256, DEFAULT_JOBS = 2, DEFAULT_RANGE = 16 << 20, DEFAULT_WINDOW = 32 << 20, DEFAULT_ROWS = 5000, CANCEL_EVERY_MS = 200 };
+enum { MOST_JOBS = 256, DEFAULT_JOBS = 2, DEFAULT_RANGE = 16 << 20, DEFAULT_WINDOW = 32 << 20, DEFAULT_ROWS = 5000, CANCEL_EVERY_MS = 200,
+       LEAST_SHARE = 88 * 1024, LEAST_WAITING = 32 * 1024, LEAST_BLOCK = 4096 };
 
 static const weir_parallel closed_parallel = { .error = { .status = WEIR_RESOURCE_CLOSED, .message = "this weir_parallel is closed" } };
 static const weir_parallel no_memory_parallel = { .error = { .status = WEIR_OUT_OF_MEMORY, .message = "no memory to read in parallel" } };
@@ -22,12 +23,18 @@ static int take_options(weir_parallel *p, const weir_parallel_options *given)
         return weir_error_set(&p->error, WEIR_ARGUMENT, "parallel options of %zu bytes: make them with WEIR_PARALLEL_OPTIONS", given->struct_size);
     if (given)
         memcpy(o, given, given->struct_size);
-    if (o->jobs < 0 || o->jobs > MOST_JOBS || o->range_bytes < 0 || o->yield_per < 0 || o->window_bytes < 0)
-        return weir_error_set(&p->error, WEIR_ARGUMENT, "jobs are 1 to %d; range_bytes, yield_per and window_bytes are not negative", MOST_JOBS);
+    if (o->jobs < 0 || o->jobs > MOST_JOBS || o->range_bytes < 0 || o->yield_per < 0 || o->window_bytes < 0 || o->memory < 0)
+        return weir_error_set(&p->error, WEIR_ARGUMENT, "jobs are 1 to %d; range_bytes, yield_per, memory and window_bytes are not negative", MOST_JOBS);
+    if (o->memory && o->window_bytes)
+        return weir_error_set(&p->error, WEIR_ARGUMENT, "memory bounds what waits, too: leave window_bytes away");
     o->jobs = o->jobs ? o->jobs : DEFAULT_JOBS;
     o->range_bytes = o->range_bytes ? o->range_bytes : DEFAULT_RANGE;
     o->window_bytes = o->window_bytes ? o->window_bytes : DEFAULT_WINDOW;
-    o->yield_per = o->yield_per ? o->yield_per : DEFAULT_ROWS;
+    o->yield_per = o->yield_per || o->memory ? o->yield_per : DEFAULT_ROWS;
+    int64_t least = o->jobs * LEAST_SHARE + LEAST_WAITING;
+    if (o->memory && o->memory < least)
+        return weir_error_set(&p->error, WEIR_ARGUMENT, "a budget of %lld bytes is too small for %d jobs: give %lld, or fewer jobs", (long long)o->memory,
+                              o->jobs, (long long)least);
     return WEIR_OK;
 }
 
@@ -49,7 +56,8 @@ static int set_up(weir_parallel *p, weir_engine *engine, const weir_stmt *stmt, 
     weir_order_options order = { .dialect = dialect_of(p->postgresql), .text = p->options.order, .unchecked = true };
     p->order = weir_order_of(stmt, &order, &p->ledger, &p->error);
     p->connections = weir_alloc_zero(&p->ledger, WEIR_MEMORY_HANDLES, (size_t)p->options.jobs * sizeof *p->connections);
-    if (p->order && !p->connections)
+    p->peaks = weir_alloc_zero(&p->ledger, WEIR_MEMORY_HANDLES, (size_t)p->options.jobs * sizeof *p->peaks);
+    if (p->order && (!p->connections || !p->peaks))
         return weir_error_out_of_memory(&p->error);
     return p->error.status;
 }
@@ -191,7 +199,7 @@ int weir_range_put(weir_range_read *read, const void *bytes, size_t length)
             if (weir_blocks_hand(blocks, read->number, full, &r->error) != WEIR_OK)
                 return r->error.status;
         }
-        if (!r->block && !(r->block = weir_blocks_new(blocks, 0)))
+        if (!r->block && !(r->block = weir_blocks_new(blocks)))
             return weir_error_out_of_memory(&r->error);
         size_t room = r->block->capacity - r->block->length, portion = length < room ? length : room;
         memcpy(r->block->bytes + r->block->length, bytes, portion);
@@ -210,7 +218,7 @@ int weir_range_mark(weir_range_read *read, const char *key, size_t length, int64
     reading *r = (reading *)(void *)read;
     weir_blocks *blocks = &r->parallel->blocks;
     weir_mark *mark = weir_alloc(blocks->ledger, WEIR_MEMORY_OUTPUT, sizeof *mark + length + 1);
-    if (!mark || (!r->block && !(r->block = weir_blocks_new(blocks, 0)))) {
+    if (!mark || (!r->block && !(r->block = weir_blocks_new(blocks)))) {
         weir_free(mark);
         return weir_error_out_of_memory(&r->error);
     }
@@ -272,16 +280,26 @@ static void say_where(weir_error *error, int64_t range, int64_t count)
         weir_error_context(error, "range %lld of %lld", (long long)range + 1, (long long)count);
 }
 
+static void note_peak(const weir_parallel *p, int job, const weir_result *result)
+{
+    weir_result_figures figures;
+    weir_result_info(result, &figures);
+    int64_t peak = (int64_t)figures.ledger_peak_bytes;
+    if (p->share && peak > atomic_load(&p->peaks[job]))
+        atomic_store(&p->peaks[job], peak);
+}
+
 static int read_range(weir_parallel *p, int job, int64_t number)
 {
     reading r = { .seen = { .number = number, .job = job, .context = p->calls.context }, .parallel = p };
     const weir_segment *segment = weir_segment_at(p, number);
     weir_order_range range = weir_range_plan_at(&segment->plan, (size_t)(number - segment->first));
-    weir_execution_options options = { .struct_size = sizeof options, .yield_per = p->options.yield_per };
+    weir_execution_options options = { .struct_size = sizeof options, .yield_per = p->options.yield_per, .memory = p->share };
     weir_stmt *stmt = weir_order_statement(segment->order, &range);
     weir_result *result = weir_connection_execute(p->connections[job], stmt, &options);
     int status = read_rows(&r, result);
     weir_error_keep(&r.error, weir_result_error(result));
+    note_peak(p, job, result);
     if (weir_result_close(&result) != WEIR_OK) {
         /* its first error, which was kept */
     }
@@ -447,14 +465,31 @@ static int run_jobs(weir_parallel *p)
     return weir_parallel_error(p)->status;
 }
 
+/* Where the bytes of ranges wait. Of a budget: blocks in lanes, one in the hands of each job and two in those of the taker together are within
+ * the quarter; its ledger sees to that. */
+static int make_room(weir_parallel *p)
+{
+    int64_t jobs = p->options.jobs, quarter = p->options.memory / 4, block = quarter / (4 * (jobs + 2)) / LEAST_BLOCK * LEAST_BLOCK;
+    int64_t most = p->options.window_bytes;
+    weir_ledger_init(&p->waiting, &p->ledger);
+    if (p->options.memory) {
+        block = block > WEIR_BLOCK_SIZE ? WEIR_BLOCK_SIZE : block < LEAST_BLOCK / 2 ? LEAST_BLOCK / 2 : block;
+        most = quarter * 15 / 16 - (jobs + 2) * (block + 128);
+        p->budget.limit = quarter;
+        weir_ledger_charge(&p->waiting, &p->charge, &p->budget, false);
+    }
+    return weir_blocks_init(&p->blocks, 2 * (size_t)jobs, (size_t)most, p->options.memory ? (size_t)block : 0, p->options.spill != WEIR_OFF,
+                            p->options.spill_directory, &p->waiting);
+}
+
 int weir_parallel_run_here(weir_parallel *p, const weir_parallel_calls *calls)
 {
     weir_error error;
     memcpy(&p->calls, calls, calls->struct_size);
     p->ran = true;
+    p->share = (p->calls.bytes ? p->options.memory - p->options.memory / 4 : p->options.memory) / p->options.jobs;
     if (p->calls.bytes && !atomic_load(&p->failed)) {
-        bool made = weir_blocks_init(&p->blocks, 2 * (size_t)p->options.jobs, (size_t)p->options.window_bytes,
-                                     p->options.spill != WEIR_OFF, p->options.spill_directory, &p->ledger) == WEIR_OK;
+        bool made = make_room(p) == WEIR_OK;
         p->has_blocks = true;
         if (!made) {
             weir_error_out_of_memory(&error);
@@ -500,6 +535,9 @@ void weir_parallel_info(const weir_parallel *parallel, weir_parallel_figures *ou
         out->spilled = p->blocks.spilled;
         weir_unlock(&p->blocks.mutex);
     }
+    for (int i = 0; p->options.memory && i < p->options.jobs; i++)
+        out->memory_peak += atomic_load(&p->peaks[i]);
+    out->memory_peak += p->options.memory ? atomic_load(&p->budget.peak) : 0;
     memcpy(out->snapshot, p->snapshot, sizeof out->snapshot);
     weir_error_text(out->source, sizeof out->source, source, strlen(source));
 }
@@ -530,6 +568,9 @@ int weir_parallel_close(weir_parallel **parallel)
     int status = weir_parallel_error(p)->status;
     if (p->has_blocks)
         weir_blocks_free(&p->blocks);
+    if (p->charge.budget)
+        weir_ledger_discharge(&p->waiting, &p->charge);
+    weir_free(p->peaks);
     weir_segments_free(p);
     weir_arena_free(&p->kept);
     weir_order_free(p->order);

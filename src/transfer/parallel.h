@@ -32,6 +32,8 @@ typedef struct weir_range_wish {
  * behind the one before it by the database's own order. A status; the plan is to be freed in any case. */
 int weir_range_plan_make(weir_range_plan *plan, const weir_order *order, weir_connection *connection, bool postgresql,
                          const weir_range_wish *wish, weir_ledger *ledger, weir_error *error);
+/* Which table the order's first column is of, and which of its columns; 0: none. A status. */
+int weir_range_table(const weir_order *order, weir_connection *connection, uint32_t *oid, int *column, weir_error *error);
 void weir_range_plan_free(weir_range_plan *plan);
 weir_order_range weir_range_plan_at(const weir_range_plan *plan, size_t number);
 
@@ -84,6 +86,7 @@ typedef struct weir_blocks {
     size_t          window;             /* how many ranges may be under way at once */
     int64_t         taking;             /* the range whose bytes are being taken */
     size_t          in_memory, most_in_memory;
+    size_t          block_size;
     weir_block     *spare;
     size_t          spare_count;
     const char     *directory;          /* of spill files */
@@ -91,12 +94,13 @@ typedef struct weir_blocks {
     int64_t         spilled;
 } weir_blocks;
 
-int weir_blocks_init(weir_blocks *blocks, size_t window, size_t most_in_memory, bool spill, const char *directory, weir_ledger *ledger);
+/* block_size: 0: WEIR_BLOCK_SIZE. */
+int weir_blocks_init(weir_blocks *blocks, size_t window, size_t most_in_memory, size_t block_size, bool spill, const char *directory, weir_ledger *ledger);
 void weir_blocks_free(weir_blocks *blocks);
 /* From now on nothing waits, and nothing is taken. Any thread. */
 void weir_blocks_stop(weir_blocks *blocks);
-/* An empty block of at least that size; NULL: no memory. */
-weir_block *weir_blocks_new(weir_blocks *blocks, size_t size);
+/* An empty block; NULL: no memory. */
+weir_block *weir_blocks_new(weir_blocks *blocks);
 void weir_blocks_give_back(weir_blocks *blocks, weir_block *block);
 /* The job of a range hands a block over; it may wait for room. A status: WEIR_CANCELLED when stopped, WEIR_IO. */
 int weir_blocks_hand(weir_blocks *blocks, int64_t range, weir_block *block, weir_error *error);
@@ -138,6 +142,11 @@ struct weir_parallel {
     pthread_mutex_t   handles;          /* of connections: held while they come and go, and while they are cancelled */
     pthread_cond_t    ended;            /* a job ended */
     weir_connection **connections;
+    _Atomic int64_t  *peaks;            /* of each job's streams, with a budget */
+    int64_t           share;            /* of the budget, a job's stream has; 0: there is none */
+    weir_ledger       waiting;          /* what waits for its turn */
+    weir_budget       budget;           /* of it */
+    weir_charge       charge;
     weir_parallel_calls calls;
     int64_t           next;             /* range to begin */
     int               running;

@@ -3,16 +3,19 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/error.h"
 #include "transfer/parallel.h"
+#include "base/file.h"
 #include "base/lock.h"
 #include "base/spill.h"
 
-enum { OWN_ROOM = 8 * WEIR_BLOCK_SIZE, MOST_SPARE = 16, PATIENCE_MS = 200 };
+enum { OWN_BLOCKS = 8, MOST_SPARE = 16, PATIENCE_MS = 200 };
 
-int weir_blocks_init(weir_blocks *blocks, size_t window, size_t most_in_memory, bool spill, const char *directory, weir_ledger *ledger)
+int weir_blocks_init(weir_blocks *blocks, size_t window, size_t most_in_memory, size_t block_size, bool spill, const char *directory, weir_ledger *ledger)
 {
     pthread_condattr_t monotonic;
-    *blocks = (weir_blocks){ .ledger = ledger, .window = window, .most_in_memory = most_in_memory, .spill = spill };
+    *blocks = (weir_blocks){ .ledger = ledger, .window = window, .most_in_memory = most_in_memory, .spill = spill,
+                             .block_size = block_size ? block_size : WEIR_BLOCK_SIZE };
     pthread_mutex_init(&blocks->mutex, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -74,14 +77,13 @@ static weir_block *take_spare(weir_blocks *blocks)
     return block;
 }
 
-weir_block *weir_blocks_new(weir_blocks *blocks, size_t size)
+weir_block *weir_blocks_new(weir_blocks *blocks)
 {
-    size_t capacity = size > WEIR_BLOCK_SIZE ? size : WEIR_BLOCK_SIZE;
-    weir_block *block = capacity == WEIR_BLOCK_SIZE ? take_spare(blocks) : NULL;
+    weir_block *block = take_spare(blocks);
     if (!block)
-        block = weir_alloc(blocks->ledger, WEIR_MEMORY_OUTPUT, sizeof *block + capacity);
+        block = weir_alloc(blocks->ledger, WEIR_MEMORY_OUTPUT, sizeof *block + blocks->block_size);
     if (block)
-        *block = (weir_block){ .capacity = capacity, .spilled_at = -1 };
+        *block = (weir_block){ .capacity = blocks->block_size, .spilled_at = -1 };
     return block;
 }
 
@@ -89,19 +91,16 @@ void weir_blocks_give_back(weir_blocks *blocks, weir_block *block)
 {
     if (!block)
         return;
-    bool kept = false;
     weir_free(block->mark);
     block->mark = NULL;
-    if (block->capacity == WEIR_BLOCK_SIZE) {
-        weir_lock(&blocks->mutex);
-        kept = blocks->spare_count < MOST_SPARE;
-        if (kept) {
-            block->next = blocks->spare;
-            blocks->spare = block;
-            blocks->spare_count++;
-        }
-        weir_unlock(&blocks->mutex);
+    weir_lock(&blocks->mutex);
+    bool kept = blocks->spare_count < MOST_SPARE;
+    if (kept) {
+        block->next = blocks->spare;
+        blocks->spare = block;
+        blocks->spare_count++;
     }
+    weir_unlock(&blocks->mutex);
     if (!kept)
         weir_free(block);
 }
@@ -114,50 +113,30 @@ static int disk_failed(weir_blocks *blocks, const char *what, int number, weir_e
                           weir_error_of_system(number, text, sizeof text));
 }
 
-/* Only the range's own job writes to its lane's file. The block that is left stands for the bytes there. */
-static weir_block *spill(weir_blocks *blocks, weir_lane_out *lane, weir_block *block, weir_error *error)
+/* Only the range's own job writes to its lane's file, at its end. */
+static int spill(weir_blocks *blocks, weir_lane_out *lane, const weir_block *block, weir_error *error)
 {
     if (lane->fd < 0 && (lane->fd = weir_unnamed_file(blocks->directory)) < 0) {
-        disk_failed(blocks, "make", errno, error);
-        return NULL;
+        return disk_failed(blocks, "make", errno, error);
     }
-    for (size_t done = 0; done < block->length; ) {
-        ssize_t n = pwrite(lane->fd, block->bytes + done, block->length - done, lane->file_end + (off_t)done);
-        if (n < 0 && errno != EINTR) {
-            disk_failed(blocks, "write", errno, error);
-            return NULL;
-        }
-        done += n > 0 ? (size_t)n : 0;
-    }
-    weir_block *stub = weir_alloc(blocks->ledger, WEIR_MEMORY_OUTPUT, sizeof *stub);
-    if (!stub) {
-        weir_error_out_of_memory(error);
-        return NULL;
-    }
-    *stub = (weir_block){ .length = block->length, .spilled_at = lane->file_end, .mark = block->mark };
-    block->mark = NULL;
-    lane->file_end += (int64_t)block->length;
-    return stub;
+    int number = weir_pwrite_all(lane->fd, block->bytes, block->length, lane->file_end);
+    return number ? disk_failed(blocks, "write", number, error) : WEIR_OK;
 }
 
-static weir_block *bring_back(weir_blocks *blocks, const weir_lane_out *lane, const weir_block *stub, weir_error *error)
+/* Bytes of the lane's file into the block, which may be NULL: no memory. */
+static weir_block *bring_back(weir_blocks *blocks, const weir_lane_out *lane, weir_block *block, int64_t at, size_t length, weir_error *error)
 {
-    weir_block *block = weir_blocks_new(blocks, stub->length);
-    if (!block) {
+    int number = block ? weir_pread_all(lane->fd, block->bytes, length, at) : 0;
+    if (block && !number) {
+        block->length = length;
+        return block;
+    }
+    if (block)
+        disk_failed(blocks, "read", number, error);
+    else
         weir_error_out_of_memory(error);
-        return NULL;
-    }
-    while (block->length < stub->length) {
-        ssize_t n = pread(lane->fd, block->bytes + block->length, stub->length - block->length,
-                          stub->spilled_at + (off_t)block->length);
-        if (n == 0 || (n < 0 && errno != EINTR)) {
-            disk_failed(blocks, "read", n == 0 ? EIO : errno, error);
-            weir_blocks_give_back(blocks, block);
-            return NULL;
-        }
-        block->length += n > 0 ? (size_t)n : 0;
-    }
-    return block;
+    weir_blocks_give_back(blocks, block);
+    return NULL;
 }
 
 /* ---- handing over ----------------------------------------------------------------------------------------------------------------- */
@@ -180,11 +159,39 @@ static void add(weir_blocks *blocks, weir_lane_out *lane, int64_t range, weir_bl
         pthread_cond_signal(&blocks->filled);
 }
 
-/* The range whose turn it is always has some room, so that all goes on whatever the others hold. */
-static bool has_room(const weir_blocks *blocks, const weir_lane_out *lane, int64_t range, size_t size)
+/* What was spilled becomes one piece of the file with what lies before it, so that there are few of them however small blocks are; only a mark
+ * must stay where it is, unless the next one takes its rows over. False: no memory. The lock is held. */
+static bool add_spilled(weir_blocks *blocks, weir_lane_out *lane, int64_t range, weir_block *block)
 {
-    return range == blocks->taking ? lane->in_memory == 0 || lane->in_memory + size <= OWN_ROOM
-                                   : blocks->in_memory + size <= blocks->most_in_memory;
+    weir_block *last = lane->first ? lane->last : NULL;
+    bool joins = last && last->spilled_at >= 0 && (!last->mark || block->mark);
+    if (joins) {
+        if (last->mark)
+            block->mark->rows += last->mark->rows;
+        weir_free(last->mark);
+    } else {
+        last = weir_alloc(blocks->ledger, WEIR_MEMORY_OUTPUT, sizeof *last);
+        if (!last)
+            return false;
+        *last = (weir_block){ .spilled_at = lane->file_end };
+    }
+    last->length += block->length;
+    last->mark = block->mark;
+    block->mark = NULL;
+    lane->file_end += (int64_t)block->length;
+    blocks->spilled += (int64_t)block->length;
+    if (!joins)
+        add(blocks, lane, range, last);
+    return true;
+}
+
+/* The range whose turn it is always has some room, so that all goes on whatever the others hold. */
+static bool has_room(const weir_blocks *blocks, const weir_lane_out *lane, int64_t range)
+{
+    size_t size = blocks->block_size, most = blocks->most_in_memory, own = OWN_BLOCKS * size;
+    if (range == blocks->taking)
+        return lane->in_memory == 0 || blocks->in_memory + size <= most;
+    return blocks->in_memory + size <= most - (own < most / 2 ? own : most / 2);
 }
 
 int weir_blocks_hand(weir_blocks *blocks, int64_t range, weir_block *block, weir_error *error)
@@ -192,28 +199,27 @@ int weir_blocks_hand(weir_blocks *blocks, int64_t range, weir_block *block, weir
     weir_lane_out *lane = lane_of(blocks, range);
     weir_lock(&blocks->mutex);
     bool room;
-    while (!(room = has_room(blocks, lane, range, block->capacity)) && !blocks->stopped &&
+    while (!(room = has_room(blocks, lane, range)) && !blocks->stopped &&
            (!blocks->spill || range == blocks->taking))
         wait_a_while(blocks, &blocks->room);
     if (room && !blocks->stopped) {
-        lane->in_memory += block->capacity;
-        blocks->in_memory += block->capacity;
+        lane->in_memory += blocks->block_size;
+        blocks->in_memory += blocks->block_size;
         add(blocks, lane, range, block);
         weir_unlock(&blocks->mutex);
         return WEIR_OK;
     }
     bool stopped = blocks->stopped;
     weir_unlock(&blocks->mutex);
-    weir_block *stub = stopped ? NULL : spill(blocks, lane, block, error);
-    size_t length = block->length;
+    int status = stopped ? weir_error_set(error, WEIR_CANCELLED, "the run was stopped") : spill(blocks, lane, block, error);
+    if (status == WEIR_OK) {
+        weir_lock(&blocks->mutex);
+        bool added = add_spilled(blocks, lane, range, block);
+        weir_unlock(&blocks->mutex);
+        status = added ? WEIR_OK : weir_error_out_of_memory(error);
+    }
     weir_blocks_give_back(blocks, block);
-    if (!stub)
-        return stopped ? weir_error_set(error, WEIR_CANCELLED, "the run was stopped") : error->status;
-    weir_lock(&blocks->mutex);
-    add(blocks, lane, range, stub);
-    blocks->spilled += (int64_t)length;
-    weir_unlock(&blocks->mutex);
-    return WEIR_OK;
+    return status;
 }
 
 void weir_blocks_end(weir_blocks *blocks, int64_t range)
@@ -255,33 +261,58 @@ static void next_range(weir_blocks *blocks, weir_lane_out *lane)
     pthread_cond_broadcast(&blocks->room);
 }
 
+/* Takes the first block out of its lane, or a block's worth of what was spilled: then *at and *length say which, and `into` gets the mark, if
+ * it is the end. The lock is held. */
+static weir_block *take_first(weir_blocks *blocks, weir_lane_out *lane, weir_block *into, int64_t *at, size_t *length)
+{
+    weir_block *first = lane->first;
+    if (first->spilled_at < 0) {
+        lane->first = first->next;
+        lane->in_memory -= blocks->block_size;
+        blocks->in_memory -= blocks->block_size;
+        pthread_cond_broadcast(&blocks->room);
+        return first;
+    }
+    *at = first->spilled_at;
+    *length = !into || first->length < into->capacity ? first->length : into->capacity;
+    first->spilled_at += (int64_t)*length;
+    first->length -= *length;
+    if (first->length == 0) {
+        lane->first = first->next;
+        if (into)
+            into->mark = first->mark;
+        else
+            weir_free(first->mark);
+        weir_free(first);
+    }
+    return NULL;
+}
+
 weir_block *weir_blocks_take(weir_blocks *blocks, bool *ended, weir_error *error)
 {
     weir_lane_out *lane = lane_of(blocks, blocks->taking);      /* changed by this thread only */
+    weir_block *block = NULL, *into = NULL;
+    int64_t at = -1;
+    size_t length = 0;
     *ended = false;
     weir_lock(&blocks->mutex);
     if (!lane->first && !lane->done && !blocks->stopped && !blocks->draining)
         wait_a_while(blocks, &blocks->filled);
-    weir_block *block = blocks->stopped ? NULL : lane->first;
-    if (block) {
-        lane->first = block->next;
-        if (block->spilled_at < 0) {
-            lane->in_memory -= block->capacity;
-            blocks->in_memory -= block->capacity;
-            pthread_cond_broadcast(&blocks->room);
-        }
+    bool spilled = lane->first && lane->first->spilled_at >= 0;
+    if (spilled && !blocks->stopped) {
+        weir_unlock(&blocks->mutex);
+        into = weir_blocks_new(blocks);
+        weir_lock(&blocks->mutex);
+    }
+    if (lane->first && !blocks->stopped) {
+        block = take_first(blocks, lane, into, &at, &length);
     } else if (lane->done && !blocks->stopped) {
         *ended = true;
         next_range(blocks, lane);
     }
     weir_unlock(&blocks->mutex);
-    if (!block || block->spilled_at < 0)
-        return block;
-    weir_block *back = bring_back(blocks, lane, block, error);
-    if (back)
-        back->mark = block->mark;
-    else
-        weir_free(block->mark);
-    weir_free(block);
-    return back;
+    if (at >= 0)
+        return bring_back(blocks, lane, into, at, length, error);
+    weir_blocks_give_back(blocks, into);
+    return block;
 }

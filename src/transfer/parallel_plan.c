@@ -266,6 +266,18 @@ static int find_candidates(planner *p)
     return status == WEIR_OK && p->count == 0 && p->first[0].type != WEIR_T_NULL ? from_interpolation(p, ranges) : status;
 }
 
+int weir_range_table(const weir_order *order, weir_connection *connection, uint32_t *oid, int *column, weir_error *error)
+{
+    weir_range_plan plan = { .keys = weir_order_count(order) };
+    weir_range_wish wish = { .jobs = 1 };
+    planner p = { .plan = &plan, .order = order, .connection = connection, .wish = &wish, .error = error, .postgresql = true };
+    weir_error_clear(error);
+    int status = describe(&p);
+    *oid = p.facts.oid;
+    *column = p.facts.columns[0];
+    return status;
+}
+
 int weir_range_plan_make(weir_range_plan *plan, const weir_order *order, weir_connection *connection, bool postgresql,
                          const weir_range_wish *wish, weir_ledger *ledger, weir_error *error)
 {

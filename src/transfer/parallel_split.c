@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/error.h"
 #include "base/lock.h"
 #include "base/wait.h"
 #include "transfer/format.h"

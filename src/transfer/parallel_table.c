@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/values.h"
 #include "transfer/order_parts.h"
+#include "base/buffer.h"
 
 enum { PAGE = 8192, PAGES_PER_RANGE = 4, FEWEST_PAGES = 64 };
 
@@ -87,6 +88,57 @@ int weir_table_facts_read(weir_connection *connection, weir_table_facts *facts, 
     if (passed_over) {
         weir_error_clear(error);
         facts->oid = 0;                 /* then nothing more is asked about it */
+    }
+    return end_savepoint(connection, savepoint, passed_over, error);
+}
+
+/* Row level security and rights are the parent's when it is read, and the partition's when that is. Range partitions by the key are in its order:
+ * there, cuts at their bounds keep files in order (add_partitions). Names with line ends would not fit a checkpoint's lines. */
+static const char partitions_sql[] =
+    "WITH tree AS (SELECT l.oid, l.relname, l.relnamespace, l.relrowsecurity, t.isleaf FROM pg_catalog.pg_partition_tree(CAST(:oid AS oid)::regclass) t "
+    "JOIN pg_catalog.pg_class l ON l.oid = t.relid) "
+    "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.relname) FROM tree t "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace "
+    "WHERE t.isleaf AND t.oid <> :oid AND NOT EXISTS (SELECT 1 FROM tree x JOIN pg_catalog.pg_namespace m ON m.oid = x.relnamespace "
+    "WHERE x.relrowsecurity OR NOT pg_catalog.has_table_privilege(x.oid, 'SELECT') OR NOT pg_catalog.has_schema_privilege(m.oid, 'USAGE') "
+    "OR m.nspname || x.relname ~ '[[:cntrl:]]') "
+    "AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid = :oid AND p.partstrat = 'r' AND p.partnatts = 1 "
+    "AND p.partattrs[0] = :attribute) ORDER BY t.oid";
+
+static int read_partitions(weir_connection *connection, uint32_t oid, int column, weir_buffer *names, weir_error *error)
+{
+    weir_stmt *stmt = weir_sql(partitions_sql);
+    weir_bind(stmt, "oid", weir_value_int(oid));
+    weir_bind(stmt, "attribute", weir_value_int(column));
+    weir_result *result = weir_connection_execute(connection, stmt, NULL);
+    for (const weir_row *row; (row = weir_result_next(result)) != NULL; ) {
+        weir_text name = weir_row_text_at(row, 0);
+        weir_buffer_append(names, name.ptr, name.len);
+        weir_buffer_byte(names, 0);
+    }
+    *error = *weir_result_error(result);
+    weir_stmt_free(&stmt);
+    int status = weir_result_close(&result);
+    return status == WEIR_OK && names->failed ? weir_error_out_of_memory(error) : status;
+}
+
+int weir_table_partitions(weir_connection *connection, uint32_t oid, int column, weir_buffer *names, weir_error *error)
+{
+    int savepoint = oid ? weir_connection_savepoint(connection) : 0;
+    weir_error_clear(error);
+    if (!oid)
+        return WEIR_OK;
+    if (savepoint < 0) {
+        *error = *weir_connection_error(connection);
+        return savepoint;
+    }
+    int status = read_partitions(connection, oid, column, names, error);
+    bool passed_over = is_passed_over(error);
+    if (status != WEIR_OK && !passed_over)
+        return status;
+    if (passed_over) {
+        names->length = 0;
+        weir_error_clear(error);
     }
     return end_savepoint(connection, savepoint, passed_over, error);
 }

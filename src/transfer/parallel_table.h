@@ -24,6 +24,10 @@ int weir_table_facts_read(weir_connection *connection, weir_table_facts *facts, 
 /* SQLite: the file's size. */
 int weir_table_facts_of_file(weir_connection *connection, weir_table_facts *facts, weir_error *error);
 
+/* PostgreSQL: the leaves of a partitioned table, one name after the other in `names`, each ended by NUL, if they may be read by themselves and a
+ * range of the order, which begins with that column, may lie in several of them; else none. */
+int weir_table_partitions(weir_connection *connection, uint32_t oid, int column, weir_buffer *names, weir_error *error);
+
 typedef struct weir_table_question {
     weir_connection        *connection;
     const weir_table_facts *facts;

@@ -257,7 +257,7 @@ static int parquet_rows(weir_sheet *sheet, const weir_value *const *values, size
 static int find_directory(weir_parquet *parquet)
 {
     const weir_output *output = parquet->sheet->output;
-    const char *path = output->final_path, *slash = path ? strrchr(path, '/') : NULL, *temporary = getenv("TMPDIR");
+    const char *path = output->final_path, *slash = path ? strrchr(path, '/') : NULL, *temporary = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): as in spill.c */
     size_t length = slash ? slash == path ? 1 : (size_t)(slash - path) : 1;
     if (!path)
         path = temporary && *temporary ? temporary : "/var/tmp", length = strlen(path);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "transfer/encode.h"
+#include "transfer/numeric_shape.h"
 
 /* What a leaf is in the file. Types are the format's physical ones; converted: its older annotations, -1 where there is none. */
 enum { LOGICAL_NONE = 0, LOGICAL_STRING = 1, LOGICAL_LIST = 3, LOGICAL_DECIMAL = 5, LOGICAL_DATE = 6, LOGICAL_TIME = 7,
@@ -42,27 +43,6 @@ static const weir_parquet_leaf leaf_of_type[WEIR_T_COUNT_] = {
 };
 
 /* ---- decimals ------------------------------------------------------------------------------------------------------------- */
-/* PostgreSQL's typmod: precision, and a scale of 11 bits with a sign. */
-static bool precision_of_modifier(int32_t modifier, int32_t *precision, int32_t *scale)
-{
-    if (modifier < 4)
-        return false;
-    *precision = (modifier - 4) >> 16 & 0xFFFF;
-    *scale = (((modifier - 4) & 0x7FF) ^ 1024) - 1024;
-    return true;
-}
-
-/* SQLite: "DECIMAL(10, 2)", as declared. */
-static bool precision_of_name(const char *declared, int32_t *precision, int32_t *scale)
-{
-    const char *parenthesis = declared ? strchr(declared, '(') : NULL;
-    int p = 0, s = 0;
-    int found = parenthesis ? sscanf(parenthesis, "(%9d ,%9d", &p, &s) : 0;
-    *precision = p;
-    *scale = found == 2 ? s : 0;
-    return found >= 1 && p > 0;
-}
-
 static weir_parquet_type decimal(int32_t precision, int32_t scale)
 {
     weir_parquet_type type = { .leaf = WEIR_LEAF_DECIMAL, .precision = precision, .scale = scale };
@@ -77,19 +57,10 @@ static weir_parquet_type type_of_leaf(weir_parquet_leaf leaf)
     return (weir_parquet_type){ .leaf = leaf, .physical = leaves[leaf].physical, .width = leaves[leaf].width };
 }
 
-/* Scales that the format does not know are brought into it: numeric(2, -3) holds 99000, numeric(2, 5) holds 0.00099. */
 static weir_parquet_type numeric_type(const weir_parquet *parquet, const weir_column_info *info)
 {
     int32_t precision = 0, scale = 0;
-    bool known = info && (precision_of_modifier(info->modifier, &precision, &scale) ||
-                          (!info->database_oid && precision_of_name(info->database_type, &precision, &scale)));
-    if (known && scale < 0) {
-        precision -= scale;
-        scale = 0;
-    }
-    if (known && scale > precision)
-        precision = scale;
-    if (known && precision <= WEIR_PARQUET_PRECISION)
+    if (info && weir_numeric_shape(info, WEIR_PARQUET_PRECISION, &precision, &scale))
         return decimal(precision, scale);
     if (parquet->precision)
         return decimal(parquet->precision, parquet->scale);

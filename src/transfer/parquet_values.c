@@ -16,7 +16,7 @@ static int refuse(const place *at, const char *reason, const char *hint)
 {
     weir_sheet *sheet = at->parquet->sheet;
     weir_text name = at->column->name;
-    weir_error_set(sheet->error, WEIR_DATA, "row %lld, column %.*s: %s", (long long)(sheet->rows + at->row + 1),
+    weir_error_set(sheet->error, WEIR_DATA, "row %lld, column %.*s: %s", (long long)sheet->rows + (long long)at->row + 1,
                    (int)(name.len < 128 ? name.len : 128), name.ptr, reason);
     sheet->error->row = sheet->rows + at->row + 1;
     weir_error_text(sheet->error->column, sizeof sheet->error->column, name.ptr, name.len);

@@ -103,13 +103,22 @@ static void read_from(walk *w)
         copy_name(w, &parts[0], out->table_schema);
 }
 
+/* 0 for a number that no select list is long enough for. */
+static int ordinal_of(const weir_token *digits)
+{
+    int number = 0;
+    for (size_t i = 0; digits->length < 5 && i < digits->length; i++)
+        number = digits->text[i] >= '0' && digits->text[i] <= '9' ? number * 10 + (digits->text[i] - '0') : 0;
+    return number;
+}
+
 /* "name", "t.name", "3", and behind it ASC, DESC, NULLS FIRST; all else is an expression. */
 static void read_order_item(walk *w)
 {
     weir_order_item item = { 0 };
     bool plain = is_name(&w->token) || w->token.kind == WEIR_TOKEN_NUMBER;
     if (w->token.kind == WEIR_TOKEN_NUMBER)
-        item.ordinal = w->token.length < 5 ? atoi(w->token.text) : 0;
+        item.ordinal = ordinal_of(&w->token);
     else if (plain)
         copy_name(w, &w->token, item.name);
     for (advance(w); plain && is_symbol(&w->token, '.'); advance(w)) {

@@ -1,5 +1,6 @@
 /* Writers of several files: parts in a directory, and files that roll over when their format calls them full. A finished file has its final
  * name; only the one being written has a temporary one. */
+#include "base/error.h"
 #include "transfer/writer.h"
 #include <dirent.h>
 #include <errno.h>
@@ -68,7 +69,7 @@ static void look_for_parts(void *argument)
         weir_writer_fail_directory(writer, "read", errno);
         return;
     }
-    for (struct dirent *entry; writer->error.status == WEIR_OK && (entry = readdir(directory)) != NULL; )
+    for (struct dirent *entry; writer->error.status == WEIR_OK && (entry = readdir(directory)) != NULL; )     /* NOLINT(concurrency-mt-unsafe): its own stream */
         if (!strncmp(entry->d_name, WEIR_WRITER_PART, strlen(WEIR_WRITER_PART))) {
             weir_error_set(&writer->error, WEIR_INVALID_REQUEST, "the directory %.300s holds parts already, as %.200s", writer->target,
                            entry->d_name);

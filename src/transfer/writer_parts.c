@@ -64,7 +64,7 @@ static void look_for_others(weir_writer *writer, const weir_written *was)
         weir_writer_fail_directory(writer, "read", errno);
         return;
     }
-    for (struct dirent *entry; writer->error.status == WEIR_OK && (entry = readdir(directory)) != NULL; )
+    for (struct dirent *entry; writer->error.status == WEIR_OK && (entry = readdir(directory)) != NULL; )     /* NOLINT(concurrency-mt-unsafe): its own stream */
         if (!strncmp(entry->d_name, WEIR_WRITER_PART, strlen(WEIR_WRITER_PART)) && !is_known(writer, was, entry->d_name)) {
             if (writer->checkpoint->figures.restored)
                 refuse_part(writer, entry->d_name, "is none of the parts that its checkpoint knows");

@@ -50,10 +50,10 @@ static int load_lazily(weir_session *session)
     return first;
 }
 
-static int run_program(const char *url)
+static int run_program(weir_engine *engine, test_database *db)
 {
-    weir_engine *engine;
-    int first = weir_engine_open(&engine, url, NULL);
+    (void)db;
+    int first = WEIR_OK;
     weir_session *session = weir_session_open(engine);
     weir_stmt *stmt = roots(2);
     weir_selectinload(stmt, WEIR_COL(node, children), WEIR_COL(node, parent));
@@ -67,8 +67,71 @@ static int run_program(const char *url)
     first = test_first(first, read_roots(session, stmt, false, true));
     first = test_first(first, load_lazily(session));
     first = test_first(first, weir_session_close(&session));
-    weir_engine_close(&engine);
     return first;
+}
+
+/* ---- the other loaders -------------------------------------------------------------------------------------------------------- */
+
+static int run_others(weir_engine *engine, test_database *db)
+{
+    (void)db;
+    weir_session *session = weir_session_open(engine);
+    weir_stmt *stmt = roots(2);
+    weir_subqueryload(stmt, WEIR_COL(node, children));
+    int first = read_roots(session, stmt, false, true);
+    weir_session_expunge_all(session);
+    stmt = roots(0);
+    weir_subqueryload(stmt, WEIR_COL(node, children), WEIR_COL(node, children));
+    first = test_first(first, read_roots(session, stmt, false, true));
+    weir_session_expunge_all(session);
+    stmt = roots(3);
+    weir_immediateload(stmt, WEIR_COL(node, children));
+    weir_raiseload(stmt, WEIR_COL(node, tags));
+    first = test_first(first, read_roots(session, stmt, false, true));
+    weir_session_expunge_all(session);
+    stmt = roots(3);
+    weir_selectinload(stmt, WEIR_COL(node, children), WEIR_COL(node, children));
+    weir_selectin_chunk(stmt, 2);
+    weir_memory(stmt, 1 << 20);
+    first = test_first(first, read_roots(session, stmt, false, true));
+    return test_first(first, weir_session_close(&session));
+}
+
+/* ---- case 225: open, fetch, select-in, expunge_all, close ----------------------------------------------------------------------------- */
+
+static int run_case(weir_engine *engine, test_database *db)
+{
+    (void)db;
+    weir_session *session = weir_session_open(engine);
+    weir_stmt *stmt = roots(2);
+    weir_selectinload(stmt, WEIR_COL(node, children));
+    weir_result *result = weir_session_scalars(session, stmt);
+    int64_t count = 0;
+    for (const weir_partition *p; (p = weir_result_fetchmany(result, 0)) != NULL; count += (int64_t)p->count) {
+        weir_session_expunge_all(session);          /* the partition holds its own */
+        for (size_t i = 0; i < p->count; i++)
+            assert_whole(p->instances[i], true);
+    }
+    int first = weir_result_close(&result);
+    if (first == WEIR_OK)
+        assert_int_equal(count, 5);
+    assert_int_equal(weir_session_count(session), 0);
+    weir_stmt_free(&stmt);
+    return test_first(first, weir_session_close(&session));
+}
+
+static void test_other_loaders_without_memory(void **state)
+{
+    test_database *db = *state;
+    tree_fixture(db);
+    test_fail_allocations(db, "loaders: subquery, immediate, nested, budget", run_others, 0);
+}
+
+static void test_case_225_each_allocation_fails(void **state)
+{
+    test_database *db = *state;
+    tree_fixture(db);
+    test_fail_allocations(db, "case 225: fetch, select-in, expunge_all", run_case, TEST_COLD);
 }
 
 static void test_each_allocation_that_fails_while_loading_is_told(void **state)
@@ -76,13 +139,17 @@ static void test_each_allocation_that_fails_while_loading_is_told(void **state)
     test_database *db = *state;
     tree_fixture(db);
     test_side_run(db, "INSERT INTO node_tags VALUES (1, 1), (1, 3), (2, 3), (4, 2)");
-    test_fail_each_allocation(db, run_program, 3);
+    test_fail_allocations(db, "loaders: select-in, joined, contiguous, lazy, many-to-many", run_program, 0);
 }
 
 int main(void)
 {
     if (!test_memory_install())
         return EXIT_FAILURE;
-    const struct CMUnitTest tests[] = { ON_BOTH(test_each_allocation_that_fails_while_loading_is_told) };
+    const struct CMUnitTest tests[] = {
+        ON_BOTH(test_each_allocation_that_fails_while_loading_is_told),
+        ON_BOTH(test_other_loaders_without_memory),
+        ON_BOTH(test_case_225_each_allocation_fails),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

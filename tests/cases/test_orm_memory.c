@@ -41,11 +41,11 @@ static int stream(weir_session *session, int64_t yield_per, struct order **kept)
     return status;
 }
 
-static int run_session(const char *url)
+static int run_session(weir_engine *engine, test_database *db)
 {
-    weir_engine *engine;
+    (void)db;
+    int first = WEIR_OK;
     struct order *kept = NULL;
-    int first = weir_engine_open(&engine, url, NULL);
     weir_session *session = weir_session_open_with(engine, WEIR_SESSION_OPTIONS(.autoflush = WEIR_OFF));
     first = test_first(first, stream(session, 5, &kept));
     first = test_first(first, stream(session, 0, &kept));
@@ -62,7 +62,6 @@ static int run_session(const char *url)
     first = test_first(first, weir_session_rollback(session));
     int closed = weir_session_close(&session);
     first = test_first(first, closed);
-    weir_engine_close(&engine);
     if (kept) {
         assert_int_equal(kept->id, 5);
         assert_string_equal(kept->state, "pending");
@@ -75,7 +74,7 @@ static void test_each_allocation_that_fails_in_a_session_is_told(void **state)
 {
     test_database *db = *state;
     test_fixture(db, 12);
-    test_fail_each_allocation(db, run_session, 2);
+    test_fail_allocations(db, "streams of instances", run_session, 0);
 }
 
 /* ---- flat ---------------------------------------------------------------------------------------------------------------- */

@@ -31,11 +31,11 @@ static int read_result(weir_connection *connection, const weir_stmt *stmt, const
     return first;
 }
 
-static int run_program(const char *url)
+static int run_program(weir_engine *engine, test_database *db)
 {
     static const weir_declared_column declared[] = { { "number", WEIR_T_INT64 }, { "name", WEIR_T_TEXT } };
-    weir_engine *engine;
-    int first = weir_engine_open(&engine, url, NULL);
+    (void)db;
+    int first = WEIR_OK;
     weir_connection *connection = weir_engine_connect(engine);
     first = test_first(first, (int)weir_connection_run(connection, "CREATE TEMPORARY TABLE letters(id integer, letter text)"));
     if (first == WEIR_OK)
@@ -49,7 +49,6 @@ static int run_program(const char *url)
     }
     weir_stmt_free(&stmt);
     first = test_first(first, weir_connection_close(&connection));
-    weir_engine_close(&engine);
     return first;
 }
 
@@ -64,18 +63,17 @@ WEIR_ENTITY(right, "rights", WEIR_COLUMN(right, id, .primary_key = true), WEIR_C
 WEIR_ENTITY(left, "lefts", WEIR_COLUMN(left, id, .primary_key = true), WEIR_COLUMN(left, right_id, .foreign_key = "rights.id"),
     WEIR_COLUMN(left, name, .indexed = true));
 
-static int run_schema(const char *url)
+static int run_schema(weir_engine *engine, test_database *db)
 {
+    (void)db;
     const weir_entity *const entities[] = { &left_entity, &right_entity, NULL };
-    weir_engine *engine;
     weir_error error;
-    int first = weir_engine_open(&engine, url, NULL);
+    int first = WEIR_OK;
     first = test_first(first, weir_create_all(engine, entities, &error));
     int64_t differences = first == WEIR_OK ? weir_schema_check(engine, entities, NULL, NULL, &error) : 0;
     assert_true(differences <= 0);      /* never a difference that is none */
     first = test_first(first, (int)differences);
     first = test_first(first, weir_drop_all(engine, entities, &error));
-    weir_engine_close(&engine);
     return first;
 }
 
@@ -131,10 +129,10 @@ static weir_stmt *update_notes(void)
     return stmt;
 }
 
-static int run_writes(const char *url)
+static int run_writes(weir_engine *engine, test_database *db)
 {
-    weir_engine *engine;
-    int first = weir_engine_open(&engine, url, NULL);
+    (void)db;
+    int first = WEIR_OK;
     weir_connection *connection = weir_engine_connect(engine);
     first = test_first(first, (int)weir_connection_run(connection, "CREATE TEMPORARY TABLE notes(id bigint PRIMARY KEY, body text)"));
     first = test_first(first, (int)weir_connection_run(connection, "CREATE TEMPORARY TABLE marks(id bigint PRIMARY KEY, note_id bigint)"));
@@ -151,7 +149,6 @@ static int run_writes(const char *url)
             weir_stmt_free(&delete);
     }
     first = test_first(first, weir_connection_close(&connection));
-    weir_engine_close(&engine);
     return first;
 }
 
@@ -159,17 +156,17 @@ static int run_writes(const char *url)
 
 static void test_each_allocation_that_fails_is_told_and_leaves_nothing_behind(void **state)
 {
-    test_fail_each_allocation(*state, run_program, 3);
+    test_fail_allocations(*state, "connect, rows, frozen results", run_program, TEST_COLD);
 }
 
 static void test_each_allocation_that_fails_while_tables_are_made_is_told(void **state)
 {
-    test_fail_each_allocation(*state, run_schema, 3);
+    test_fail_allocations(*state, "tables made, checked, dropped", run_schema, 0);
 }
 
 static void test_each_allocation_that_fails_while_rows_are_written_is_told(void **state)
 {
-    test_fail_each_allocation(*state, run_writes, 3);
+    test_fail_allocations(*state, "inserts, upserts, updates, deletes", run_writes, 0);
 }
 
 int main(void)

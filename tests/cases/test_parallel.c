@@ -330,6 +330,45 @@ static void test_bytes_in_order_by_way_of_the_disk(void **state)
     }
 }
 
+/* All jobs together keep a budget, whatever rows look like, and the file is the same. */
+static void test_a_budget_for_all_jobs(void **state)
+{
+    test_database *db = *state;
+    static const struct { int jobs; int64_t memory; } rounds[] = { { 1, 1 << 20 }, { 2, 1 << 20 }, { 3, 3 << 20 }, { 4, 2 << 20 } };
+    char alone[128], together[128];
+    test_side_run(db, "CREATE TABLE t(id bigint PRIMARY KEY, v text)");
+    numbers(db, "t", "id, v", db->postgresql ? "i, CASE WHEN i % 400 = 7 THEN repeat('wide ', 9000) ELSE repeat('x', i % 300) END"
+                                             : "i, CASE WHEN i % 400 = 7 THEN printf('%45000d', i) ELSE printf('%*d', i % 300, i) END", 1, 8000);
+    path_of(alone, "-alone.csv");
+    path_of(together, "-together.csv");
+    write_alone(db, "SELECT * FROM t", "id", alone);
+    weir_stmt *stmt = weir_sql("SELECT * FROM t");
+    for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
+        weir_parallel_figures figures;
+        weir_parallel *parallel = weir_parallel_open(db->engine, stmt, WEIR_PARALLEL_OPTIONS(.jobs = rounds[i].jobs, .order = "id not null",
+                                                     .range_bytes = 4 * SMALL_RANGE, .memory = rounds[i].memory));
+        int status = weir_parallel_write(parallel, together, NULL);
+        assert_error(weir_parallel_error(parallel), WEIR_OK);
+        assert_status(status, WEIR_OK);
+        weir_parallel_info(parallel, &figures);
+        assert_true(figures.memory_peak > 0 && figures.memory_peak <= rounds[i].memory);
+        assert_status(weir_parallel_close(&parallel), WEIR_OK);
+        assert_same_file(together, alone);
+        unlink(together);
+    }
+    /* a row that no share has room for; and shares that are none */
+    weir_parallel *parallel = weir_parallel_open(db->engine, stmt, WEIR_PARALLEL_OPTIONS(.jobs = 2, .order = "id not null", .memory = 208 << 10));
+    test_side_run(db, db->postgresql ? "UPDATE t SET v = repeat('x', 200000) WHERE id = 4000" : "UPDATE t SET v = printf('%200000d', 1) WHERE id = 4000");
+    assert_status(weir_parallel_write(parallel, together, NULL), WEIR_BUDGET_EXCEEDED);
+    assert_contains(weir_parallel_error(parallel)->message, "id = 4000");
+    assert_status(weir_parallel_close(&parallel), WEIR_BUDGET_EXCEEDED);
+    parallel = weir_parallel_open(db->engine, stmt, WEIR_PARALLEL_OPTIONS(.jobs = 4, .order = "id not null", .memory = 100 << 10));
+    assert_error(weir_parallel_error(parallel), WEIR_ARGUMENT);
+    assert_status(weir_parallel_close(&parallel), WEIR_ARGUMENT);
+    weir_stmt_free(&stmt);
+    unlink(alone);
+}
+
 /* ---- failures --------------------------------------------------------------------------------------------------------------------------- */
 static int give_up(weir_range_read *read, const weir_partition *rows, weir_error *error)
 {
@@ -468,6 +507,7 @@ int main(void)
         ON_POSTGRESQL(test_partitioned_tables),
         ON_BOTH(test_all_jobs_see_one_moment),
         ON_BOTH(test_bytes_in_order_by_way_of_the_disk),
+        ON_BOTH(test_a_budget_for_all_jobs),
         ON_BOTH(test_the_first_error_wins),
         ON_POSTGRESQL(test_a_cancel_and_a_dead_server),
         ON_BOTH(test_what_cannot_be_cut_is_refused),

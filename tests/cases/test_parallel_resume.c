@@ -74,6 +74,7 @@ typedef struct attempt {
     int64_t     stop_rows;              /* cancelled when so many more were read; 0: not */
     int64_t     save_rows;
     int64_t     yield_per;              /* 0: 50 */
+    weir_stmt *(*partition)(const char *name, void *context);
     weir_error  error;
     weir_parallel_figures figures;
     weir_checkpoint_figures place;
@@ -108,7 +109,7 @@ static int run(weir_engine *engine, attempt *a)
         writer = *a->writer;
     writer.checkpoint = checkpoint;
     weir_parallel *parallel = weir_parallel_open(engine, stmt, WEIR_PARALLEL_OPTIONS(.jobs = 3, .order = a->key, .range_bytes = a->yield_per ? 1 << 20 : RANGE, .yield_per = a->yield_per ? a->yield_per : 50,
-                                                 .save_rows = a->save_rows));
+                                                 .save_rows = a->save_rows, .partition = a->partition));
     watcher w = { .parallel = parallel, .rows = a->stop_rows };
     pthread_t thread;
     if (a->stop_rows)
@@ -365,6 +366,106 @@ static void test_what_changed_is_refused(void **state)
     remove_folder();
 }
 
+/* ---- partitions ----------------------------------------------------------------------------------------------------------------------------- */
+static int partitions_asked;
+static weir_stmt *read_partition(const char *name, void *context)
+{
+    char sql[300];
+    (void)context;
+    partitions_asked++;
+    snprintf(sql, sizeof sql, "SELECT id, CASE WHEN id = (SELECT at FROM trap) THEN (1 / (id - id))::text ELSE v END AS v FROM %s", name);
+    return weir_sql(sql);
+}
+
+static weir_stmt *read_none(const char *name, void *context)
+{
+    (void)context;
+    return strstr(name, "_1") ? NULL : read_partition(name, NULL);
+}
+
+/* The rows of all files are those of the table, and as many files hold rows of one partition as there are files. */
+static void assert_files_of_partitions(test_database *db, const char *table, bool apart)
+{
+    char sql[300], of_file[200];
+    snprintf(sql, sizeof sql, "COPY (SELECT id, v FROM %s ORDER BY id) TO '%s/wanted' (FORMAT csv)", table, folder);
+    assert_int_equal(shell("chmod 777 %s", folder), 0);
+    test_side_run(db, sql);
+    assert_int_equal(shell("cd %s && cat x.0*.csv | grep -v '^id,' | sort -n > all && cmp all wanted && rm -f all wanted", folder), 0);
+    snprintf(of_file, sizeof of_file, "cd %s && for f in x.0*.csv; do tail -n +2 $f | cut -d, -f1 | tr '\\n' ' ' | cut -c1-4000; echo; done > ids", folder);
+    assert_int_equal(shell("%s", of_file), 0);
+    FILE *ids = fopen(in_folder("ids"), "r");
+    char *line = malloc(5000);
+    while (fgets(line, 5000, ids)) {
+        char list[4200] = "", *last;
+        for (char *id = strtok_r(line, " \n", &last); id && strlen(list) < 4000; id = strtok_r(NULL, " \n", &last))
+            snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", *list ? "," : "", id);
+        if (!*list)
+            continue;
+        char *question = malloc(5000);
+        snprintf(question, 5000, "SELECT count(DISTINCT tableoid) FROM %s WHERE id IN (%.*s)", table, (int)(strrchr(list, ',') ? strrchr(list, ',') - list : (long)strlen(list)), list);
+        assert_true((test_side_int(db, question) == 1) || !apart);
+        free(question);
+    }
+    free(line);
+    fclose(ids);
+}
+
+static void test_partitions_have_files_of_their_own(void **state)
+{
+    test_database *db = *state;
+    make_t(db);
+    test_side_run(db, "CREATE TABLE h(id bigint NOT NULL, v text) PARTITION BY HASH (id); CREATE TABLE h_0 PARTITION OF h FOR VALUES WITH (MODULUS 3, REMAINDER 0);"
+                      "CREATE TABLE h_1(v text, gone int, id bigint NOT NULL); ALTER TABLE h_1 DROP COLUMN gone; ALTER TABLE h ATTACH PARTITION h_1 FOR VALUES WITH (MODULUS 3, REMAINDER 1);"
+                      "CREATE TABLE \"H \"\"2\" PARTITION OF h FOR VALUES WITH (MODULUS 3, REMAINDER 2); CREATE UNIQUE INDEX ON h(id); INSERT INTO h SELECT * FROM t;"
+                      "CREATE TABLE l(id bigint, v text) PARTITION BY LIST (v); CREATE TABLE l_0 PARTITION OF l DEFAULT PARTITION BY HASH (id);"
+                      "CREATE TABLE l_0_0 PARTITION OF l_0 FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE l_0_1 PARTITION OF l_0 FOR VALUES WITH (MODULUS 2, REMAINDER 1);"
+                      "CREATE TABLE l_a PARTITION OF l FOR VALUES IN ('value 7', NULL); CREATE INDEX ON l(id); INSERT INTO l SELECT id, CASE WHEN id % 3 > 0 THEN v END FROM t;"
+                      "CREATE TABLE r(id bigint, v text) PARTITION BY RANGE (id); CREATE TABLE r_0 PARTITION OF r FOR VALUES FROM (0) TO (3000);"
+                      "CREATE TABLE r_1 PARTITION OF r FOR VALUES FROM (3000) TO (7000); CREATE INDEX ON r(id); INSERT INTO r SELECT * FROM t; ANALYZE");
+    static const struct { const char *table; int asked; weir_stmt *(*partition)(const char *, void *); const char *before; } rounds[] = {
+        { "h", 3, read_partition, NULL }, { "l", 3, read_partition, NULL }, { "t", 0, read_partition, NULL }, { "r", 0, read_partition, NULL },
+        { "h", 1, read_none, NULL }, { "h", 0, read_partition, "ALTER TABLE h_0 ENABLE ROW LEVEL SECURITY" },
+    };
+    for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
+        char sql[64];
+        make_folder();
+        if (rounds[i].before)
+            test_side_run(db, rounds[i].before);
+        snprintf(sql, sizeof sql, "SELECT id, v FROM %s", rounds[i].table);
+        attempt a = { .sql = sql, .key = by_id, .file = "x.csv", .split = true, .partition = rounds[i].partition };
+        partitions_asked = 0;
+        assert_status(run(db->engine, &a), WEIR_OK);
+        assert_int_equal(partitions_asked, rounds[i].asked);
+        assert_int_equal(a.figures.rows, ROWS);
+        assert_true(a.figures.ranges >= 3);
+        assert_files_of_partitions(db, rounds[i].table, rounds[i].asked == 3 || rounds[i].table[0] == 'r');
+        remove_folder();
+    }
+}
+
+static void test_partitions_are_gone_on_with(void **state)
+{
+    test_database *db = *state;
+    make_t(db);
+    make_folder();
+    test_side_run(db, "CREATE TABLE h(id bigint NOT NULL, v text) PARTITION BY HASH (id); CREATE TABLE h_0 PARTITION OF h FOR VALUES WITH (MODULUS 2, REMAINDER 0);"
+                      "CREATE TABLE h_1 PARTITION OF h FOR VALUES WITH (MODULUS 2, REMAINDER 1); CREATE UNIQUE INDEX ON h(id); INSERT INTO h SELECT * FROM t; ANALYZE");
+    attempt a = { .sql = "SELECT id, v FROM h", .key = by_id, .file = "x.csv", .split = true, .partition = read_partition };
+    set_trap(db, 4500);
+    assert_status(run(db->engine, &a), WEIR_DATA);
+    assert_true(a.place.rows > 0);
+    set_trap(db, 0);
+    attempt other = a;
+    other.partition = NULL;
+    assert_status(run(db->engine, &other), WEIR_INVALID_REQUEST);
+    assert_contains(other.error.message, "reads no partition");
+    assert_status(run(db->engine, &a), WEIR_OK);
+    assert_int_equal(a.figures.rows, ROWS);
+    assert_string_equal(a.figures.source, "checkpoint");
+    assert_files_of_partitions(db, "h", true);
+    remove_folder();
+}
+
 /* ---- the network ---------------------------------------------------------------------------------------------------------------------------- */
 /* Cut after so many bytes of the server, each connection, until all the rest fits. */
 static void test_a_network_that_is_cut(void **state)
@@ -411,6 +512,8 @@ int main(void)
         ON_BOTH(test_finished_ranges_stay),
         ON_BOTH(test_files_that_changed_are_read_again),
         ON_BOTH(test_what_changed_is_refused),
+        ON_POSTGRESQL(test_partitions_have_files_of_their_own),
+        ON_POSTGRESQL(test_partitions_are_gone_on_with),
         ON_POSTGRESQL(test_a_network_that_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

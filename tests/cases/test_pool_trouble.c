@@ -290,14 +290,14 @@ static void test_in_memory_sqlite_lives_in_one_connection(void **state)
 static void test_a_long_checkout_is_reported_once_with_its_place(void **state)
 {
     test_database *db = *state;
-    weir_engine *engine = test_engine(db, POOL(.checkout_limit_ms = 60));
+    weir_engine *engine = test_engine(db, POOL(.checkout_limit_ms = 600));
     char place[64];
     weir_connection *connection = weir_engine_connect(engine); int line = __LINE__;
     snprintf(place, sizeof place, "test_pool_trouble.c:%d", line);
     weir_connection *other = connect_ok(engine);
     close_connection_ok(&other);
     assert_int_equal(test_log_count(db->log, WEIR_LOG_SLOW_CHECKOUT), 0);
-    test_sleep_ms(90);
+    test_sleep_ms(650);
     for (int i = 0; i < 3; i++) {
         other = connect_ok(engine);
         close_connection_ok(&other);
@@ -309,7 +309,7 @@ static void test_a_long_checkout_is_reported_once_with_its_place(void **state)
     close_connection_ok(&connection);
     assert_int_equal(test_log_count(db->log, WEIR_LOG_SLOW_CHECKOUT), 1);
     connection = connect_ok(engine);
-    test_sleep_ms(90);
+    test_sleep_ms(650);
     close_connection_ok(&connection);   /* nobody else came by: told at the return */
     assert_int_equal(test_log_count(db->log, WEIR_LOG_SLOW_CHECKOUT), 2);
     assert_int_equal(weir_engine_warnings(engine), 0);
@@ -323,13 +323,13 @@ static void test_the_longest_times_are_known(void **state)
     weir_engine *engine = test_engine(db, NULL);
     weir_connection *connection = connect_ok(engine);
     test_sleep_ms(120);
-    assert_in_range(test_pool_status(engine).longest_checkout_ms, 115, 2000);   /* lasts */
+    assert_in_range(test_pool_status(engine).longest_checkout_ms, 115, 60000);   /* lasts */
     assert_int_equal(test_pool_status(engine).longest_idle_in_transaction_ms, 0);
     run_ok(connection, "SELECT 1");
     test_sleep_ms(60);
     run_ok(connection, "SELECT 1");
     int64_t idle = test_pool_status(engine).longest_idle_in_transaction_ms;
-    assert_in_range(idle, 55, 1000);
+    assert_in_range(idle, 55, 60000);
     assert_status(weir_connection_commit(connection), WEIR_OK);
     test_sleep_ms((int)idle + 60);              /* outside of a transaction */
     run_ok(connection, "SELECT 1");

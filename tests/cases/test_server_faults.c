@@ -406,6 +406,32 @@ static void test_a_server_without_room_for_more_connections(void **state)
     weir_engine_close(&engine);
 }
 
+/* The server's SQLSTATE and words, without what it says of its own source. */
+static void test_a_server_that_refuses(void **state)
+{
+    static const struct { const char *key, *value, *sqlstate, *words; } refusals[] = {
+        { "dbname", "no_such_database", "3D000", "database \"no_such_database\" does not exist" },
+        { "user", "no_such_user", "28000", "role \"no_such_user\" does not exist" },
+        { "options", "-c work_mem=nonsense", "22023", "invalid value for parameter \"work_mem\": \"nonsense\"" },
+    };
+    test_database *db = *state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        weir_error error;
+        weir_engine *engine = test_engine(db, POOL(.connect_args = (const char *const[]){ refusals[i].key, refusals[i].value, NULL }));
+        assert_int_equal(test_connect_fails(engine, &error), WEIR_OPERATIONAL);
+        assert_string_equal(error.sqlstate, refusals[i].sqlstate);
+        assert_contains(error.message, "failed: FATAL:  ");
+        assert_contains(error.message, refusals[i].words);
+        assert_null(strstr(error.message, refusals[i].sqlstate));
+        assert_null(strstr(error.message, ".c:"));
+        assert_null(strchr(error.message, '\n'));
+        assert_string_equal(error.hint, "");
+        assert_false(error.disconnect);
+        assert_pool(engine, 5, 0, -5, 0);
+        weir_engine_close(&engine);
+    }
+}
+
 /* ---- a standby ------------------------------------------------------------------------------------------------------------------------------ */
 
 static void url_of(const char *ports, const char *more, char *url, size_t size)
@@ -557,6 +583,7 @@ static void test_a_standby_takes_over(void **state)
     weir_error error;
     assert_int_equal(test_connect_fails(t.engine, &error), WEIR_OPERATIONAL);       /* nobody takes writes */
     assert_contains(error.message, "read-only");
+    assert_string_equal(error.sqlstate, "");
     control("promote", "standby");
     snprintf(new_url, sizeof new_url, "postgresql://weir@/postgres?host=%s&port=%s", test_environment("WEIR_TEST_SOCKETS"), test_environment("WEIR_TEST_STANDBY_PORT"));
     setenv("WEIR_TEST_PG", new_url, 1);
@@ -673,6 +700,7 @@ int main(void)
         ON_POSTGRESQL(test_committed_pages_outlive_the_crash),
         ON_POSTGRESQL(test_an_idle_session_that_the_server_ends),
         ON_POSTGRESQL(test_a_server_without_room_for_more_connections),
+        ON_POSTGRESQL(test_a_server_that_refuses),
         ON_POSTGRESQL(test_temporary_files_beyond_their_limit),
         ON_POSTGRESQL(test_a_standby_takes_rows_away_from_a_stream),
         /* without the standby from here on, which would want the same disk */

@@ -78,28 +78,26 @@ static int change_all(weir_session *session, struct shelf *shelf, struct box *bo
     return first != WEIR_OK || WEIR_MERGE(label, session, &given) ? first : weir_session_error(session)->status;
 }
 
-static int run_program(const char *url)
+static int run_program(weir_engine *engine, test_database *db)
 {
-    weir_engine *engine;
-    int first = weir_engine_open(&engine, url, NULL);
+    int first = WEIR_OK;
     weir_session *session = weir_session_open(engine);
     struct shelf *shelf;
     struct box *box;
     struct label *label;
     weir_connection *connection = weir_session_connection(session);
     first = test_first(first, weir_session_error(session)->status);
-    first = test_first(first, first == WEIR_OK ? make_tables(connection, weir_engine_dialect(engine)[0] == 'p') : first);
+    first = test_first(first, first == WEIR_OK ? make_tables(connection, db->postgresql) : first);
     first = test_first(first, first == WEIR_OK ? add_all(session, &shelf, &box, &label) : first);
     first = test_first(first, first == WEIR_OK ? change_all(session, shelf, box, label) : first);
     first = test_first(first, weir_session_rollback(session));
     first = test_first(first, weir_session_close(&session));
-    weir_engine_close(&engine);
     return first;
 }
 
 static void test_each_allocation_that_fails_while_instances_are_written_is_told(void **state)
 {
-    test_fail_each_allocation(*state, run_program, 3);
+    test_fail_allocations(*state, "flush, nested, bulk, merge", run_program, 0);
 }
 
 int main(void)

@@ -99,6 +99,7 @@ test_a_budget_gives_the_same_rows() {
     done
     same "$(query "$ENDLESS LIMIT 5000" --memory 1M --yield-per 7)" "$all"
     fails 2 "is no size; give one like 256M or 1G" export "$DB" --table invoices --to - --memory much
+    fails 2 "is no size; give one like 256M or 1G" export "$DB" --table invoices --to - --memory '5 '
     fails 2 "the least that a stream can do with is 65536" export "$DB" --table invoices --to - --memory 1K
     fails 2 "--yield-per 0 reads all rows into memory" export "$DB" --table invoices --to - --memory 1M --yield-per 0
     fails 1 "does not fit the memory budget of 262144 bytes" export "$DB" --query "SELECT 1 AS id, hex(zeroblob(300000)) AS wide" --to - --memory 256K

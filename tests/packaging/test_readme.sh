@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A newcomer's path works as the README has it: the blocks of "From nothing to a Parquet file", run as they stand, in an empty home.
+# A newcomer's path works as the page has it: the blocks of one of its sections, run as they stand, in an empty home.
 # What stands for something else: `make install PREFIX=…` takes this build to that place (with WEIR_README_MAKE=real it is make, in a copy of
 # the tree), and `duckdb` is DuckDB's Node package.
-# usage: test_readme.sh BUILD_DIRECTORY PREFIX LIBDIR
+# usage: test_readme.sh BUILD_DIRECTORY PREFIX LIBDIR PAGE HEADING
 set -uo pipefail
-build=$(realpath "$1") prefix=$2 libdir=$3
+build=$(realpath "$1") prefix=$2 libdir=$3 page=$4 heading=$5
 here=$(dirname "$(realpath "$0")")
 source=$(realpath "$here/../..")
 scratch=$(mktemp -d)
@@ -12,20 +12,18 @@ trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$scratch/home" "$scratch/shims" "$scratch/work"
 "$here/../readers/install" "$build/readers" || exit 1
 
-# ---- the blocks: commands of each ```sh, and first.c between them -----------------------------------------------------------------
-awk -v at="$scratch" '
-    /^## / { wanted = $0 == "## From nothing to a Parquet file" }
-    /^```/ && inside { close(out); inside = 0; next }
-    wanted && /^```sh$/ { inside = 1; out = at "/commands." ++n; next }
-    wanted && /^```c$/ { inside = 1; out = at "/first.c"; next }
-    inside { print > out }
-    wanted && /^Both say [0-9]+\./ { sub(/\..*/, "", $3); print $3 > (at "/number") }
-' "$source/README.md"
-for file in commands.1 first.c commands.2 number; do
-    [ -s "$scratch/$file" ] || { echo "README.md: its section has no $file"; exit 1; }
-done
-lines=$(grep -c . "$scratch/first.c")
-[ "$lines" -le 26 ] || { echo "README.md: a first program of $lines lines"; exit 1; }
+# ---- the blocks, in their order, as one script -----------------------------------------------------------------------------------------
+# Commands of each ```sh; a ```c goes into the file that was named last, `first.c`; what a ```text has must be printed, line by line.
+awk -v at="$scratch" -v heading="$heading" '
+    /^#+ / && !inside { wanted = $0 == heading }
+    /^```/ && inside { if (inside == 2) print "END_OF_C" > (at "/all"); inside = 0; next }
+    wanted && /^```sh$/ { inside = 1; out = at "/all"; commands++; next }
+    wanted && /^```c$/ { inside = 2; out = at "/all"; print "cat > " file " << \"END_OF_C\"" > out; next }
+    wanted && /^```text$/ { inside = 3; out = at "/expected"; next }
+    inside { print > out; next }
+    wanted && match($0, /`[a-z]+\.c`/) { file = substr($0, RSTART + 1, RLENGTH - 2) }
+' "$source/$page"
+[ -s "$scratch/all" ] && [ -s "$scratch/expected" ] || { echo "$page: there are no commands in $heading"; exit 1; }
 
 # ---- what stands for something else -------------------------------------------------------------------------------------------------
 if [ "${WEIR_README_MAKE:-}" = real ]; then
@@ -54,17 +52,18 @@ printf '#!/bin/sh\nexec node "%s/shims/duckdb.mjs" "$@"\n' "$scratch" > "$scratc
 chmod +x "$scratch/shims/duckdb"
 
 # ---- as written ---------------------------------------------------------------------------------------------------------------------
+# Sections behind the first one take for granted that weir is installed.
+grep -q '^make install' "$scratch/all" || sed -i '1i make install PREFIX=$HOME/weir\
+export PATH=$HOME/weir/bin:$PATH PKG_CONFIG_PATH=$HOME/weir/lib/pkgconfig LD_LIBRARY_PATH=$HOME/weir/lib' "$scratch/all"
 cd "$scratch/work" || exit 2
-cp "$scratch/first.c" .
-cat "$scratch/commands.1" "$scratch/commands.2" > "$scratch/all"
 if ! HOME=$scratch/home PATH=$scratch/shims:$PATH bash -eu "$scratch/all" > "$scratch/out" 2> "$scratch/errors"; then
-    echo "README.md: its commands fail"
+    echo "$page: its commands fail"
     tail -n 20 "$scratch/out"; tail -n 20 "$scratch/errors"
     exit 1
 fi
-number=$(cat "$scratch/number")
-if [ "$(grep -cx "$number" "$scratch/out")" -ne 2 ]; then
-    echo "README.md: expected $number twice in:"
+grep -Fx -f "$scratch/expected" "$scratch/out" > "$scratch/found"
+if ! diff "$scratch/expected" "$scratch/found"; then
+    echo "$page: does not print what it says, but:"
     tail -n 20 "$scratch/out"; tail -n 20 "$scratch/errors"
     exit 1
 fi

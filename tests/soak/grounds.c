@@ -1,25 +1,25 @@
-/* The soak's loops: each on a thread of its own, with a number of tasks, a timer beside them, and sessions that tasks left open for the
- * timer's callback, which is no task, to close. */
+/* The soak's loops, one of libuv and one of GLib: each on a thread of its own, with a number of tasks, a timer beside them, and sessions
+ * that tasks left open for the timer's callback, which is no task, to close. */
 #include "soak.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <weir/adapters/uv.h>
+#include "../loops.h"
 
-enum { LEFT_MOST = 16, TICK_MS = 5 };
+enum { LEFT_MOST = 16 };
 
 typedef struct left { weir_session *session; weir_result *result; } left;
 
 struct grounds {
-    soak      *soak;
-    worker    *workers;
-    int        count, ended;
-    pthread_t  thread;
-    uv_loop_t  loop;
-    uv_timer_t timer;
-    weir_loop *tasks;
-    left       left[LEFT_MOST];
-    int        left_count;
-    int64_t    ticks, abandoned, last_ms, worst_ms;
+    worker          *workers;
+    int              count;
+    const loop_kind *kind;
+    pthread_t        thread;
+    void            *own;
+    weir_loop       *tasks;
+    left             left[LEFT_MOST];
+    int              left_count;
+    int64_t          ticks, abandoned, last_ms, worst_ms;
 };
 
 static void close_left(struct grounds *g)
@@ -34,17 +34,15 @@ static void close_left(struct grounds *g)
     }
 }
 
-/* Nothing may wait here, and what would is refused. */
-static void tick(uv_timer_t *timer)
+/* Nothing may wait here. */
+static void tick(void *argument)
 {
-    struct grounds *g = timer->data;
+    struct grounds *g = argument;
     int64_t now = soak_now_ms();
     if (g->ticks++ > 0 && now - g->last_ms > g->worst_ms)
         g->worst_ms = now - g->last_ms;
     g->last_ms = now;
     close_left(g);
-    if (g->ended == g->count)
-        uv_close((uv_handle_t *)timer, NULL);
 }
 
 static int work_in_task(void *argument)
@@ -52,7 +50,6 @@ static int work_in_task(void *argument)
     worker *w = argument;
     w->task = weir_task_current();
     soak_work(w);
-    w->grounds->ended++;
     return WEIR_OK;
 }
 
@@ -60,35 +57,45 @@ static void *run(void *argument)
 {
     struct grounds *g = argument;
     weir_task **tasks = calloc((size_t)g->count, sizeof(weir_task *));
-    if (!tasks || uv_loop_init(&g->loop) != 0)
+    if (!tasks)
         abort();
-    uv_timer_init(&g->loop, &g->timer);
-    g->timer.data = g;
-    uv_timer_start(&g->timer, tick, TICK_MS, TICK_MS);
-    g->tasks = weir_uv_open(&g->loop);
+    g->own = g->kind->make(&g->tasks);
+    g->kind->start_ticks(g->own, tick, g);
     for (int i = 0; i < g->count; i++)
         tasks[i] = weir_task_spawn(g->tasks, work_in_task, &g->workers[i]);
-    uv_run(&g->loop, UV_RUN_DEFAULT);
+    do {
+        g->kind->run(g->own, g->tasks);
+        close_left(g);                  /* by further tasks */
+    } while (weir_loop_tasks(g->tasks) > 0);
+    g->kind->stop_ticks(g->own);
     for (int i = 0; i < g->count; i++) {
         int status = weir_task_join(&tasks[i], NULL);
         if (status != WEIR_OK)
             soak_fail(&g->workers[i], "its task cannot be joined: %s", weir_status_name(status));
     }
-    if (weir_uv_close(&g->tasks) != WEIR_OK)
-        soak_fail(g->workers, "its loop cannot be closed");
-    uv_run(&g->loop, UV_RUN_DEFAULT);
-    if (uv_loop_close(&g->loop) != 0)
-        soak_fail(g->workers, "the loop has handles left");
+    if (g->kind->close(&g->tasks) != WEIR_OK)
+        soak_fail(g->workers, "its loop of %s cannot be closed", g->kind->name);
+    g->kind->drop(g->own);
     free(tasks);
     return NULL;
 }
 
-struct grounds *soak_grounds_start(soak *s, worker *workers, int count)
+static const loop_kind *kind_of(int number)
+{
+#ifdef WITH_GLIB
+    if (number % 2 == 1)
+        return &loop_of_glib;
+#endif
+    (void)number;
+    return &loop_of_uv;
+}
+
+struct grounds *soak_grounds_start(int number, worker *workers, int count)
 {
     struct grounds *g = calloc(1, sizeof *g);
     if (!g)
         abort();
-    *g = (struct grounds){ .soak = s, .workers = workers, .count = count };
+    *g = (struct grounds){ .workers = workers, .count = count, .kind = kind_of(number) };
     for (int i = 0; i < count; i++)
         workers[i].grounds = g;
     if (pthread_create(&g->thread, NULL, run, g) != 0)
@@ -104,13 +111,12 @@ bool soak_grounds_leave(struct grounds *g, weir_session *session, weir_result *r
     return true;
 }
 
-int64_t soak_grounds_end(struct grounds **g, int64_t *abandoned, int64_t *worst_ms)
+int64_t soak_grounds_end(struct grounds **g)
 {
     pthread_join((*g)->thread, NULL);
     int64_t ticks = (*g)->ticks;
-    *abandoned += (*g)->abandoned;
-    if ((*g)->worst_ms > *worst_ms)
-        *worst_ms = (*g)->worst_ms;
+    printf("%s: %d tasks, %" PRId64 " sessions closed outside of them, the timer came %" PRId64 " times, at most %" PRId64 " ms apart\n", (*g)->kind->name,
+           (*g)->count, (*g)->abandoned, ticks, (*g)->worst_ms);
     free(*g);
     *g = NULL;
     return ticks;

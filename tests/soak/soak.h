@@ -98,11 +98,11 @@ int soak_settle(worker *w);             /* moves its batches and entries into it
 enum { SOAK_CHANGED_ITS_MIND = 1 };
 
 /* ---- grounds.c: loops with their tasks ---- */
-struct grounds *soak_grounds_start(soak *s, worker *workers, int count);
+struct grounds *soak_grounds_start(int number, worker *workers, int count);
 /* Hands a session and its result, which may be NULL, over, to be closed outside of tasks. false: there is no room. */
 bool soak_grounds_leave(struct grounds *g, weir_session *session, weir_result *result);
-/* Waits for the loop's end; how often its timer fired. */
-int64_t soak_grounds_end(struct grounds **g, int64_t *abandoned, int64_t *worst_ms);
+/* Waits for the loop's end, and says how it was; how often its timer fired. */
+int64_t soak_grounds_end(struct grounds **g);
 
 /* ---- outside.c: past weir ---- */
 void outside_open(const char *url);

@@ -44,7 +44,7 @@ static bool knock(int fd, const struct sockaddr *address, socklen_t size, int64_
 bool weir_pg_reachable(weir_link *base, int64_t deadline)
 {
     const weir_pg_link *link = (const weir_pg_link *)base;
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
     socklen_t size = sizeof address;
     if (getpeername(link->fd, (struct sockaddr *)&address, &size) != 0)
         return false;

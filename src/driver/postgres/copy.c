@@ -19,7 +19,6 @@ struct weir_pg_copy {
     const weir_feed *feed;              /* of the operation that runs; NULL: none */
     size_t          next;               /* set of the feed */
     const weir_lane *planned;           /* the lanes that the fields are planned for */
-    weir_buffer     scratch;            /* one field of the text format */
     size_t          field_count;
     weir_pg_field   fields[];
 };
@@ -99,7 +98,7 @@ int weir_pg_copy_over(weir_pg_link *link)
     link->operation_done = true;
     copy->feed = NULL;
     copy->in->over = true;
-    weir_buffer_free(&copy->scratch);
+    weir_buffer_free(&link->copy_scratch);
     if (link->out_sent == 0)                    /* rows that the server would drop anyway */
         weir_buffer_free(&link->out);
     if (copy->aborting)
@@ -109,8 +108,7 @@ int weir_pg_copy_over(weir_pg_link *link)
 
 void weir_pg_copy_forget(weir_pg_link *link)
 {
-    if (link->copy)
-        weir_buffer_free(&link->copy->scratch);
+    weir_buffer_free(&link->copy_scratch);      /* the COPY itself may be gone: a lost link is hung up when nothing cancels it any more */
     link->copy = NULL;
 }
 
@@ -143,7 +141,7 @@ int weir_pg_copy_begin(weir_link *base, weir_copy_in *in)
         copy->fields[i] = (weir_pg_field){ .type = statement->columns[i].type };
         copy->text = copy->text || !weir_pg_type_has_bytes(copy->fields[i].type);
     }
-    weir_buffer_init(&copy->scratch, base->ledger, WEIR_MEMORY_NETWORK, SIZE_MAX / 2);
+    weir_buffer_init(&link->copy_scratch, base->ledger, WEIR_MEMORY_NETWORK, SIZE_MAX / 2);
     link->copy = in->inside = copy;
     in->over = false;
     return send_command(link, copy);
@@ -193,7 +191,7 @@ static int put_text(weir_pg_link *link, weir_pg_copy *copy, size_t *column)
         *column = i;
         if (i)
             weir_buffer_byte(out, '\t');
-        status = weir_pg_put_copy_text(field, weir_feed_at(copy->feed, field->lane, copy->next), &copy->scratch, out, &link->base.error);
+        status = weir_pg_put_copy_text(field, weir_feed_at(copy->feed, field->lane, copy->next), &link->copy_scratch, out, &link->base.error);
     }
     if (status == WEIR_OK && copy->in->numbered)
         weir_buffer_printf(out, "\t%lld", (long long)copy->in->taken + 1);

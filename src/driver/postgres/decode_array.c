@@ -101,7 +101,7 @@ static int read_items(weir_decode *decode, const weir_step *element, array_field
 int weir_pg_decode_array(weir_decode *decode, const weir_step *step, const void *source, size_t length, void *target)
 {
     weir_value *value = target;
-    array_field field;
+    array_field field = { .count = 0 };
     int status = read_header(decode, source, length, &field);
     if (status != WEIR_OK)
         return status;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "driver/postgres/pg.h"
@@ -21,6 +22,18 @@ static void one_line(char *text)
             *p = ' ';
 }
 
+/* What would go to the server, and into its messages, as something else. */
+static int check_argument(const char *key, const char *value, weir_error *error)
+{
+    if (!value)
+        return weir_error_set(error, WEIR_ARGUMENT, "connect_args: the key '%s' has no value", key);
+    if (!weir_pg_libpq_knows(key) && (!strcasecmp(key, "password") || !strcasecmp(key, "sslpassword")))
+        return weir_error_set(error, WEIR_ARGUMENT, "connect_args: '%s' is no setting of a server: write the key in small letters", key);
+    if (!strcmp(key, "dbname") && (strchr(value, '=') || strstr(value, "://")))
+        return weir_error_set(error, WEIR_ARGUMENT, "connect_args: dbname is a database's name here, not a connection string; the URL takes those");
+    return WEIR_OK;
+}
+
 int weir_pg_check(weir_dial_plan *plan, weir_error *error)
 {
     char *message = NULL;
@@ -35,8 +48,8 @@ int weir_pg_check(weir_dial_plan *plan, weir_error *error)
     }
     PQconninfoFree(options);
     for (const char *const *arg = plan->connect_args; arg && arg[0]; arg += 2)
-        if (!arg[1])
-            return weir_error_set(error, WEIR_ARGUMENT, "connect_args: the key '%s' has no value", arg[0]);
+        if (check_argument(arg[0], arg[1], error) != WEIR_OK)
+            return error->status;
     return WEIR_OK;
 }
 
@@ -352,7 +365,7 @@ static weir_pg_link *take_over(PGconn *conn, const weir_dial_plan *plan, weir_er
         PQfinish(conn);
         return NULL;
     }
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
     socklen_t size = sizeof address;
     link->base.driver = &weir_driver_postgresql;
     link->base.ledger = plan->ledger;
@@ -400,6 +413,9 @@ static int shake_hands(weir_pg_link *link, const dial_limits *limits, weir_error
     return status;
 }
 
+/* A misspelt password is no setting, and still one. */
+static bool may_be_secret(const char *key) { return strcasestr(key, "pass") || strcasestr(key, "secret") || strcasestr(key, "pwd"); }
+
 static int apply_setting(weir_pg_link *link, const char *key, const char *value, const dial_limits *limits, weir_error *error)
 {
     weir_buffer sql;
@@ -409,7 +425,7 @@ static int apply_setting(weir_pg_link *link, const char *key, const char *value,
     if (sent)
         status = drive(link, weir_pg_command(&link->base, weir_buffer_cstr(&sql)), limits);
     if (status != WEIR_OK && !link->base.lost && sent)
-        status = weir_error_set(error, WEIR_ARGUMENT, "connect_args: the server refuses the setting %s = '%s': %s", key, value,
+        status = weir_error_set(error, WEIR_ARGUMENT, "connect_args: the server refuses the setting %s = '%s': %s", key, may_be_secret(key) ? "***" : value,
                                 link->base.error.message);
     else if (status != WEIR_OK)
         *error = link->base.error;
@@ -427,13 +443,22 @@ static int apply_settings(weir_pg_link *link, const weir_dial_plan *plan, const 
     return status;
 }
 
+/* With a slash or @ as it is in the password of the URL, libpq takes a part of the password for a host or port, and would say so. */
+static int tell_torn_password(const weir_dial_plan *plan, weir_error *error)
+{
+    if (error->status != WEIR_OPERATIONAL || !plan->url.password_length ||
+        (!memchr(plan->url.password, '/', plan->url.password_length) && !memchr(plan->url.password, '@', plan->url.password_length)))
+        return error->status;
+    return weir_error_set(error, error->status, "cannot connect to PostgreSQL by the URL %s: check host, port and user; where its password has a '/' or '@', write %%2F or %%40", plan->url.shown);
+}
+
 static int dial_once(const weir_dial_plan *plan, const weir_dial_watch *watch, weir_link **out, weir_error *error)
 {
     PGconn *conn = NULL;
     int status = connect_libpq(plan, watch, &conn, error);
     if (status != WEIR_OK)
-        return status;
-    status = PQstatus(conn) == CONNECTION_OK ? check_server(conn, error) : connect_failed(conn, error);
+        return tell_torn_password(plan, error);
+    status = PQstatus(conn) == CONNECTION_OK ? check_server(conn, error) : (connect_failed(conn, error), tell_torn_password(plan, error));
     if (status != WEIR_OK) {
         PQfinish(conn);
         return status;

@@ -106,7 +106,7 @@ static int32_t dimensions_at(const array_shape *shape, size_t index)
     int32_t begun = 0;
     for (int32_t i = shape->dimensions - 1; i >= 0; i--) {
         span *= (size_t)shape->lengths[i];
-        if (index % span)
+        if (!span || index % span)
             break;
         begun++;
     }

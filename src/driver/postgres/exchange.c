@@ -146,9 +146,7 @@ static void take_completion(weir_pg_link *link, const char *tag)
     weir_pg_note_reset(link, tag);
     weir_cursor *cursor = &link->cursor->base;
     int64_t count = count_in_tag(tag);
-    if (!link->cursor->declared)
-        cursor->ended = true;
-    else if (link->cursor->batch_rows == 0 || count < link->cursor->batch_rows)
+    if (!link->cursor->declared || link->cursor->batch_rows == 0 || count < link->cursor->batch_rows)
         cursor->ended = true;
     cursor->row_count = !strncmp(tag, "SELECT", 6) || !strncmp(tag, "FETCH", 5) ? -1 : count;
 }
@@ -217,7 +215,8 @@ static int fail_group(weir_pg_link *link, int status)
 
 static int take_in_operation(weir_pg_link *link, char type, uint8_t *body, size_t length)
 {
-    weir_pg_statement *statement = link->cursor ? link->cursor->statement : NULL;
+    /* A description that nobody asked for would change what executions under way rely on. */
+    weir_pg_statement *described = link->operation == WEIR_PG_PREPARE && link->cursor ? link->cursor->statement : NULL;
     switch (type) {
     case 'D': return take_row(link, body, length);
     case 'C': {
@@ -236,10 +235,9 @@ static int take_in_operation(weir_pg_link *link, char type, uint8_t *body, size_
         link->parse_next++;
         return WEIR_OK;
     case 't':
-        return statement ? fail_group(link, weir_pg_statement_parameters(link, statement, body, length)) : WEIR_OK;
+        return described ? fail_group(link, weir_pg_statement_parameters(link, described, body, length)) : WEIR_OK;
     case 'T':
-        return statement && link->operation == WEIR_PG_PREPARE
-                   ? fail_group(link, weir_pg_statement_columns(link, statement, body, length)) : WEIR_OK;
+        return described ? fail_group(link, weir_pg_statement_columns(link, described, body, length)) : WEIR_OK;
     case 'G': case 'H': case 'W': return refuse_copy(link, type);
     case '2': case '3': case 'n': case 'd': case 'c': return WEIR_OK;
     default:

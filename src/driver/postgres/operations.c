@@ -46,6 +46,7 @@ void weir_pg_send_begin(weir_pg_link *link)
 int weir_pg_take_back(weir_pg_link *link, size_t out_mark, int status)
 {
     link->out.length = out_mark;
+    link->out.failed = false;                   /* it was behind the mark: what is in front of it is whole, or the link lost */
     link->part_count = link->parse_count = 0;
     if (link->begin_sent) {
         link->begin_sql = link->begin_text;
@@ -451,6 +452,7 @@ int weir_pg_open_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     size_t mark = link->out.length;
     if (weir_pg_send_bind(link, cursor, cursor->portal, cursor->statement->name, cursor->statement->returns_rows) != WEIR_OK) {
         link->out.length = mark;
+        link->out.failed = false;
         weir_error_clear(&link->base.error);
         return 0;
     }

@@ -206,6 +206,7 @@ static int send_page(weir_pg_link *link, weir_page_run *run)
 int weir_pg_run_page(weir_link *base, weir_page_run *run)
 {
     weir_pg_link *link = (weir_pg_link *)base;
+    run->unsent = true;
     int status = weir_pg_operation_begin(link, WEIR_PG_PAGE, pg_cursor(run->write));
     if (status != WEIR_OK)
         return status;
@@ -217,10 +218,10 @@ int weir_pg_run_page(weir_link *base, weir_page_run *run)
     size_t mark = link->out.length;
     status = send_page(link, run);
     if (status != WEIR_OK) {
-        link->out.failed = false;
         weir_pg_refused_by_kept_types(pg_cursor(run->write), status);
         return weir_pg_take_back(link, mark, status);
     }
+    run->unsent = false;
     weir_pg_tell_round_trip(link, "page", (int64_t)run->feed->count);
     return weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, pg_cursor(run->write));
 }

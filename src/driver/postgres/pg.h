@@ -138,6 +138,7 @@ struct weir_pg_link {
     size_t      plan_lines;             /* of the EXPLAIN that is read: so many came, as they must be so far */
     bool        plan_differs, plan_refused;             /* they are not; there was none, and the transaction goes back to before */
     weir_pg_copy *copy;                 /* the COPY that is open, until the server is ready for something else */
+    weir_buffer copy_scratch;           /* one field of its text format; outlives it */
     bool       drained, paused;         /* the last read took all there was; the last wait was a pause */
     /* what is known */
     weir_pg_statement *statements;

@@ -102,5 +102,7 @@ void weir_pg_read_error(const uint8_t *body, size_t length, weir_error *out, cha
         default: break;
         }
     }
+    if (!*out->message)                 /* or it was cut off */
+        weir_error_text(out->message, sizeof out->message, "the server told an error without words", 38);
     out->status = weir_pg_class_of(out->sqlstate, &out->disconnect);
 }

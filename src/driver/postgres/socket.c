@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "base/error.h"
 #include "driver/postgres/pg.h"
 
 enum {

@@ -1,5 +1,6 @@
 /* SQLite's result codes as weir's error classes: Python's sqlite3 as SQLAlchemy wraps it, so that programs that move over find
  * their errors in the same classes. That makes a missing table an operational error here, unlike on PostgreSQL. */
+#include "base/error.h"
 #include "driver/sqlite/lite.h"
 #include <stdio.h>
 

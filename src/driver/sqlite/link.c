@@ -1,4 +1,5 @@
 /* Connections to SQLite: opening and closing them, and the machine that hands their blocking work out to the engine. */
+#include "base/error.h"
 #include "driver/sqlite/lite.h"
 #include <errno.h>
 #include <stdio.h>

@@ -1,16 +1,10 @@
-#!/usr/bin/env python3
-"""bench/write: weir's writes beside what one writes by hand, on this machine, in one run.
-
-usage: bench/write [--quick] [--build DIR] [--rounds N] [--copy-rows N] [--update-rows N]
+"""The benchmark of writes: weir's beside what one writes by hand.
 
 COPY of structs beside psql's \\copy of the same rows from a binary file; updates by key beside one prepared UPDATE per round trip
-and beside UPDATE ... FROM unnest, over TCP on loopback; SQLite inserts beside a prepared loop. Then the hybrid pipeline's memory, with few rows
-and with many. Interleaved rounds; ratios are the median of
-the per-round ratios, with their range."""
-import argparse, json, os, shutil, statistics, subprocess, sys, tempfile, time
-from databases import Server
+and beside UPDATE ... FROM unnest, over TCP on loopback; SQLite inserts beside a prepared loop. Then the hybrid pipeline's memory, with
+few rows and with many. Interleaved rounds; ratios are the median of the per-round ratios, with their range."""
+import json, os, statistics, subprocess, sys, time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TABLE = "CREATE TABLE invoices(id %s PRIMARY KEY, tenant_id bigint NOT NULL, total_cents bigint NOT NULL, status text NOT NULL)"
 RATIOS = [  # whose wall time, over whose, at most
     ("PostgreSQL: COPY, weir", "PostgreSQL: COPY, psql", 1.10),
@@ -43,7 +37,7 @@ def copied(server, peers, rows):
 def check(server, total):
     found = server.sql("bench_write", "SELECT sum(total_cents) FROM invoices")
     if int(found) != total:
-        sys.exit(f"bench/write: the sum of total_cents is {found}, not {total}")
+        sys.exit(f"bench: the sum of total_cents is {found}, not {total}")
 
 
 def run_round(server, peers, home, copy_rows, update_rows):
@@ -98,33 +92,26 @@ def report(rounds):
         print(f"| {ours} | {theirs} | {middle:.2f} | {found[0]:.2f}–{found[-1]:.2f} | {wanted}: {'met' if met else 'missed'} |")
 
 
-def main():
-    p = argparse.ArgumentParser(description="weir's writes beside those by hand")
-    p.add_argument("--quick", action="store_true", help="a tenth of the rows and 3 rounds")
-    p.add_argument("--build", default=os.path.join(ROOT, "build"))
-    p.add_argument("--rounds", type=int)
-    p.add_argument("--copy-rows", type=int)
-    p.add_argument("--update-rows", type=int)
-    a = p.parse_args()
-    copy_rows, update_rows = a.copy_rows or (500000 if a.quick else 5000000), a.update_rows or (100000 if a.quick else 1000000)
-    subprocess.run(["ninja", "-C", a.build, "bench-programs"], check=True, stdout=subprocess.DEVNULL)
-    home = tempfile.mkdtemp(prefix="weir-bench-write-", dir=os.environ.get("TMPDIR", "/tmp"))
-    server = None
-    try:
-        server = Server(home)
-        server.sql("postgres", "CREATE DATABASE bench_write")
-        peers, rounds = os.path.join(os.path.abspath(a.build), "bench"), []
-        for number in range(a.rounds or (3 if a.quick else 9)):
-            rounds.append(run_round(server, peers, home, copy_rows, update_rows))
-            print(f"round {number + 1}", file=sys.stderr)
-        print(f"{copy_rows:,} rows copied and inserted, {update_rows:,} updated in one transaction, {len(rounds)} interleaved rounds, medians\n")
-        report(rounds)
-        many = 200000 if a.quick else 2000000
-        report_hybrid(many // 10, many, hybrid(server, peers, many // 10), hybrid(server, peers, many))
-    finally:
-        if server:
-            server.stop()
-        shutil.rmtree(home, ignore_errors=True)
+class Write:
+    what, rows, quick_rows, rounds = "rows copied and inserted, a fifth of them updated in one transaction", 5000000, 100000, 3
 
+    @staticmethod
+    def make(server, home, rows):
+        Write.server = server
+        if not server.sql("postgres", "SELECT 1 FROM pg_database WHERE datname = 'bench_write'"):
+            server.sql("postgres", "CREATE DATABASE bench_write")
 
-main()
+    @staticmethod
+    def run(a, home, rows, rounds):
+        peers, told, server = os.path.join(os.path.abspath(a.build), "bench"), [], Write.server
+        for number in range(rounds):
+            told.append(run_round(server, peers, home, rows, rows // 5))
+            print(f"round {number + 1} of {rounds}", file=sys.stderr)
+        report(told)
+        many = 2 * rows // 5
+        few_figures, many_figures = hybrid(server, peers, many // 10), hybrid(server, peers, many)
+        report_hybrid(many // 10, many, few_figures, many_figures)
+        print(flush=True)
+        for name in ("write.sqlite", "invoices.copy"):
+            os.unlink(os.path.join(home, name))
+        return {"rounds": told, "hybrid": [few_figures, many_figures]}
