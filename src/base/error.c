@@ -109,6 +109,8 @@ const char *weir_error_of_system(int number, char *buffer, size_t size)
 #ifdef __GLIBC__
     return strerror_r(number, buffer, size);
 #else
-    return strerror_r(number, buffer, size) == 0 ? buffer : "unknown error";
+    if (strerror_r(number, buffer, size) != 0)
+        snprintf(buffer, size, "error %d", number);
+    return buffer;
 #endif
 }
