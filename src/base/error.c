@@ -103,3 +103,14 @@ size_t weir_error_format(const weir_error *e, char *buffer, size_t size)
             buffer[i] = ' ';            /* one line, and nothing that a terminal would act on */
     return length < 0 ? 0 : (size_t)length;
 }
+
+const char *weir_error_of_system(int number, char *buffer, size_t size)
+{
+#ifdef __GLIBC__
+    return strerror_r(number, buffer, size);
+#else
+    if (strerror_r(number, buffer, size) != 0)
+        snprintf(buffer, size, "error %d", number);
+    return buffer;
+#endif
+}

@@ -1,4 +1,5 @@
 /* Checkpoints: making them, what belongs to a place, and the file that holds one. */
+#include "base/error.h"
 #include "transfer/checkpoint.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -204,7 +205,7 @@ static void fail(filing *f, const char *what)
 {
     char text[128];
     int number = errno;
-    weir_error_set(f->error, WEIR_IO, "cannot %s the checkpoint %s: %s", what, f->path, strerror_r(number, text, sizeof text));
+    weir_error_set(f->error, WEIR_IO, "cannot %s the checkpoint %s: %s", what, f->path, weir_error_of_system(number, text, sizeof text));
     weir_output_hint(f->error, number);
 }
 

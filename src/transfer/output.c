@@ -1,4 +1,5 @@
 /* Files that appear whole or not at all, and devices, pipes and sockets that are written straight. */
+#include "base/error.h"
 #include "transfer/output.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +40,7 @@ int weir_output_fail(weir_output *output, const char *what, int number)
     if (output->error.status != WEIR_OK)
         return output->error.status;
     weir_error_set(&output->error, WEIR_IO, "cannot %s %s: %s", what,
-                   output->standard_output ? "standard output" : output->path, strerror_r(number, text, sizeof text));
+                   output->standard_output ? "standard output" : output->path, weir_error_of_system(number, text, sizeof text));
     weir_output_hint(&output->error, number);
     return WEIR_IO;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/error.h"
 #include "base/lock.h"
 #include "base/wait.h"
 #include "transfer/format.h"
@@ -15,7 +16,7 @@ enum { SAVING_SHARE = 20 };             /* of the time, one part may go into sav
 static int fail_disk(weir_parallel *p, const char *what, int number)
 {
     char reason[128];
-    return weir_parallel_refuse(p, WEIR_IO, "cannot %s: %s", what, strerror_r(number, reason, sizeof reason));
+    return weir_parallel_refuse(p, WEIR_IO, "cannot %s: %s", what, weir_error_of_system(number, reason, sizeof reason));
 }
 
 /* ---- names ---------------------------------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* Writers of several files: parts in a directory, and files that roll over when their format calls them full. A finished file has its final
  * name; only the one being written has a temporary one. */
+#include "base/error.h"
 #include "transfer/writer.h"
 #include <dirent.h>
 #include <errno.h>
@@ -48,7 +49,7 @@ int weir_writer_open_numbered(weir_writer *writer)
 int weir_writer_fail_directory(weir_writer *writer, const char *what, int number)
 {
     char text[128];
-    weir_error_set(&writer->error, WEIR_IO, "cannot %s the directory %.300s: %s", what, writer->target, strerror_r(number, text, sizeof text));
+    weir_error_set(&writer->error, WEIR_IO, "cannot %s the directory %.300s: %s", what, writer->target, weir_error_of_system(number, text, sizeof text));
     weir_output_hint(&writer->error, number);
     return WEIR_IO;
 }
