@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <weir/base.h>
 
+/* What the system says about an errno: borrowed, or in `buffer`. C libraries disagree about what strerror_r returns. */
+const char *weir_error_of_system(int number, char *buffer, size_t size);
 /* Replaces what is there. Returns status, so that a failing function can `return weir_error_set(…)`. */
 int weir_error_set(weir_error *error, int status, const char *format, ...) WEIR_PRINTF_(3, 4);
 int weir_error_set_v(weir_error *error, int status, const char *format, va_list arguments);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/error.h"
 #include "base/lock.h"
 #include "base/wait.h"
 #include "transfer/format.h"
@@ -15,7 +16,7 @@ enum { SAVING_SHARE = 20 };             /* of the time, one part may go into sav
 static int fail_disk(weir_parallel *p, const char *what, int number)
 {
     char reason[128];
-    return weir_parallel_refuse(p, WEIR_IO, "cannot %s: %s", what, strerror_r(number, reason, sizeof reason));
+    return weir_parallel_refuse(p, WEIR_IO, "cannot %s: %s", what, weir_error_of_system(number, reason, sizeof reason));
 }
 
 /* ---- names ---------------------------------------------------------------------------------------------------------------------------- */
@@ -185,7 +186,7 @@ static int write_manifest(weir_splitting *s)
     weir_parallel *p = s->target.parallel;
     const char *format = s->target.options.format;
     weir_manifest manifest = { .format = format ? format : weir_format_of_path(s->target.path)->name, .count = (size_t)p->ranges,
-                               .pieces = s->pieces, .name = piece_name, .context = s, .snapshots = count_snapshots(s) };
+                               .fixed = s->checkpoint != NULL, .pieces = s->pieces, .name = piece_name, .context = s, .snapshots = count_snapshots(s) };
     if (!manifest_path(s, path))
         return weir_parallel_refuse(p, WEIR_ARGUMENT, "the path is too long");
     return weir_manifest_write(&manifest, path, &p->ledger, &error) == WEIR_OK ? WEIR_OK : weir_parallel_fail(p, &error);
@@ -235,7 +236,7 @@ static void keep(weir_splitting *s)
 static int finish(weir_splitting *s)
 {
     weir_parallel *p = s->target.parallel;
-    if (unlink(s->checkpoint_path) != 0 && errno != ENOENT)
+    if (weir_checkpoint_remove(s->checkpoint_path) != 0)
         return fail_disk(p, "remove the checkpoint", errno);
     if (unlink(s->lock.temporary_path) != 0 && errno != ENOENT)
         return fail_disk(p, "remove the part", errno);
@@ -251,7 +252,7 @@ static int write_many(weir_parallel *p, void *argument)
     s->checkpoint = s->target.options.checkpoint;
     if (!strcmp(s->target.path, "-") || (stat(s->target.path, &existing) == 0 && !S_ISREG(existing.st_mode)))
         return weir_parallel_refuse(p, WEIR_ARGUMENT, "one file per range needs a file's name, from which theirs are made");
-    if (s->checkpoint && weir_output_open(&s->lock, &p->ledger, s->target.path, true) != WEIR_OK)
+    if (s->checkpoint && weir_output_open(&s->lock, &p->ledger, s->target.path, WEIR_OUTPUT_PART) != WEIR_OK)
         status = weir_parallel_fail(p, &s->lock.error);
     if (status == WEIR_OK)
         status = run_ranges(s);

@@ -7,7 +7,6 @@
 #include "transfer/parallel_split.h"
 #include "transfer/writer.h"
 
-#define SUFFIX ".weir-checkpoint"
 #define FIRST "ranges 1 "
 enum { MOST_RANGES = 1000000 };
 
@@ -207,11 +206,11 @@ int weir_split_load(weir_splitting *s, weir_error *error)
     weir_parallel *p = s->target.parallel;
     const char *path = s->lock.final_path;
     size_t length = strlen(path);
-    s->checkpoint_path = weir_alloc(&p->ledger, WEIR_MEMORY_OUTPUT, length + sizeof SUFFIX);
+    s->checkpoint_path = weir_alloc(&p->ledger, WEIR_MEMORY_OUTPUT, length + sizeof WEIR_CHECKPOINT_SUFFIX);
     if (!s->checkpoint_path)
         return weir_error_out_of_memory(error);
     memcpy(s->checkpoint_path, path, length);
-    memcpy(s->checkpoint_path + length, SUFFIX, sizeof SUFFIX);
+    memcpy(s->checkpoint_path + length, WEIR_CHECKPOINT_SUFFIX, sizeof WEIR_CHECKPOINT_SUFFIX);
     if (weir_checkpoint_load(s->checkpoint, s->checkpoint_path) != WEIR_OK)
         return weir_error_keep(error, weir_checkpoint_error(s->checkpoint));
     if (!s->checkpoint->figures.restored)
