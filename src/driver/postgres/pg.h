@@ -167,6 +167,7 @@ struct weir_pg_cursor {
     int64_t     ahead_rows;             /* rows of the batch on its way; 0: none */
     int64_t     bytes_before;           /* of base.bytes, when the batch was asked for that came last */
     int64_t     rows_before;            /* of base.rows, when an Execute was completed last: what the server says of the next is compared, */
+    int64_t     rows_opened;            /* … with all since this, the portal's begin, */
     int64_t     asked[WEIR_PG_MAX_ASKED];   /* … or, where it only says that there is more, the rows that each asked for which is not */
     size_t      asked_count;            /* completed, the first first */
     int64_t     kept_rows;              /* rows the kept raw batch was asked for */
