@@ -93,4 +93,9 @@ static inline bool weir_text_is_ascii(weir_text text)
         bits |= (uint64_t)(unsigned char)*p;
     return !(bits & 0x80);
 }
+/* All of it. */
+static inline bool weir_text_is_utf8(weir_text text)
+{
+    return (text.len < 64 && weir_text_is_ascii(text)) || weir_utf8_valid_length(text) == text.len;
+}
 #endif

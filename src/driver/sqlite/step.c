@@ -193,7 +193,7 @@ static inline bool place_direct_row(weir_lite_cursor *cursor, size_t apart, size
             return false;
         if (cell.type == WEIR_T_INT64 && step->direct.kind == WEIR_DIRECT_INT64)
             memcpy(at, &cell.as.i, sizeof cell.as.i);
-        else if (cell.type == WEIR_T_TEXT && step->direct.kind == WEIR_DIRECT_TEXT && weir_text_is_ascii(cell.as.text))
+        else if (cell.type == WEIR_T_TEXT && step->direct.kind == WEIR_DIRECT_TEXT && weir_text_is_utf8(cell.as.text))
             memcpy(at, &cell.as.text, sizeof cell.as.text);
         else if (!step->direct.store(&step->direct, sink->object, &cell))
             return false;
@@ -267,7 +267,7 @@ int weir_lite_place_rows(weir_lite_cursor *cursor, int64_t limit, int *code)
             status = weir_lite_cancelled((weir_lite_link *)link);
             break;
         }
-    } while (placed < limit && (*code = sqlite3_step(cursor->statement)) == SQLITE_ROW);
+    } while (placed < limit && (!cursor->base.slice || bytes + (size_t)placed * sink->stride < cursor->base.slice) && (*code = sqlite3_step(cursor->statement)) == SQLITE_ROW);
     cursor->base.rows += placed;
     cursor->base.bytes += (int64_t)bytes;
     if (status != WEIR_OK && weir_sink_ends(sink, status)) {
