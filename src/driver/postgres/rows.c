@@ -36,6 +36,7 @@ static inline int32_t read_length(const uint8_t *p)
 /* What the fields of nearly all columns are, taken without a call: into a cell, into a member, or into one that may be without a value. */
 enum way { BY_CELL, INT64_OF_8, INT64_OF_4, INT32_OF_4, DOUBLE_OF_8, BOOL_OF_1, MOMENT_OF_8, TEXT, JSONB,
            OPT_OF_8, OPT_INT64_OF_4, OPT_INT32_OF_4, OPT_BOOL_OF_1, OPT_MOMENT_OF_8 };
+enum { SHORT_TEXT = 32 };
 
 static enum way way_to_cell(const weir_step *step)
 {
@@ -118,24 +119,21 @@ static __attribute__((noinline)) bool put_any_text(weir_arena *arena, const uint
     return weir_text_is_utf8(text);
 }
 
-/* Most texts are short: two words are copied, and their bytes looked at, without a call, where so many can be read. */
+/* Most texts are short: four words are copied, and their bytes looked at, without a call, where so many can be read. */
 static inline bool put_text(weir_arena *arena, const uint8_t *source, size_t length, const uint8_t *readable, void *target)
 {
-    enum { SHORT = 16 };
     static const uint64_t high = UINT64_C(0x8080808080808080);
     char *bytes = arena->next;
-    if (length >= SHORT || readable - source < SHORT || arena->end - bytes < SHORT)
+    if (length >= SHORT_TEXT || readable - source < SHORT_TEXT || arena->end - bytes < SHORT_TEXT)
         return put_any_text(arena, source, length, target);
-    uint64_t first, second;
-    memcpy(&first, source, sizeof first);
-    memcpy(&second, source + sizeof first, sizeof second);
-    memcpy(bytes, &first, sizeof first);
-    memcpy(bytes + sizeof first, &second, sizeof second);
+    uint64_t words[SHORT_TEXT / 8];
+    memcpy(words, source, sizeof words);
+    memcpy(bytes, words, sizeof words);
     bytes[length] = 0;
     arena->next = bytes + length + 1;
     weir_text text = { bytes, length };
     memcpy(target, &text, sizeof text);
-    return !((first | second) & high) || weir_text_is_utf8(text);
+    return !((words[0] | words[1] | words[2] | words[3]) & high) || weir_text_is_utf8(text);
 }
 
 static inline void put_value(char *at, const void *value, size_t size, size_t present)
@@ -255,10 +253,9 @@ static inline bool read_direct(const weir_pg_cursor *cursor, weir_sink *sink, co
 /* As weir_pg_decode_text, of a row that is not borrowed: short texts are copied by words, without a call. */
 static inline bool put_text_cell(weir_arena *arena, const uint8_t *source, size_t length, const uint8_t *readable, weir_text *target)
 {
-    enum { SHORT = 16 };
     char *bytes = arena->next;
-    if (length < SHORT && readable - source >= SHORT && arena->end - bytes >= SHORT) {
-        memcpy(bytes, source, SHORT);
+    if (length < SHORT_TEXT && readable - source >= SHORT_TEXT && arena->end - bytes >= SHORT_TEXT) {
+        memcpy(bytes, source, SHORT_TEXT);
         arena->next = bytes + length + 1;
     } else if ((bytes = weir_arena_bytes(arena, length + 1)) != NULL) {
         memcpy(bytes, source, length);
