@@ -218,7 +218,7 @@ static int open_cursor(execution *run)
             return weir_error_out_of_memory(&run->error);
         }
     }
-    cursor->slice = slice_of(result);
+    cursor->slice = result->slice = slice_of(result);
     weir_bounds_enter(result, WEIR_STAGE_ALL_ROWS);
     int64_t rows = first_rows(result);
     int started = cursor->link->driver->open(cursor->link, cursor, rows);

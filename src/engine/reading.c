@@ -537,7 +537,11 @@ static const weir_partition *read_partition(weir_result *result, size_t count, b
     if (weir_result_begin_read(result) != WEIR_OK)
         return NULL;
     result->some = some;
+    if (result->cursor)                 /* slices of what is held as a whole would only be more and smaller blocks */
+        result->cursor->slice = some || count < (size_t)result->yield_per ? result->slice : 0;
     int status = weir_result_collect(result, count, WEIR_WHOLE_ROW);
+    if (result->cursor)
+        result->cursor->slice = result->slice;
     result->some = false;
     if (status != WEIR_OK)
         return NULL;

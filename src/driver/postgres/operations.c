@@ -519,7 +519,7 @@ static int send_ahead(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
  * raw, and that is to be one batch, not two (RULES W5). */
 static bool is_far_from_end(const weir_pg_cursor *cursor)
 {
-    return cursor->sliced && cursor->asked_count && cursor->asked[0] - (cursor->base.rows - cursor->rows_before) > 2 * cursor->sliced;
+    return cursor->base.slice && cursor->sliced && cursor->asked_count && cursor->asked[0] - (cursor->base.rows - cursor->rows_before) > 2 * cursor->sliced;
 }
 
 int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
