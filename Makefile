@@ -10,7 +10,8 @@ SEED     ?= 1
 WIRE     ?= 1
 SETUP     = meson setup --prefix $(PREFIX) --libdir $(LIBDIR) -Dwerror=$(WERROR)
 
-.PHONY: all demo figure check check-all check-debian check-faults check-planted check-readme check-sanitize check-thread soak fuzz check-tidy wire bench bench-quick bench-growth install clean format help
+.PHONY: all demo figure check check-all check-debian check-faults check-planted check-portable check-readme check-sanitize check-thread check-valgrind \
+        soak fuzz check-tidy wire bench bench-quick bench-growth install clean format help
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) weir
@@ -38,12 +39,17 @@ check-debian:
 	@scripts/install-packages build packaging
 	@scripts/check-debian
 
-# Every test, with what those of the packaging look for (cmake, zsh, man), the Debian packages, the soak, the wire, all faults, planted bugs, and
-# README.md's first steps.
+# Every test, with what those of the packaging look for (cmake, zsh, man), the sanitizers, the analyzers, the Debian packages, the soak, the wire, all
+# faults, planted bugs, and README.md's first steps. It takes hours.
 check-all:
 	@scripts/install-packages packaging
 	@$(MAKE) check
+	@$(MAKE) check-sanitize
+	@$(MAKE) check-thread
+	@$(MAKE) check-tidy
 	@$(MAKE) check-debian
+	@$(MAKE) check-valgrind
+	@$(MAKE) check-portable
 	@$(MAKE) soak
 	@$(MAKE) check-faults
 	@$(MAKE) check-planted
@@ -72,10 +78,22 @@ check-sanitize:
 	@[ -f build-sanitize/build.ninja ] || $(SETUP) -Db_sanitize=$(SANITIZE) -Db_lundef=false build-sanitize
 	@scripts/check build-sanitize
 
+# Not the checks of the house's rules: they run nothing of weir. What is slow under it alone gets more time: scripts/check.
 check-thread:
 	@scripts/install-packages build test
 	@[ -f build-thread/build.ninja ] || $(SETUP) -Db_sanitize=thread -Db_lundef=false build-thread
-	@scripts/check build-thread
+	@scripts/check build-thread --no-suite house
+
+# valgrind.h must be there when the sources are compiled: task stacks are told to valgrind by it.
+check-valgrind:
+	@scripts/install-packages build test valgrind
+	@[ -f build-valgrind/build.ninja ] || $(SETUP) build-valgrind
+	@scripts/check-valgrind build-valgrind
+
+# gcc and clang, -O0 to -O3, link-time optimisation, without tasks: built with warnings as errors, a sample of the tests run in each.
+check-portable:
+	@scripts/install-packages build test portable
+	@scripts/check-portable
 
 # What `make check` does for some seconds: threads and tasks that do everything at random, on both databases at once.
 soak: $(BUILD)/build.ninja
@@ -87,7 +105,7 @@ fuzz:
 	@scripts/install-packages build test fuzz
 	@SECONDS_EACH=$(if $(filter file,$(origin SECONDS)),60,$(SECONDS)) scripts/fuzz $(TARGETS)
 
-# clang-tidy and gcc's analyzer; some minutes.
+# clang-tidy and gcc's analyzer; an hour of two cores the first time, then only what has changed.
 check-tidy: $(BUILD)/build.ninja
 	@scripts/install-packages build lint
 	@scripts/check-tidy $(BUILD)
@@ -117,7 +135,7 @@ install: $(BUILD)/build.ninja
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 clean:
-	rm -rf build build-sanitize build-thread build-clang build-ci build-fuzz
+	rm -rf build build-sanitize build-thread build-valgrind build-portable build-clang build-ci build-fuzz
 
 format:
 	clang-format -i $$(git ls-files '*.c')
@@ -127,10 +145,13 @@ help:
 	@echo 'make demo            exports a sample table of ROWS (10000000) invoices and shows time and memory'
 	@echo 'make figure          draws docs/memory.svg, memory over ROWS (10000000) rows, streamed and buffered'
 	@echo 'make check           runs every test, against real SQLite files and PostgreSQL servers of its own'
-	@echo 'make check-all       the same, the Debian packages (check-debian: built in a copy of the tree, looked at by lintian), the soak, the wire,'
-	@echo "                     all faults (check-faults), planted bugs (check-planted), README.md's first steps in a copy (check-readme)"
+	@echo 'make check-all       the same, check-sanitize, check-thread and check-tidy, the Debian packages (check-debian: built in a copy of the tree,'
+	@echo '                     looked at by lintian), the soak, the wire, all faults (check-faults), planted bugs (check-planted),'
+	@echo "                     README.md's first steps in a copy (check-readme)"
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
+	@echo 'make check-valgrind  a sample of the tests, most in tasks, under valgrind, in build-valgrind/'
+	@echo 'make check-portable  gcc and clang at -O0 to -O3, with link-time optimisation, without tasks, in build-portable/'
 	@echo 'make soak            32 threads and 200 tasks at random on a pool of 8 for SECONDS (600); SEED (1), BUILD (build)'
 	@echo 'make wire            each fault of the network at every WIRE-th (1st) byte of a program; SEED (1), BUILD (build)'
 	@echo 'make fuzz            libFuzzer on all that strangers may send, SECONDS (60) for each target'

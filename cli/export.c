@@ -148,8 +148,6 @@ static int check_settings(const export_settings *s)
     int code = query_check(s);
     if (code == 0 && s->memory && s->yield_per == 0)
         return failure_say(EXIT_USAGE, "wrong usage: --yield-per 0 reads all rows into memory, which --memory bounds; leave one of them away");
-    if (code == 0 && s->memory && s->worker)
-        return failure_say(EXIT_USAGE, "wrong usage: --memory does not go with --worker; give --yield-per");
     if (code == 0 && !s->to)
         return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
     if (code == 0)

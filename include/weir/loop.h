@@ -14,6 +14,9 @@
  * as large as it was made and ends in a guard area: running over it is a segmentation fault at once, never a neighbour's
  * corruption. Code of the program that computes for long keeps the loop waiting as it would in a callback: weir_task_yield.
  *
+ * A build may have no tasks (a C library without makecontext, and no libucontext: docs/how-to/install.md). Opening a loop then gives
+ * WEIR_NOT_SUPPORTED, and so does what is spawned on it; everything else works.
+ *
  * Threads: each function says where it may be called. "The loop's thread" is the one that runs the loop. */
 #ifndef WEIR_LOOP_H
 #define WEIR_LOOP_H
@@ -112,7 +115,8 @@ typedef struct weir_loop_table {
 } weir_loop_table;
 
 /* A loop of weir's over one of the program's. The table must live as long. The caller's; never NULL: an error is kept
- * (weir_loop_error). WEIR_ARGUMENT for a table with a hole. Wakes the loop once, so that its first turn is seen. */
+ * (weir_loop_error). WEIR_ARGUMENT for a table with a hole, WEIR_NOT_SUPPORTED in a build without tasks. Wakes the loop once, so that
+ * its first turn is seen. */
 WEIR_API weir_loop *weir_loop_new(const weir_loop_table *table, void *loop);
 WEIR_API const weir_error *weir_loop_error(const weir_loop *loop);      /* borrowed; valid as long as the loop */
 /* To be called by the adapter, on the loop's thread. Runs the tasks that are ready, each until it parks. */

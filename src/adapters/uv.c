@@ -80,18 +80,18 @@ static void spare_watched(adapter *a, watched *w)
     a->spare_watched = w;
 }
 
-/* They come in pairs: while libuv still closes the handle of one operation, the next may want another. */
+/* They come in threes: the first is for the loop's own fine timer, and while libuv still closes the handle of one operation, the next
+ * may want another; when that first happens, depends on who is faster. */
 static watched *take_watched(adapter *a)
 {
-    watched *w = a->spare_watched;
-    if (w) {
-        a->spare_watched = w->next;
-        return w;
+    for (int more = a->spare_watched ? 0 : 3; more > 0; more--) {
+        watched *made = weir_loop_allocate(sizeof *made);
+        if (made)
+            spare_watched(a, made);
     }
-    w = weir_loop_allocate(sizeof *w);
-    watched *second = w ? weir_loop_allocate(sizeof *second) : NULL;
-    if (second)
-        spare_watched(a, second);
+    watched *w = a->spare_watched;
+    if (w)
+        a->spare_watched = w->next;
     return w;
 }
 

@@ -12,7 +12,7 @@
 static int fail(weir_error *error, int number, const char *doing, const char *folder)
 {
     char text[128];
-    return weir_error_set(error, WEIR_IO, "cannot %s a temporary file in %s: %s", doing, folder, strerror_r(number, text, sizeof text));
+    return weir_error_set(error, WEIR_IO, "cannot %s a temporary file in %s: %s", doing, folder, weir_error_of_system(number, text, sizeof text));
 }
 
 const char *weir_temporary_folder(void)

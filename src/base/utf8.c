@@ -149,3 +149,12 @@ size_t weir_utf8_valid_length(weir_text text)
     }
     return (size_t)(p - begin);
 }
+
+size_t weir_utf8_cut(weir_text text, size_t limit)
+{
+    if (text.len <= limit)
+        return text.len;
+    while (limit > 0 && ((unsigned char)text.ptr[limit] & 0xC0) == 0x80)
+        limit--;
+    return limit;
+}

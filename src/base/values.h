@@ -69,6 +69,8 @@ bool weir_parse_double(weir_text text, double *out);
 
 /* The length of the valid UTF-8 at the beginning of text: text.len when all is valid. An embedded NUL is valid. */
 size_t weir_utf8_valid_length(weir_text text);
+/* The greatest length up to limit at which the text can be cut without splitting a character; text.len when that is no more. */
+size_t weir_utf8_cut(weir_text text, size_t limit);
 /* What most texts are; nothing else is asked where that is enough. */
 static inline bool weir_text_is_ascii(weir_text text)
 {

@@ -223,4 +223,11 @@ void weir_result_read_ahead(weir_result *result);
 /* Copies the cells of the next rows into the batch; sets result->ended after the last. */
 int weir_frozen_read(weir_result *result, weir_batch *batch);
 void weir_frozen_unreference(weir_frozen *frozen);
+
+/* Closes a result whose error is told already. */
+static inline void weir_result_drop(weir_result **result)
+{
+    int told = weir_result_close(result);
+    (void)told;
+}
 #endif

@@ -85,6 +85,7 @@ static __attribute__((noinline)) bool took_any(weir_intake *intake)
     weir_instance *slot = intake->slot;
     if (!intake->bare || intake->sink.count == intake->most || !weir_holding_room(holding) || weir_slab_head(&mapper->slab) != slot)
         return false;
+    WEIR_HOLDS(slot);                   /* else the rows would come as cells */
     uint64_t key;
     weir_identity_entry *entry;
     if (intake->plain_key) {

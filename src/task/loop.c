@@ -239,6 +239,8 @@ weir_loop *weir_loop_new(const weir_loop_table *table, void *of)
 {
     if (!is_whole(table))
         return constant(&wrong_table);
+    if (weir_fiber_missing())
+        return weir_loop_failed(WEIR_NOT_SUPPORTED, weir_fiber_missing());
     weir_loop *loop = weir_alloc_zero(NULL, WEIR_MEMORY_HANDLES, sizeof *loop);
     if (!loop)
         return constant(&no_memory);

@@ -5,6 +5,13 @@
 #if !defined(__unix__) && !defined(__APPLE__)
 #error "weir's tasks need <ucontext.h> (makecontext, swapcontext): this platform has none; see docs/decisions/0019"
 #endif
+#ifdef WEIR_LIBUCONTEXT                 /* the same for a C library that has only the types (musl) */
+#include <libucontext/libucontext.h>
+#define getcontext  libucontext_getcontext
+#define setcontext  libucontext_setcontext
+#define makecontext libucontext_makecontext
+#define swapcontext libucontext_swapcontext
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_ASAN 1
@@ -37,6 +44,29 @@
 #ifdef WITH_TSAN
 #include <sanitizer/tsan_interface.h>
 #endif
+
+#ifdef WEIR_WITHOUT_TASKS
+
+const char *weir_fiber_missing(void)
+{
+    return "This build of weir has no tasks. They need makecontext and swapcontext, which some C libraries (musl) leave to libucontext: "
+           "build weir where pkg-config finds libucontext, or use threads.";
+}
+
+/* No loop opens, so nobody comes here. */
+void weir_fiber_here(weir_fiber *fiber) { (void)fiber; }
+void weir_fiber_switch(weir_fiber *from, weir_fiber *to) { (void)from, (void)to; }
+void weir_fiber_leave(weir_fiber *from, weir_fiber *to) { (void)from, (void)to; }
+void weir_fiber_unmake(weir_fiber *fiber) { (void)fiber; }
+
+void weir_fiber_make(weir_fiber *fiber, void *stack, size_t size, void (*enter)(void *argument), void *argument)
+{
+    *fiber = (weir_fiber){ .stack = stack, .size = size, .enter = enter, .argument = argument };
+}
+
+#else
+
+const char *weir_fiber_missing(void) { return NULL; }
 
 /* Before and after a switch. `keep` false: `from` will not be entered again. */
 static void announce(weir_fiber *from, weir_fiber *to, int keep)
@@ -119,3 +149,5 @@ void weir_fiber_unmake(weir_fiber *fiber)
 #endif
     fiber->shadow = NULL;
 }
+
+#endif

@@ -15,6 +15,8 @@ typedef struct weir_fiber {
     struct weir_fiber *from;            /* who switched here last */
 } weir_fiber;
 
+/* Why this build cannot switch stacks; NULL: it can. */
+const char *weir_fiber_missing(void);
 /* The point where the calling thread is now, to be left by weir_fiber_switch. */
 void weir_fiber_here(weir_fiber *fiber);
 /* enter(argument) on the stack from the first switch to it on. It must not return: it ends by weir_fiber_leave. */

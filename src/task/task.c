@@ -10,6 +10,7 @@ static const weir_task refused[] = {
     { .failed = WEIR_RESOURCE_CLOSED, .name = "(loop closed)" },
     { .failed = WEIR_ARGUMENT, .name = "(wrong argument)" },
     { .failed = WEIR_IO, .name = "(loop not opened)" },
+    { .failed = WEIR_NOT_SUPPORTED, .name = "(no tasks in this build)" },
 };
 
 static weir_task *refuse(int status)

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include "base/decimal.h"
+#include "base/holds.h"
 #include "transfer/numeric_shape.h"
 
 enum { FIRST_BYTES = 4096, MOST_KEPT = 8 * 1024 * 1024, MOST_DIGITS = 38, MOST_DIMENSIONS = 6, UUID_SIZE = 16 };
@@ -295,6 +296,7 @@ static int put_items(weir_arrow_column *column, int64_t at, const weir_array *ar
     weir_arrow_column *item = column->item;
     size_t length = array->lengths && array->dimensions ? (size_t)array->lengths[dimension] : array->count, below = 1;
     bool last = dimension + 1 >= array->dimensions;
+    WEIR_HOLDS(last || array->lengths);
     for (int i = dimension + 1; i < array->dimensions; i++)
         below *= (size_t)array->lengths[i];
     int status = weir_arrow_reserve(item, (int64_t)length);

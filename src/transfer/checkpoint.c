@@ -1,4 +1,5 @@
 /* Checkpoints: making them, what belongs to a place, and the file that holds one. */
+#include "base/error.h"
 #include "transfer/checkpoint.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -204,7 +205,7 @@ static void fail(filing *f, const char *what)
 {
     char text[128];
     int number = errno;
-    weir_error_set(f->error, WEIR_IO, "cannot %s the checkpoint %s: %s", what, f->path, strerror_r(number, text, sizeof text));
+    weir_error_set(f->error, WEIR_IO, "cannot %s the checkpoint %s: %s", what, f->path, weir_error_of_system(number, text, sizeof text));
     weir_output_hint(f->error, number);
 }
 
@@ -220,13 +221,33 @@ static bool write_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
+/* Where a checkpoint is written before it gets its name. False with errno: the path is too long. */
+static bool name_beside(const char *path, char beside[PATH_MAX])
+{
+    if (snprintf(beside, PATH_MAX, "%s-new", path) < PATH_MAX)
+        return true;
+    errno = ENAMETOOLONG;
+    return false;
+}
+
+int weir_checkpoint_remove(const char *path)
+{
+    char beside[PATH_MAX];
+    bool first = unlink(path) == 0;
+    if (!first && errno != ENOENT)
+        return -1;
+    bool second = name_beside(path, beside) && unlink(beside) == 0;
+    if (!second && errno != ENOENT)
+        return -1;
+    return first || second ? weir_output_sync_directory_of(path) : 0;
+}
+
 /* Beside the file, on disk, then under its name, then its directory: at any moment one whole checkpoint is there. */
 static void save_on_disk(void *argument)
 {
     filing *f = argument;
     char beside[PATH_MAX];
-    if ((size_t)snprintf(beside, sizeof beside, "%s-new", f->path) >= sizeof beside) {
-        errno = ENAMETOOLONG;
+    if (!name_beside(f->path, beside)) {
         fail(f, "write");
         return;
     }

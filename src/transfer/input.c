@@ -1,4 +1,5 @@
 /* Reading files and pipes record by record, in a block that grows to the longest record and no further. */
+#include "base/error.h"
 #include "transfer/input.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@ enum { FIRST_BLOCK = 256 * 1024 };
 static int fail(const weir_input *input, const char *what, weir_error *error)
 {
     char text[128];
-    weir_error_set(error, WEIR_IO, "cannot %s %s: %s", what, input->name, strerror_r(errno, text, sizeof text));
+    weir_error_set(error, WEIR_IO, "cannot %s %s: %s", what, input->name, weir_error_of_system(errno, text, sizeof text));
     return WEIR_IO;
 }
 

@@ -1,4 +1,5 @@
 /* Bytes kept until the end of a file. */
+#include "base/error.h"
 #include "transfer/kept.h"
 #include <errno.h>
 #include <stdio.h>
@@ -77,7 +78,7 @@ static int on_disk(void (*work)(void *), piece *p, weir_error *error)
     int status = weir_run_on_disk(work, p, error);
     if (status == WEIR_OK && p->number) {
         status = weir_error_set(error, WEIR_IO, "cannot keep data in a temporary file in %s: %s", p->kept->directory,
-                                strerror_r(p->number, text, sizeof text));
+                                weir_error_of_system(p->number, text, sizeof text));
         snprintf(error->hint, sizeof error->hint, "there must be room in that directory, and leave to write in it");
     }
     return status;

@@ -1,4 +1,5 @@
 /* Files that appear whole or not at all, and devices, pipes and sockets that are written straight. */
+#include "base/error.h"
 #include "transfer/output.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@ static const struct { int number; const char *hint; } hints[] = {
     { EACCES, "check the permissions of the file and its directory" },
     { EPERM, "check the permissions of the file and its directory" },
     { ELOOP, "a symbolic link stands in the file's place: remove it" },
+    { EEXIST, "no regular file stands in the file's place: remove it" },
     { EROFS, "the file system is read-only: choose another place" },
     { ENOENT, "the directory does not exist: make it first" },
     { ENOTDIR, "a part of the path is a file: check it" },
@@ -38,7 +40,7 @@ int weir_output_fail(weir_output *output, const char *what, int number)
     if (output->error.status != WEIR_OK)
         return output->error.status;
     weir_error_set(&output->error, WEIR_IO, "cannot %s %s: %s", what,
-                   output->standard_output ? "standard output" : output->path, strerror_r(number, text, sizeof text));
+                   output->standard_output ? "standard output" : output->path, weir_error_of_system(number, text, sizeof text));
     weir_output_hint(&output->error, number);
     return WEIR_IO;
 }
@@ -198,17 +200,19 @@ static int open_path(weir_output *output)
     struct stat existing;
     bool open_file = false;
     size_t length = strlen(output->path);
-    bool exists = stat(output->path, &existing) == 0;
+    bool exists = (output->own ? lstat : stat)(output->path, &existing) == 0;
     if (length >= sizeof path || (!exists && errno != ENOENT))
         return weir_output_fail(output, "open", length >= sizeof path ? ENAMETOOLONG : errno);
     if (length == 0)
         return weir_output_fail(output, "open", ENOENT);
     if (exists ? S_ISDIR(existing.st_mode) : output->path[length - 1] == '/')
         return weir_output_fail(output, "write", EISDIR);
+    if (exists && output->own && !S_ISREG(existing.st_mode))
+        return weir_output_fail(output, "write", S_ISLNK(existing.st_mode) ? ELOOP : EEXIST);
     if (exists && !S_ISREG(existing.st_mode))
         return open_straight(output);
     memcpy(path, output->path, length + 1);
-    if (follow_links(output, path, &open_file) != WEIR_OK)
+    if (!output->own && follow_links(output, path, &open_file) != WEIR_OK)
         return output->error.status;
     if (open_file)
         return open_straight(output);
@@ -224,9 +228,10 @@ static int open_path(weir_output *output)
 
 static void open_on_disk(void *output) { open_path(output); }
 
-int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path, bool part)
+int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path, int kind)
 {
-    *output = (weir_output){ .ledger = ledger, .fd = -1, .standard_output = !strcmp(path, "-"), .part = part };
+    bool part = (kind & WEIR_OUTPUT_PART) != 0;
+    *output = (weir_output){ .ledger = ledger, .fd = -1, .standard_output = !strcmp(path, "-"), .part = part, .own = (kind & WEIR_OUTPUT_OWN) != 0 };
     weir_checksum_init(&output->checksum);
     output->path = weir_copy_text(ledger, WEIR_MEMORY_OUTPUT, path, strlen(path));
     output->block = weir_alloc(ledger, WEIR_MEMORY_OUTPUT, WEIR_OUTPUT_SIZE);

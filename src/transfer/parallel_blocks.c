@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/error.h"
 #include "transfer/parallel.h"
 #include "base/file.h"
 #include "base/lock.h"
@@ -109,7 +110,7 @@ static int disk_failed(weir_blocks *blocks, const char *what, int number, weir_e
 {
     char text[128];
     return weir_error_set(error, WEIR_IO, "cannot %s a temporary file in %s: %s", what, blocks->directory,
-                          strerror_r(number, text, sizeof text));
+                          weir_error_of_system(number, text, sizeof text));
 }
 
 /* Only the range's own job writes to its lane's file, at its end. */

@@ -205,6 +205,12 @@ int weir_part_sync(weir_output *output)
     return weir_output_on_disk(output, sync_on_disk, output);
 }
 
+void weir_part_discard(weir_output *output)
+{
+    if (output->part && output->part_is_ours && output->temporary_path)
+        unlink(output->temporary_path);
+}
+
 void weir_part_withdraw(weir_output *output)
 {
     if (output->part_is_new && output->part_is_ours && output->temporary_path && output->fd >= 0)

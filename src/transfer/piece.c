@@ -20,7 +20,8 @@ int weir_piece_open(weir_piece *piece, weir_ledger *ledger, const char *path, co
     *piece = (weir_piece){ .output.fd = -1 };
     weir_sha256_begin(&piece->hash);
     piece->writer = weir_writer_open_to(take, piece, path, options);
-    if (weir_error_keep(error, weir_writer_error(piece->writer)) == WEIR_OK && weir_output_open(&piece->output, ledger, path, fixed) == WEIR_OK && fixed)
+    int kind = WEIR_OUTPUT_OWN | (fixed ? WEIR_OUTPUT_PART : 0);
+    if (weir_error_keep(error, weir_writer_error(piece->writer)) == WEIR_OK && weir_output_open(&piece->output, ledger, path, kind) == WEIR_OK && fixed)
         weir_part_continue(&piece->output, 0, 0);
     return weir_error_keep(error, &piece->output.error);
 }
@@ -57,8 +58,7 @@ void weir_piece_drop(weir_piece *piece)
     if (piece->writer)
         weir_writer_abort(&piece->writer);
     /* A part stays when it is dropped; this one holds nothing that could be gone on with. The name is its own: it has the lock. */
-    if (piece->output.part && piece->output.temporary_path && piece->output.part_is_ours)
-        unlink(piece->output.temporary_path);
+    weir_part_discard(&piece->output);
     weir_output_drop(&piece->output);
     weir_sha256_end(&piece->hash, unused);
 }

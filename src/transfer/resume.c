@@ -80,9 +80,8 @@ static void close_result(weir_resume *stream)
 {
     stream->current = false;
     weir_row_release(&stream->held);
-    if (stream->result && weir_result_close(&stream->result) != WEIR_OK) {
-        /* known, and looked at, when it happened */
-    }
+    if (stream->result)
+        weir_result_drop(&stream->result);      /* its error was looked at when it happened */
     stream->result = NULL;
 }
 

@@ -1,5 +1,6 @@
 /* Writers of several files: parts in a directory, and files that roll over when their format calls them full. A finished file has its final
  * name; only the one being written has a temporary one. */
+#include "base/error.h"
 #include "transfer/writer.h"
 #include <dirent.h>
 #include <errno.h>
@@ -35,7 +36,8 @@ int weir_writer_open_numbered(weir_writer *writer)
     writer->vouched = false;
     if (!make_path(writer, path, sizeof path))
         return weir_error_set(&writer->error, WEIR_IO, "cannot write a file in %.200s: the name is too long", writer->target);
-    weir_output_open(&writer->output, &writer->ledger, path, part);
+    int kind = (part ? WEIR_OUTPUT_PART : 0) | (writer->partition_rows || writer->number > 0 ? WEIR_OUTPUT_OWN : 0);
+    weir_output_open(&writer->output, &writer->ledger, path, kind);
     if (part && writer->partition_rows && writer->output.error.status == WEIR_OK)
         weir_part_continue(&writer->output, 0, 0);      /* what a run before left of it is of no use */
     if (weir_error_keep(&writer->error, &writer->output.error) != WEIR_OK)
@@ -47,7 +49,7 @@ int weir_writer_open_numbered(weir_writer *writer)
 int weir_writer_fail_directory(weir_writer *writer, const char *what, int number)
 {
     char text[128];
-    weir_error_set(&writer->error, WEIR_IO, "cannot %s the directory %.300s: %s", what, writer->target, strerror_r(number, text, sizeof text));
+    weir_error_set(&writer->error, WEIR_IO, "cannot %s the directory %.300s: %s", what, writer->target, weir_error_of_system(number, text, sizeof text));
     weir_output_hint(&writer->error, number);
     return WEIR_IO;
 }

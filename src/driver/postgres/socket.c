@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "base/error.h"
 #include "driver/postgres/pg.h"
 
 enum {
@@ -31,7 +32,7 @@ int weir_pg_lost_by_errno(weir_pg_link *link, int number, const char *doing)
 {
     char text[128];
     return weir_pg_lost(link, WEIR_OPERATIONAL, "connection to the server lost while %s: %s", doing,
-                        strerror_r(number, text, sizeof text));
+                        weir_error_of_system(number, text, sizeof text));
 }
 
 static int lost_by_tls(weir_pg_link *link, const char *doing)

@@ -1,5 +1,6 @@
 /* SQLite's result codes as weir's error classes: Python's sqlite3 as SQLAlchemy wraps it, so that programs that move over find
  * their errors in the same classes. That makes a missing table an operational error here, unlike on PostgreSQL. */
+#include "base/error.h"
 #include "driver/sqlite/lite.h"
 #include <stdio.h>
 
@@ -100,7 +101,7 @@ int weir_lite_error(weir_error *error, sqlite3 *db, int code, const char *sql)
     int system = db && (code & 0xFF) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
     if (system) {
         char buffer[128];
-        const char *reason = strerror_r(system, buffer, sizeof buffer);
+        const char *reason = weir_error_of_system(system, buffer, sizeof buffer);
         weir_error_text(error->detail, sizeof error->detail, reason, strlen(reason));
     }
     return class->status;

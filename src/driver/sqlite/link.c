@@ -1,4 +1,5 @@
 /* Connections to SQLite: opening and closing them, and the machine that hands their blocking work out to the engine. */
+#include "base/error.h"
 #include "driver/sqlite/lite.h"
 #include <errno.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ static int report_open(weir_error *error, sqlite3 *db, int code, const weir_dial
     }
     int system = stat(path, &about) != 0 ? errno : S_ISDIR(about.st_mode) ? EISDIR : db ? sqlite3_system_errno(db) : 0;
     weir_error_set(error, WEIR_OPERATIONAL, "cannot open '%s': %s", path,
-                   system ? strerror_r(system, buffer, sizeof buffer) : sqlite3_errstr(code));
+                   system ? weir_error_of_system(system, buffer, sizeof buffer) : sqlite3_errstr(code));
     snprintf(error->sqlstate, sizeof error->sqlstate, "%d", code & 0xFFFF);
     if (system == ENOENT && !(flags & SQLITE_OPEN_CREATE))
         snprintf(error->hint, sizeof error->hint, "the file does not exist; mode=rwc would create it");
