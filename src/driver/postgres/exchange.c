@@ -140,21 +140,26 @@ static weir_pg_part expected_part(const weir_pg_link *link)
     return link->part_next < link->part_count ? link->parts[link->part_next] : WEIR_PG_PART_PLAIN;
 }
 
-/* What the server counted is what came: no row is lost or doubled in silence by whatever stands between. `said` < 0: all that were
- * asked for. */
-static int check_count(weir_pg_link *link, weir_pg_part part, bool told, int64_t said)
+/* What a server says of the rows that it sent: nothing; all that were asked for; a number, of this Execute as PostgreSQL counts, or of the
+ * portal so far, as servers do whose portals are one statement over all their Executes (CockroachDB). */
+typedef enum telling { NOT_TOLD, ALL_ASKED, OF_EXECUTE, OF_EXECUTE_OR_PORTAL } telling;
+
+/* What the server counted is what came: no row is lost or doubled in silence by whatever stands between. */
+static int check_count(weir_pg_link *link, weir_pg_part part, telling told, int64_t said)
 {
     weir_pg_cursor *cursor = link->cursor;
     if (part < WEIR_PG_PART_ROWS || !cursor)
         return WEIR_OK;
-    int64_t came = cursor->base.rows - cursor->rows_before, asked = 0;
+    int64_t came = cursor->base.rows - cursor->rows_before, of_portal = cursor->base.rows - cursor->rows_opened, asked = 0;
     cursor->rows_before = cursor->base.rows;
     if (part == WEIR_PG_PART_ROWS && cursor->asked_count) {
         asked = cursor->asked[0];
         memmove(cursor->asked, cursor->asked + 1, --cursor->asked_count * sizeof *cursor->asked);
     }
-    said = said < 0 ? asked : said;
-    if (came == said || !told || !cursor->base.sink || link->group_error.status != WEIR_OK)
+    if (told == ALL_ASKED)
+        said = asked;
+    bool right = came == said || (told == OF_EXECUTE_OR_PORTAL && of_portal == said);
+    if (told == NOT_TOLD || right || !cursor->base.sink || link->group_error.status != WEIR_OK)
         return WEIR_OK;
     return weir_pg_lost(link, WEIR_INTERFACE, "the server says that it sent %lld rows, of which %lld came", (long long)said, (long long)came);
 }
@@ -162,9 +167,11 @@ static int check_count(weir_pg_link *link, weir_pg_part part, bool told, int64_t
 /* Only of reading statements: others count what they did, not what they return. */
 static int check_tag(weir_pg_link *link, weir_pg_part part, const char *tag)
 {
-    const char *count = !strncmp(tag, "SELECT ", 7) ? tag + 7 : !strncmp(tag, "FETCH ", 6) ? tag + 6 : "";
-    bool told = *count >= '0' && *count <= '9' && link->cursor && link->cursor->statement && link->cursor->statement->returns_rows;
-    return check_count(link, part, told && part == WEIR_PG_PART_ROWS, strtoll(count, NULL, 10));
+    bool of_select = !strncmp(tag, "SELECT ", 7);
+    const char *count = of_select ? tag + 7 : !strncmp(tag, "FETCH ", 6) ? tag + 6 : "";
+    bool counts = *count >= '0' && *count <= '9' && link->cursor && link->cursor->statement && link->cursor->statement->returns_rows;
+    telling told = !counts || part != WEIR_PG_PART_ROWS ? NOT_TOLD : of_select ? OF_EXECUTE_OR_PORTAL : OF_EXECUTE;
+    return check_count(link, part, told, strtoll(count, NULL, 10));
 }
 
 static void take_completion(weir_pg_link *link, const char *tag)
@@ -269,7 +276,7 @@ static int take_in_operation(weir_pg_link *link, char type, uint8_t *body, size_
         return status;
     }
     case 's': {                                 /* PortalSuspended: there may be more */
-        int status = check_count(link, expected_part(link), true, -1);
+        int status = check_count(link, expected_part(link), ALL_ASKED, 0);
         link->part_next++;
         return status;
     }

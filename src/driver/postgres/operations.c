@@ -296,7 +296,15 @@ int weir_pg_plan_cell(weir_link *link, const weir_cursor *cursor, size_t column,
     return weir_pg_type_plan(((const weir_pg_cursor *)cursor)->statement->columns[column].type, arena, step);
 }
 
-/* An Execute for so many rows was sent. */
+/* A portal begins, or a statement that stands for one, with an Execute for so many rows. */
+static void note_opened(weir_pg_cursor *cursor, int64_t rows)
+{
+    cursor->rows_opened = cursor->rows_before = cursor->base.rows;
+    cursor->asked_count = 1;
+    cursor->asked[0] = rows;
+}
+
+/* An Execute for so many rows more was sent. */
 static void note_asked(weir_pg_cursor *cursor, int64_t rows)
 {
     if (cursor->asked_count < WEIR_PG_MAX_ASKED)
@@ -434,9 +442,7 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         return status;
     if (take_ahead(link, cursor))
         return WEIR_OK;
-    cursor->rows_before = base_cursor->rows;
-    cursor->asked_count = 0;
-    note_asked(cursor, rows);
+    note_opened(cursor, rows);
     size_t mark = link->out.length;
     weir_pg_send_begin(link);
     status = base_cursor->mode == WEIR_MODE_DECLARED ? send_open_declared(link, cursor, rows) : send_open_portal(link, cursor, rows);
@@ -471,9 +477,7 @@ int weir_pg_open_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         return 0;
     }
     weir_pg_send_execute(link, cursor->portal, rows);
-    cursor->rows_before = base_cursor->rows;
-    cursor->asked_count = 0;
-    note_asked(cursor, rows);
+    note_opened(cursor, rows);
     cursor->ahead_rows = rows;
     weir_pg_tell_round_trip(link, "open", rows);
     base_cursor->round_trips++;

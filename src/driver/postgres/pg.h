@@ -170,6 +170,7 @@ struct weir_pg_cursor {
     int64_t     sliced;                 /* rows of the last batch that ended after a slice; 0: none did */
     bool        far;                    /* so much of it is left that the next one is not asked for yet */
     int64_t     rows_before;            /* of base.rows, when an Execute was completed last: what the server says of the next is compared, */
+    int64_t     rows_opened;            /* … with all since this, the portal's begin, */
     int64_t     asked[WEIR_PG_MAX_ASKED];   /* … or, where it only says that there is more, the rows that each asked for which is not */
     size_t      asked_count;            /* completed, the first first */
     int64_t     kept_rows;              /* rows the kept raw batch was asked for */
