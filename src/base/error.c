@@ -54,7 +54,7 @@ int weir_error_set_v(weir_error *error, int status, const char *format, va_list 
     return status;
 }
 
-int weir_error_set(weir_error *error, int status, const char *format, ...)
+int (weir_error_set)(weir_error *error, int status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -63,7 +63,7 @@ int weir_error_set(weir_error *error, int status, const char *format, ...)
     return status;
 }
 
-int weir_error_out_of_memory(weir_error *error) { return weir_error_set(error, WEIR_OUT_OF_MEMORY, "no memory"); }
+int (weir_error_out_of_memory)(weir_error *error) { return weir_error_set(error, WEIR_OUT_OF_MEMORY, "no memory"); }
 
 int weir_error_keep(weir_error *to, const weir_error *from)
 {

@@ -561,7 +561,7 @@ int weir_import_file(weir_connection *connection, const char *path, const weir_i
     if (status == WEIR_OK)
         status = open_all(&run, path);
     if (status == WEIR_OK)
-        status = read_records(&run);
+        read_records(&run);             /* what goes wrong is in run.error */
     if (run.copy)
         weir_copy_abort(&run.copy);
     run.copy = NULL;

@@ -449,10 +449,9 @@ int weir_job_write_manifest(const weir_job_table *table, const char *format, con
     asking a;
     listing l = { 0 };
     weir_arena_init(&arena, table->ledger, WEIR_MEMORY_HANDLES, 4096);
-    int status = begin(&a, table, error);
-    if (status == WEIR_OK)
-        status = read_listing(&a, &arena, &l);
-    status = end(&a);
+    if (begin(&a, table, error) == WEIR_OK)
+        read_listing(&a, &arena, &l);
+    int status = end(&a);       /* tells what went wrong before, too */
     weir_manifest manifest = { .format = format, .job = table->job, .count = l.count, .pieces = l.pieces, .name = file_of, .owner = owner_of,
                                .context = &l };
     if (status == WEIR_OK)

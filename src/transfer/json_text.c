@@ -21,7 +21,8 @@ static bool open_level(reader *r, bool object)
     if (r->depth == WEIR_JSON_DEEPEST)
         return false;
     uint8_t bit = (uint8_t)(1u << (r->depth % 8)), *byte = &r->objects[r->depth / 8];
-    *byte = (uint8_t)(object ? *byte | bit : *byte & ~bit);
+    unsigned below = r->depth % 8 ? *byte : 0u;         /* a byte's first bit is set before its others are read */
+    *byte = (uint8_t)(object ? below | bit : below & ~(unsigned)bit);
     r->depth++;
     return true;
 }

@@ -161,7 +161,7 @@ static bool take_object(walk *w, bool (*each)(walk *w, weir_text key, const weir
     if (!take(w, '}')) {
         size_t number = 0;
         do {
-            weir_text key;
+            weir_text key = { "", 0 };
             weir_field field;
             if (!take(w, '"'))
                 return misplaced(w, "a key in quotes");

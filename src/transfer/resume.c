@@ -346,7 +346,7 @@ static void show_held(weir_resume *stream)
 /* The next partition into stream->shown, which may be empty; false at the end and on an error. */
 static bool read_on(weir_resume *stream, size_t rows)
 {
-    const weir_partition *partition = weir_result_fetchmany(stream->result, rows);
+    const weir_partition *partition = rows ? weir_result_fetchmany(stream->result, rows) : weir_result_fetchsome(stream->result);
     if (partition) {
         stream->lost = 0;
         if (!stream->checkpoint->unchecked)

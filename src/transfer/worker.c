@@ -417,7 +417,7 @@ static int read_rows(weir_worker *w, weir_result *result, weir_piece *piece, wei
     int status = weir_result_error(result)->status;
     if (status == WEIR_OK)
         status = weir_piece_columns(piece, result, error);
-    for (const weir_partition *rows; status == WEIR_OK && !is_over(w) && (rows = weir_result_fetchmany(result, 0)) != NULL; )
+    for (const weir_partition *rows; status == WEIR_OK && !is_over(w) && (rows = weir_result_fetchsome(result)) != NULL; )
         status = weir_piece_rows(piece, rows, error);
     weir_error_keep(error, weir_result_error(result));
     if (error->status == WEIR_OK && is_over(w))

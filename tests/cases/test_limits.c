@@ -1,6 +1,7 @@
 /* Limits of counts, depths and sizes, on both sides of each: what is the most goes well, one more is an error that says so, and what the call was
  * made on can be used afterwards. docs/security.md has the table; those of files are in tests/cli/test_limits.sh and tests/units/test_records.c. */
 #include "loading.h"
+#include <unistd.h>
 
 #define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
 
@@ -195,10 +196,60 @@ static void test_size_of_what_a_checkpoint_keeps(void **state)
     assert_status(weir_checkpoint_set_data(checkpoint, "", 0), WEIR_OK);
     assert_status(weir_checkpoint_load(checkpoint, path), WEIR_OK);
     assert_int_equal(weir_checkpoint_data(checkpoint).len, MOST);
+    assert_int_equal(truncate(path, (16 << 20) + 1), 0);
+    assert_status(weir_checkpoint_load(checkpoint, path), WEIR_DATA);
+    assert_contains(weir_checkpoint_error(checkpoint)->message, "is no checkpoint: it is no regular file, or too large");
     weir_checkpoint_free(&checkpoint);
     weir_stmt_free(&stmt);
     free(data);
     (void)remove(path);
+}
+
+/* ---- counts ------------------------------------------------------------------------------------------------------------------------------------ */
+
+/* An entity of 32 relationships, and of 33. */
+#define MEMBER(E, name) struct parent *name;
+WEIR_ENTITY_DECLARE(parent);
+struct parent { int64_t id; };
+WEIR_ENTITY(parent, "orders", WEIR_COLUMN(parent, id, .primary_key = true));
+#define OF_EIGHT(M, E, n) M(E, n##a) M(E, n##b) M(E, n##c) M(E, n##d) M(E, n##e) M(E, n##f) M(E, n##g) M(E, n##h)
+#define OF_32(M, E) OF_EIGHT(M, E, p) OF_EIGHT(M, E, q) OF_EIGHT(M, E, r) OF_EIGHT(M, E, s)
+#define RELATIONSHIP(E, name) WEIR_BELONGS_TO(E, name, parent, parent_id),
+WEIR_ENTITY_DECLARE(many);
+WEIR_ENTITY_DECLARE(too_many);
+struct many { int64_t id, parent_id; OF_32(MEMBER, many) };
+struct too_many { int64_t id, parent_id; OF_32(MEMBER, too_many) struct parent *last; };
+WEIR_ENTITY(many, "many", OF_32(RELATIONSHIP, many) WEIR_COLUMN(many, id, .primary_key = true), WEIR_COLUMN(many, parent_id));
+WEIR_ENTITY(too_many, "many", OF_32(RELATIONSHIP, too_many) RELATIONSHIP(too_many, last) WEIR_COLUMN(too_many, id, .primary_key = true),
+    WEIR_COLUMN(too_many, parent_id));
+
+static void test_relationships_of_an_entity(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 2);
+    test_side_run(db, "CREATE TABLE many(id bigint PRIMARY KEY, parent_id bigint); INSERT INTO many VALUES (7, 2)");
+    weir_session *session = weir_session_open(db->engine);
+    struct many *seven = WEIR_GET(many, session, 7);
+    assert_non_null(seven);
+    assert_status(weir_load(seven, sh), WEIR_OK);
+    assert_int_equal(seven->sh->id, 2);
+    assert_null(WEIR_GET(too_many, session, 7));
+    assert_error(weir_session_error(session), WEIR_MAPPING);
+    assert_contains(weir_session_error(session)->message, "too_many has more than 32 relationships");
+    assert_ptr_equal(WEIR_GET(many, session, 7), seven);
+    close_session_ok(&session);
+}
+
+static void test_jobs_of_a_parallel_run(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    weir_stmt *stmt = ORDERS(0);
+    weir_parallel *parallel = weir_parallel_open(db->engine, stmt, WEIR_PARALLEL_OPTIONS(.jobs = 257));
+    assert_error(weir_parallel_error(parallel), WEIR_ARGUMENT);
+    assert_contains(weir_parallel_error(parallel)->message, "jobs are 1 to 256");
+    assert_status(weir_parallel_close(&parallel), WEIR_ARGUMENT);
+    weir_stmt_free(&stmt);
 }
 
 int main(void)
@@ -211,6 +262,8 @@ int main(void)
         ON_BOTH(test_depth_of_savepoints),
         ON_BOTH(test_size_of_a_page_and_of_its_token),
         ON_BOTH(test_size_of_what_a_checkpoint_keeps),
+        ON_BOTH(test_relationships_of_an_entity),
+        ON_BOTH(test_jobs_of_a_parallel_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
