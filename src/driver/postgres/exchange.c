@@ -33,6 +33,10 @@ int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, wei
     link->bulk = link->low_water_stays = false;
     link->last_progress = link->last_rest = weir_now();
     link->unbroken = 0;
+    if (cursor) {
+        cursor->rows_from = cursor->base.rows;
+        cursor->bytes_from = cursor->base.bytes;
+    }
     return WEIR_OK;
 }
 
@@ -392,13 +396,13 @@ static bool is_streamed(const weir_pg_cursor *cursor)
     return cursor->base.mode == WEIR_MODE_PORTAL || cursor->base.mode == WEIR_MODE_DECLARED;
 }
 
-/* Under a budget: a row that is decoded in place cannot be put back, so that it joins others only where there is plenty of room; else the
- * batch ends before it. */
+/* Behind a slice. And under a budget: a row that is decoded in place cannot be put back, so that it joins others only where there is plenty
+ * of room; else the batch ends before it. */
 static bool must_wait(const weir_pg_link *link, size_t total)
 {
     weir_sink *sink = link->cursor->base.sink;
     bool plenty = link->cursor->in_place && weir_ledger_room(sink->arena->ledger) / 4 >= total;
-    if (sink->budget && sink->count > 0 && is_streamed(link->cursor) && !plenty)
+    if (weir_pg_has_slice(link->cursor) || (sink->budget && sink->count > 0 && is_streamed(link->cursor) && !plenty))
         sink->full = true;
     return sink->full;
 }
@@ -531,7 +535,7 @@ static int64_t read_giant(weir_pg_link *link)
 }
 
 /* ---- full batches ------------------------------------------------------------------------------------------------------------------- */
-/* The batch is full before its group has ended: the operation ends here, and what is left of the group was asked for ahead, as it
+/* The batch is full, or has its slice, before its group has ended: the operation ends here, and what is left of the group was asked for ahead, as it
  * were. Where the server's clock runs while it waits for us to read on (RULES W5), that is taken raw at once. */
 static void leave_rest(weir_pg_link *link)
 {
@@ -541,7 +545,10 @@ static void leave_rest(weir_pg_link *link)
     memcpy(&length, at + 1, 4);
     length = __builtin_bswap32(length);
     size_t here = link->in_end - link->in_start;
-    weir_pg_note_refused(cursor, at + 5, at + (here < (size_t)length + 1 ? here : (size_t)length + 1), length - 4);
+    if (cursor->base.slice)
+        cursor->sliced = cursor->base.rows - cursor->rows_from;
+    else
+        weir_pg_note_refused(cursor, at + 5, at + (here < (size_t)length + 1 ? here : (size_t)length + 1), length - 4);
     link->row_waits = false;
     bool streamed = is_streamed(cursor);
     cursor->base.open = streamed;

@@ -519,6 +519,13 @@ static int send_ahead(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
     return weir_pg_send_sync(link, WEIR_PG_GROUP_AHEAD, cursor);
 }
 
+/* A batch of slices is read up to the last two before the next one is asked for: what is unread when something else comes first is taken
+ * raw, and that is to be one batch, not two (RULES W5). */
+static bool is_far_from_end(const weir_pg_cursor *cursor)
+{
+    return cursor->base.slice && cursor->sliced && cursor->asked_count && cursor->asked[0] - (cursor->base.rows - cursor->rows_before) > 2 * cursor->sliced;
+}
+
 int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
 {
     weir_pg_link *link = pg_link(base);
@@ -528,7 +535,8 @@ int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         return status;
     if (take_ahead(link, cursor)) {
         bool alone = link->group_count == 1 && link->groups[0].cursor == cursor && !link->replay;
-        if (!alone || base_cursor->behind < 0 || base_cursor->loads || cursor->settings_epoch != link->settings_epoch || aborted(link))
+        cursor->far = is_far_from_end(cursor);
+        if (!alone || cursor->far || base_cursor->behind < 0 || base_cursor->loads || cursor->settings_epoch != link->settings_epoch || aborted(link))
             return WEIR_OK;
         return send_ahead(link, cursor, base_cursor->behind ? base_cursor->behind : cursor->batch_rows);    /* so that the server goes on while this batch is read */
     }
