@@ -191,7 +191,7 @@ static int execute(export_run *run)
 static int write_rows(export_run *run)
 {
     int status = weir_writer_columns(run->writer, run->result);
-    for (const weir_partition *p; status == WEIR_OK && (p = weir_result_fetchmany(run->result, 0)) != NULL; ) {
+    for (const weir_partition *p; status == WEIR_OK && (p = weir_result_fetchsome(run->result)) != NULL; ) {
         status = weir_writer_many(run->writer, p->rows, p->count);
         export_watch_file(run);
         progress_rows(weir_writer_rows(run->writer));

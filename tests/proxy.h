@@ -27,6 +27,7 @@ typedef struct test_fault {
     uint32_t huge_length;
     int     ready_message;      /* > 0: this ReadyForQuery, counted from 1, says that the transaction is in ready_state: 'I', 'T' or 'E' */
     char    ready_state;
+    const char *select_says;    /* not NULL: each CommandComplete "SELECT n" with as many digits has these instead */
     bool    reset;              /* cuts as a crash does (RST), not as a polite end */
     bool    single_bytes;       /* the server's bytes come one by one, each when the one before was read */
     int     delay_ms;           /* each portion of the server's bytes comes so much later */

@@ -67,6 +67,8 @@ struct weir_result {
     weir_bounds  bounds;
     weir_budget *budget;                /* its own, or that of the result that it was loaded for; NULL: none */
     weir_result *within;                /* that result, referenced; NULL: none */
+    size_t       slice;                 /* of the cursor, for reads that do not hold a batch anyway */
+    bool         some;                  /* the read that runs is for what is at hand */
     bool         pauses;                /* a list is filled that ends with the batch, not to hold two */
     struct weir_unfinished *unfinished; /* between weir_connection_execute_ahead and weir_result_await */
     bool         under_way;             /* besides: it was sent ahead */

@@ -249,7 +249,7 @@ static int put_bytes(weir_arrow_column *column, int64_t at, const void *bytes, s
 
 static int put_text(weir_arrow_column *column, int64_t at, weir_text text, char *reason)
 {
-    if (!weir_text_is_ascii(text) && weir_utf8_valid_length(text) != text.len)
+    if (!weir_text_is_utf8(text))
         return refuse(reason, "the text is not valid UTF-8");
     return put_bytes(column, at, text.ptr, text.len, reason);
 }
@@ -493,7 +493,7 @@ static size_t append_texts(weir_arrow_column *column, const weir_row *const *row
     size_t i = 0;
     for (; i < count; i++) {
         const weir_value *value = &rows[i]->cells[cell];
-        if (value->type != column->type || !weir_text_is_ascii(value->as.text))
+        if (value->type != column->type || !weir_text_is_utf8(value->as.text))
             break;
         if (column->bytes_room - column->bytes_used < value->as.text.len && reserve_bytes(column, value->as.text.len, reason) != WEIR_OK)
             break;                      /* told by whoever goes on */

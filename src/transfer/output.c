@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/file.h"
 #include "base/wait.h"
 
 static const struct { int number; const char *hint; } hints[] = {
@@ -61,21 +61,13 @@ static void write_all(void *argument)
 {
     writing *w = argument;
     weir_output *output = w->output;
-    while (w->length && output->error.status == WEIR_OK) {
-        ssize_t n = write(output->fd, w->bytes, w->length);
-        if (n >= 0) {
-            if (output->part)
-                weir_checksum_add(&output->checksum, w->bytes, (size_t)n);
-            w->bytes += n;
-            w->length -= (size_t)n;
-            output->flushed += n;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            /* Somebody made our standard output non-blocking; another process may do that at any time. */
-            poll(&(struct pollfd){ .fd = output->fd, .events = POLLOUT }, 1, -1);
-        } else if (errno != EINTR) {
-            weir_output_fail(output, "write", errno);
-        }
-    }
+    size_t done;
+    int number = weir_write_some(output->fd, w->bytes, w->length, &done);
+    if (output->part)
+        weir_checksum_add(&output->checksum, w->bytes, done);
+    output->flushed += (int64_t)done;
+    if (number)
+        weir_output_fail(output, "write", number);
 }
 
 static void write_whole(weir_output *output, const char *bytes, size_t length)

@@ -259,7 +259,7 @@ static int read_rows(reading *r, weir_result *result)
     r->open = status == WEIR_OK;
     if (status == WEIR_OK && calls->begin)
         status = told(r, calls->begin(&r->seen, result, &r->error));
-    for (const weir_partition *rows; status == WEIR_OK && !atomic_load(&p->stop) && (rows = weir_result_fetchmany(result, 0)) != NULL; ) {
+    for (const weir_partition *rows; status == WEIR_OK && !atomic_load(&p->stop) && (rows = weir_result_fetchsome(result)) != NULL; ) {
         if (calls->rows)
             status = told(r, calls->rows(&r->seen, rows, &r->error));
         atomic_fetch_add_explicit(&p->rows, (int64_t)rows->count, memory_order_relaxed);

@@ -1,10 +1,10 @@
 /* One file of an export that is many files. */
 #include "transfer/piece.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/file.h"
 
 static int take(void *context, const char *bytes, size_t length, weir_error *error)
 {
@@ -75,10 +75,10 @@ bool weir_piece_is_there(const char *path, const weir_piece_facts *facts)
         return false;
     }
     weir_sha256_begin(&hash);
-    ssize_t n;
-    while ((n = read(fd, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR))
-        if (n > 0)
-            weir_sha256_add(&hash, bytes, (size_t)n);
+    size_t n;
+    int number;
+    while ((number = weir_read_once(fd, bytes, sizeof bytes, &n)) == 0 && n > 0)
+        weir_sha256_add(&hash, bytes, n);
     close(fd);
-    return weir_sha256_end(&hash, sha256) && n == 0 && strcmp(sha256, facts->sha256) == 0;
+    return weir_sha256_end(&hash, sha256) && number == 0 && strcmp(sha256, facts->sha256) == 0;
 }

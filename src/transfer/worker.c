@@ -85,6 +85,8 @@ static int take_options(weir_worker *w, const weir_worker_options *given)
         return weir_error_set(&w->error, WEIR_ARGUMENT, "range_bytes, yield_per, memory, lease_ms and attempts are not negative");
     if (o->memory && o->memory < LEAST_MEMORY)
         return weir_error_set(&w->error, WEIR_ARGUMENT, "a budget of %lld bytes is too small: give %d", (long long)o->memory, LEAST_MEMORY);
+    if (o->schema && !weir_job_is_schema(o->schema))
+        return weir_error_set(&w->error, WEIR_ARGUMENT, "a schema's name has 1 to %d bytes: PostgreSQL would cut a longer one", WEIR_JOB_LONGEST_SCHEMA);
     o->range_bytes = o->range_bytes ? o->range_bytes : DEFAULT_RANGE;
     o->yield_per = o->yield_per || o->memory ? o->yield_per : DEFAULT_ROWS;
     o->schema = o->schema ? o->schema : "weir_jobs";
@@ -415,7 +417,7 @@ static int read_rows(weir_worker *w, weir_result *result, weir_piece *piece, wei
     int status = weir_result_error(result)->status;
     if (status == WEIR_OK)
         status = weir_piece_columns(piece, result, error);
-    for (const weir_partition *rows; status == WEIR_OK && !is_over(w) && (rows = weir_result_fetchmany(result, 0)) != NULL; )
+    for (const weir_partition *rows; status == WEIR_OK && !is_over(w) && (rows = weir_result_fetchsome(result)) != NULL; )
         status = weir_piece_rows(piece, rows, error);
     weir_error_keep(error, weir_result_error(result));
     if (error->status == WEIR_OK && is_over(w))
