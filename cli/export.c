@@ -148,8 +148,6 @@ static int check_settings(const export_settings *s)
     int code = query_check(s);
     if (code == 0 && s->memory && s->yield_per == 0)
         return failure_say(EXIT_USAGE, "wrong usage: --yield-per 0 reads all rows into memory, which --memory bounds; leave one of them away");
-    if (code == 0 && s->memory && s->worker)
-        return failure_say(EXIT_USAGE, "wrong usage: --memory does not go with --worker; give --yield-per");
     if (code == 0 && !s->to)
         return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
     if (code == 0)
@@ -193,7 +191,7 @@ static int execute(export_run *run)
 static int write_rows(export_run *run)
 {
     int status = weir_writer_columns(run->writer, run->result);
-    for (const weir_partition *p; status == WEIR_OK && (p = weir_result_fetchmany(run->result, 0)) != NULL; ) {
+    for (const weir_partition *p; status == WEIR_OK && (p = weir_result_fetchsome(run->result)) != NULL; ) {
         status = weir_writer_many(run->writer, p->rows, p->count);
         export_watch_file(run);
         progress_rows(weir_writer_rows(run->writer));

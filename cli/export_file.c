@@ -30,6 +30,13 @@ int64_t export_row_group_bytes(const export_settings *s)
     return s->memory / 4 < MOST_ROW_GROUP ? s->memory / 4 : MOST_ROW_GROUP;
 }
 
+/* Jobs share what --memory leaves to row groups; a size that was given is each job's. */
+static size_t row_group_of_a_job(const export_settings *s)
+{
+    int64_t jobs = s->jobs && s->memory && !s->row_group_bytes ? s->jobs : 1;
+    return (size_t)(export_row_group_bytes(s) / jobs);
+}
+
 /* "KEY=VALUE", … as key, value, …, NULL; the keys are cut out of one copy. NULL: no memory. */
 static const char **make_pairs(const text_list *list, char **copies)
 {
@@ -60,7 +67,7 @@ bool export_writer_make(const export_settings *s, export_writer *out)
     out->pairs = make_pairs(&s->metadata, &out->copies);
     out->options = *WEIR_WRITER_OPTIONS(.format = s->format, .null_text = s->null_text,
         .header = s->header ? WEIR_ON : WEIR_OFF, .replace_invalid_text = s->replace_invalid ? WEIR_ON : WEIR_UNSET,
-        .partition_rows = s->partition_rows, .compression = s->compression, .row_group_bytes = (size_t)(export_row_group_bytes(s) / (s->jobs && s->memory && !s->row_group_bytes ? s->jobs : 1)),
+        .partition_rows = s->partition_rows, .compression = s->compression, .row_group_bytes = row_group_of_a_job(s),
         .dictionary = s->no_dictionary ? WEIR_OFF : WEIR_UNSET, .decimal = s->decimal, .metadata = s->metadata.count ? out->pairs : NULL);
     return out->pairs != NULL;
 }

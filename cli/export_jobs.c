@@ -123,7 +123,7 @@ static weir_stmt *read_partition(const char *name, void *context)
 /* A condition that names the table by its schema cannot be said of a partition. */
 static bool reads_partitions(const export_settings *s)
 {
-    return s->split && s->table && !(s->where && strchr(s->table, '.'));
+    return (s->split || s->worker) && s->table && !(s->where && strchr(s->table, '.'));
 }
 
 /* ---- what both need ----------------------------------------------------------------------------------------------------------------- */
@@ -238,9 +238,11 @@ static int work(export_run *run, const char *key, const weir_writer_options *wri
 {
     const export_settings *s = run->settings;
     weir_worker_figures figures;
+    together t = { .run = run, .columns = run->columns };
     weir_worker *worker = weir_worker_open(run->engine, run->stmt, WEIR_WORKER_OPTIONS(.job = s->worker, .schema = s->job_schema, .directory = s->to,
                                            .order = key, .range_bytes = s->range_bytes, .yield_per = export_execution(s)->yield_per, .lease_ms = 1000 * s->lease,
-                                           .attempts = (int)s->attempts, .writer = writer, .remark = remark));
+                                           .attempts = (int)s->attempts, .memory = export_execution(s)->memory, .writer = writer, .remark = remark,
+                                           .partition = reads_partitions(s) ? read_partition : NULL, .context = &t));
     signals_watch(stop_worker, worker);
     int status = signals_caught() ? WEIR_OK : weir_worker_run(worker);
     signals_finishing();

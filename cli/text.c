@@ -20,7 +20,7 @@ static __attribute__((returns_nonnull)) void *grown(void *block, size_t size)
 
 void text_add_n(text *t, const char *more, size_t length)
 {
-    if (t->length + length + 1 > t->capacity) {
+    if (!t->data || t->length + length + 1 > t->capacity) {
         t->capacity = 2 * (t->length + length + 1);
         t->data = grown(t->data, t->capacity);
     }

@@ -37,7 +37,8 @@ typedef struct flow {
     int64_t passed, taken;              /* handed on; read */
     int64_t messages;                   /* SERVER's: begun so far */
     unsigned char head[5];              /* … and of the one that passes, … */
-    uint32_t headed, left;              /* … bytes of the head so far, and of the body still to come */
+    uint32_t headed, left, length;      /* … bytes of the head so far, of the body still to come, and of the whole body */
+    bool    selects;                    /* its body begins as far as it passed with "SELECT " */
     int64_t due;                        /* when the bytes may go on */
 } flow;
 
@@ -258,6 +259,22 @@ static bool stalls(const test_proxy *proxy, const pair *p)
            (f->stall_after_sent > 0 && p->flows[CLIENT].passed >= f->stall_after_sent);
 }
 
+/* The next bytes of a body: a CommandComplete may tell another number of rows. */
+static void say_rows(const test_fault *fault, flow *f, unsigned char *bytes, size_t length)
+{
+    static const char verb[] = "SELECT ";
+    enum { VERB = sizeof verb - 1 };
+    if (!fault->select_says || f->head[0] != 'C' || f->length != VERB + strlen(fault->select_says) + 1)
+        return;
+    for (size_t i = 0; i < length; i++) {
+        size_t at = f->length - f->left + i;
+        if (at < VERB)
+            f->selects = (at == 0 || f->selects) && bytes[i] == (unsigned char)verb[at];
+        else if (f->selects)
+            bytes[i] = (unsigned char)fault->select_says[at - VERB];
+    }
+}
+
 /* The server's messages, counted; one of them may lie about its length. */
 static void look_at_messages(test_proxy *proxy, flow *f, unsigned char *bytes, size_t length)
 {
@@ -265,6 +282,7 @@ static void look_at_messages(test_proxy *proxy, flow *f, unsigned char *bytes, s
     for (size_t i = 0; i < length; i++) {
         if (f->left > 0) {
             size_t n = length - i < f->left ? length - i : f->left;
+            say_rows(fault, f, bytes + i, n);
             f->left -= (uint32_t)n;
             i += n - 1;
             continue;
@@ -278,7 +296,7 @@ static void look_at_messages(test_proxy *proxy, flow *f, unsigned char *bytes, s
             bytes[i] = (unsigned char)(fault->huge_length >> 8 * (4 - f->headed));
         if (++f->headed == sizeof f->head) {
             uint32_t said = (uint32_t)f->head[1] << 24 | (uint32_t)f->head[2] << 16 | (uint32_t)f->head[3] << 8 | f->head[4];
-            f->left = said > 4 ? said - 4 : 0;
+            f->left = f->length = said > 4 ? said - 4 : 0;
             f->headed = 0;
         }
     }

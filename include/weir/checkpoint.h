@@ -50,10 +50,10 @@ typedef struct weir_checkpoint_options {
 #define WEIR_CHECKPOINT_OPTIONS(...) \
     (&(const weir_checkpoint_options){ .struct_size = sizeof(weir_checkpoint_options), __VA_ARGS__ })
 
-/* A checkpoint at the statement's beginning, for engines like this one; the statement is copied. Never NULL. No SQL is sent. Errors (kept: weir_checkpoint_error, and
- * of each use): WEIR_INVALID_REQUEST for a select without an order or with one that is not unique (a primary key, or a unique index whose
- * columns cannot be NULL, must be among its columns, of a table whose rows no join multiplies), textual SQL without a key; WEIR_ARGUMENT for
- * a key that is no list of columns.
+/* A checkpoint at the statement's beginning, for engines like this one; the statement is copied. Never NULL. No SQL is sent. Errors (kept:
+ * weir_checkpoint_error, and of each use): WEIR_INVALID_REQUEST for a select without an order or with one that is not unique (a primary key, or a
+ * unique index whose columns cannot be NULL, must be among its columns, of a table whose rows no join multiplies), textual SQL without a key;
+ * WEIR_ARGUMENT for a key that is no list of columns.
  * Whether a text's key is unique nobody knows beforehand: the stream compares neighbours, and two rows with the same key are
  * WEIR_INVALID_REQUEST before either is delivered. Columns whose order takes different values for the same one (citext, COLLATE NOCASE) are
  * no key: neighbours are compared byte by byte. */

@@ -144,10 +144,18 @@ typedef struct weir_worker_options {
     int64_t     range_bytes;        /* of the one that makes the job; default 16 MiB */
     int64_t     yield_per;          /* rows of a batch; default 5000 */
     int64_t     lease_ms;           /* how long a range stays with a worker that gives no sign; default 60,000 */
-    int         attempts;           /* a range that failed so often ends the job; default 3; of the one that makes it */
+    /* A range that failed so often ends the job; default 3; of the one that makes it. What counts: an error of the range's statement or its rows, and
+     * a lease that ran out. What does not: a cancelled worker; one that cannot write, or has no memory or budget for a row (the range is given
+     * back, the worker ends); a lost connection, a server that shuts down or has no connection left, a conflict of transactions: of these ten times
+     * as many end the job */
+    int         attempts;
     const weir_writer_options *writer;      /* format and its options: the same for all workers; default csv */
     void      (*remark)(const char *text, void *context);   /* what the user should know; on the thread that runs */
-    void       *context;
+    void       *context;            /* of all callbacks here */
+    int64_t     memory;             /* a budget in bytes for the stream, as weir_memory; 0: none. At least 88 KiB. Then yield_per: as many as fit */
+    /* As in weir_parallel_options: each partition of the table gets ranges of its own. Called by whoever makes the job, and by each worker that leases a
+     * range of a partition (NULL then: WEIR_INVALID_REQUEST, the range is given back); on the thread that runs */
+    weir_stmt *(*partition)(const char *name, void *context);
 } weir_worker_options;
 #define WEIR_WORKER_OPTIONS(...) (&(const weir_worker_options){ .struct_size = sizeof(weir_worker_options), __VA_ARGS__ })
 
@@ -158,13 +166,15 @@ WEIR_API weir_worker *weir_worker_open(weir_engine *engine, const weir_stmt *stm
  * WEIR_OK: the job is done and the manifest is written. WEIR_INVALID_REQUEST: the job of that name is of another statement, order or
  * format. WEIR_ERROR: the job has failed; the message says which range, and why. WEIR_CANCELLED: a range that was begun is given back. */
 WEIR_API WEIR_MUST_CHECK int weir_worker_run(weir_worker *worker);
-/* Ends the run, from any thread (not from a signal handler). May block while it reaches the server. */
+/* Ends the run, from any thread (not from a signal handler), whatever it does at that moment, and gives its range back. May block while it reaches
+ * the server. A connection that is being made is waited for (connect_timeout_ms). */
 WEIR_API void weir_worker_cancel(weir_worker *worker);
 typedef struct weir_worker_figures {
     int64_t ranges, rows, bytes;    /* that this worker finished */
     int64_t fenced;                 /* ranges that were somebody else's in the end: their files were removed */
-    int64_t failed;                 /* attempts of this worker that failed */
+    int64_t failed;                 /* attempts of this worker that failed, and count */
     char    owner[128];             /* its name in the table: host, process, a random part */
+    int64_t memory_peak;            /* what a range's stream held at most */
 } weir_worker_figures;
 WEIR_API void weir_worker_info(const weir_worker *worker, weir_worker_figures *out);    /* any thread */
 WEIR_API const weir_error *weir_worker_error(const weir_worker *worker);    /* the first, or status WEIR_OK */
@@ -176,7 +186,7 @@ typedef struct weir_job_figures {
     int64_t ranges, done, leased, open, failed;     /* leased: by workers whose lease lasts */
     int64_t rows, bytes;            /* of ranges that are done */
     int64_t workers;                /* that have a lease now */
-    int64_t takeovers;              /* leases that ran out, and attempts that failed */
+    int64_t takeovers;              /* leases that ran out, attempts that failed, connections that were lost */
     int64_t seconds;                /* since it was made; until it ended */
 } weir_job_figures;
 /* How a job stands. schema NULL: the default. WEIR_INVALID_REQUEST: there is no such job. */

@@ -37,6 +37,9 @@ typedef struct weir_partition {
 WEIR_API const weir_partition *weir_result_fetchmany(weir_result *result, size_t rows);
 /* As fetchmany, but exactly `rows` rows in each but the last; 0: yield_per, else 1000. */
 WEIR_API const weir_partition *weir_result_next_partition(weir_result *result, size_t rows);
+/* The rows that are at hand, at least one and at most yield_per (else 1000): as fetchmany, but it does not wait for more, so that of wide rows
+ * about a mebibyte is held at a time instead of a whole batch. */
+WEIR_API const weir_partition *weir_result_fetchsome(weir_result *result);
 /* All rows that are left, in memory: count 0 at the end; NULL on an error. */
 WEIR_API const weir_partition *weir_result_all(weir_result *result);
 /* The first row or NULL; closes the result hard (the row stays readable until weir_result_close). */

@@ -1,5 +1,6 @@
 /* Statuses, their tree, and the fixed-size error. */
 #include "base/error.h"
+#include "base/values.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -33,20 +34,11 @@ const char *weir_status_name(int status)
 
 const char *weir_version(void) { return WEIR_VERSION_TEXT; }
 
-/* The greatest length <= limit at which text can be cut without splitting a UTF-8 character. */
-static size_t cut_length(const char *text, size_t limit)
-{
-    while (limit > 0 && ((unsigned char)text[limit] & 0xC0) == 0x80)
-        limit--;
-    return limit;
-}
-
 void weir_error_text(char *member, size_t size, const char *text, size_t length)
 {
     if (!text)
         length = 0;
-    if (length >= size)
-        length = cut_length(text, size - 1);
+    length = weir_utf8_cut((weir_text){ text, length }, size - 1);
     if (length)
         memcpy(member, text, length);
     member[length] = 0;
@@ -62,7 +54,7 @@ int weir_error_set_v(weir_error *error, int status, const char *format, va_list 
     return status;
 }
 
-int weir_error_set(weir_error *error, int status, const char *format, ...)
+int (weir_error_set)(weir_error *error, int status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -71,7 +63,7 @@ int weir_error_set(weir_error *error, int status, const char *format, ...)
     return status;
 }
 
-int weir_error_out_of_memory(weir_error *error) { return weir_error_set(error, WEIR_OUT_OF_MEMORY, "no memory"); }
+int (weir_error_out_of_memory)(weir_error *error) { return weir_error_set(error, WEIR_OUT_OF_MEMORY, "no memory"); }
 
 int weir_error_keep(weir_error *to, const weir_error *from)
 {

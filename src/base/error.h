@@ -17,4 +17,10 @@ void weir_error_clear(weir_error *error);
 void weir_error_text(char *member, size_t size, const char *text, size_t length);
 /* Puts "prefix: " context in front of the message, once. */
 void weir_error_context(weir_error *error, const char *format, ...) WEIR_PRINTF_(2, 3);
+
+/* What an analyzer cannot know, since it sees one file at a time: the status that is given is returned, and stands in the error. */
+#ifdef __clang_analyzer__
+#define weir_error_set(error, status_, ...) ((void)weir_error_set(error, status_, __VA_ARGS__), (error)->status = (status_))
+#define weir_error_out_of_memory(error) ((void)weir_error_out_of_memory(error), (error)->status = WEIR_OUT_OF_MEMORY)
+#endif
 #endif

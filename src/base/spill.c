@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/error.h"
+#include "base/file.h"
 
 static int fail(weir_error *error, int number, const char *doing, const char *folder)
 {
@@ -48,31 +49,23 @@ int weir_spill_append(weir_spill *spill, const void *bytes, size_t length, weir_
             return fail(error, errno, "make", weir_temporary_folder());
         spill->file = file + 1;
     }
-    for (const char *at = bytes; length > 0; ) {
-        ssize_t n = pwrite(spill->file - 1, at, length, (off_t)spill->written);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return fail(error, n < 0 ? errno : ENOSPC, "write to", weir_temporary_folder());
-        at += n;
-        length -= (size_t)n;
-        spill->written += n;
-    }
+    int number = weir_pwrite_all(spill->file - 1, bytes, length, spill->written);
+    if (number)
+        return fail(error, number, "write to", weir_temporary_folder());
+    spill->written += (int64_t)length;
     return WEIR_OK;
 }
 
 int weir_spill_read(weir_spill *spill, void *to, size_t length, size_t *got, weir_error *error)
 {
+    int64_t left = spill->written - spill->read;
+    size_t wanted = left < (int64_t)length ? (size_t)left : length;
     *got = 0;
-    while (*got < length && !weir_spill_ended(spill)) {
-        ssize_t n = pread(spill->file - 1, (char *)to + *got, length - *got, (off_t)spill->read);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return fail(error, n < 0 ? errno : EIO, "read from", weir_temporary_folder());
-        *got += (size_t)n;
-        spill->read += n;
-    }
+    int number = wanted ? weir_pread_all(spill->file - 1, to, wanted, spill->read) : 0;
+    if (number)
+        return fail(error, number, "read from", weir_temporary_folder());
+    *got = wanted;
+    spill->read += (int64_t)wanted;
     return WEIR_OK;
 }
 

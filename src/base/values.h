@@ -69,14 +69,20 @@ bool weir_parse_double(weir_text text, double *out);
 
 /* The length of the valid UTF-8 at the beginning of text: text.len when all is valid. An embedded NUL is valid. */
 size_t weir_utf8_valid_length(weir_text text);
+/* The greatest length up to limit at which the text can be cut without splitting a character; text.len when that is no more. */
+size_t weir_utf8_cut(weir_text text, size_t limit);
 /* What most texts are; nothing else is asked where that is enough. */
 static inline bool weir_text_is_ascii(weir_text text)
 {
     const char *p = text.ptr, *end = p + text.len;
-    uint64_t bits = 0, word;
+    uint64_t bits = 0, word, words[2];
     uint32_t half;
     if (text.len >= 8) {
-        for (; end - p > 8; p += 8) {
+        for (; end - p > 16; p += 16) {
+            memcpy(words, p, 16);
+            bits |= words[0] | words[1];
+        }
+        if (end - p > 8) {
             memcpy(&word, p, 8);
             bits |= word;
         }
@@ -92,5 +98,10 @@ static inline bool weir_text_is_ascii(weir_text text)
     for (; p < end; p++)
         bits |= (uint64_t)(unsigned char)*p;
     return !(bits & 0x80);
+}
+/* All of it. */
+static inline bool weir_text_is_utf8(weir_text text)
+{
+    return (text.len < 64 && weir_text_is_ascii(text)) || weir_utf8_valid_length(text) == text.len;
 }
 #endif

@@ -57,12 +57,15 @@ static inline void *weir_sink_row(weir_sink *sink)
 typedef struct weir_step weir_step;
 /* Where a value goes in the sink's object. What the driver cannot put there as it is goes through `store`, as a cell. */
 typedef enum weir_direct_kind {
-    WEIR_DIRECT_OTHER = 0, WEIR_DIRECT_INT64, WEIR_DIRECT_INT32,
-    WEIR_DIRECT_TEXT                    /* a weir_text: bytes in the sink's arena, valid UTF-8 */
+    WEIR_DIRECT_OTHER = 0, WEIR_DIRECT_INT64, WEIR_DIRECT_INT32, WEIR_DIRECT_DOUBLE,
+    WEIR_DIRECT_TEXT,                   /* a weir_text: bytes in the sink's arena, valid UTF-8 */
+    WEIR_DIRECT_OPT_INT64, WEIR_DIRECT_OPT_INT32, WEIR_DIRECT_OPT_DOUBLE, WEIR_DIRECT_OPT_BOOL,     /* weir_opt_…: NULL is all zeros */
+    WEIR_DIRECT_OPT_TIMESTAMP, WEIR_DIRECT_OPT_TIMESTAMPTZ
 } weir_direct_kind;
 typedef struct weir_direct weir_direct;
 struct weir_direct {
     weir_direct_kind kind;
+    bool        nullable;               /* of a text: NULL is all zeros; else a NULL is for store */
     int         way;                    /* the driver's own: which short way its values can take there */
     size_t      offset;                 /* in the object */
     const void *member;                 /* for store */
@@ -156,6 +159,8 @@ struct weir_cursor {
     weir_step           *steps;                 /* one per column */
     weir_sink           *sink;                  /* where the operation that runs puts its rows; set before open and each fetch */
     int64_t              behind;                /* rows that a fetch of what was asked for ahead asks for behind it; 0: as many; < 0: none */
+    size_t               slice;                 /* bytes of a batch after which it may end, short of its rows: the rest comes with the next
+                                                   fetch, whatever that asks for. 0: it does not */
     size_t               network;               /* bytes of the buffer that rows come in; 0: as the driver likes */
     size_t               raw;                   /* with a budget: bytes of what is taken raw that stay in memory */
     bool                 spills;                /* with a budget: the rest of it goes to a file; else it is WEIR_BUDGET_EXCEEDED */

@@ -139,16 +139,18 @@ static int ask_columns(weir_copy *copy, weir_error *error)
     weir_stmt_free(&stmt);
     const weir_partition *all = weir_result_all(result);
     const char **names = all ? weir_arena_take(&copy->arena, (all->count + 1) * sizeof *names) : NULL;
-    int status = weir_result_error(result)->status;
-    if (status != WEIR_OK)
+    int status;
+    if (!all || weir_result_error(result)->status != WEIR_OK) {
         *error = *weir_result_error(result);
-    else if (!names)
+        status = error->status;
+    } else if (!names) {
         status = no_text(error);
-    for (size_t i = 0; status == WEIR_OK && i < all->count; i++)
-        names[i] = weir_row_cstr(all->rows[i], "name");
-    if (status == WEIR_OK)
+    } else {
+        for (size_t i = 0; i < all->count; i++)
+            names[i] = weir_row_cstr(all->rows[i], "name");
         status = all->count ? take_names(copy, names, all->count, error)
                             : weir_error_set(error, WEIR_PROGRAMMING, "no such table: %s", copy->table);
+    }
     int closing = weir_result_close(&result);
     return status == WEIR_OK ? closing : status;
 }
@@ -287,7 +289,7 @@ static int check_options(const weir_copy_options *options, weir_copy_options *ou
     return WEIR_OK;
 }
 
-static int open(weir_copy *copy, const weir_copy_options *given, weir_error *error)
+static int open_with(weir_copy *copy, const weir_copy_options *given, weir_error *error)
 {
     weir_copy_options options;
     int status = check_options(given, &options, error);
@@ -335,7 +337,7 @@ weir_copy *weir_copy_open(weir_connection *connection, const weir_copy_options *
     weir_engine_core_hold(core);
     copy->core = core;
     copy->connection = connection;
-    if (open(copy, options, &error) != WEIR_OK)
+    if (open_with(copy, options, &error) != WEIR_OK)
         weir_copy_fail(copy, &error);
     else
         connection->copy = copy;

@@ -3,7 +3,7 @@
 #include "engine/result.h"
 #include "sql/text.h"
 
-enum { DEFAULT_ROW_BUFFER = 1000, FIRST_GROWTH = 5, SHOWN_PARAMETERS = 4096 };
+enum { DEFAULT_ROW_BUFFER = 1000, FIRST_GROWTH = 5, SHOWN_PARAMETERS = 4096, SLICE_BYTES = 1024 * 1024 };
 
 /* One execution on its way. */
 typedef struct execution {
@@ -197,6 +197,14 @@ static int64_t first_rows(const weir_result *result)
     return !result->streaming ? 0 : result->bounds.memory ? weir_bounds_credit(result, 0) : result->yield_per ? result->yield_per : 1;
 }
 
+/* Rows live until the next read only, so that nobody is told where a batch ends: one of many bytes comes in slices, which stay in the
+ * processor's cache, and the rest waits in the socket. Batches that lives of instances or loads depend on come whole. */
+static size_t slice_of(const weir_result *result)
+{
+    bool in_steps = result->prefetch || (result->mode == WEIR_MODE_STEPPING && result->yield_per);
+    return in_steps && !result->has_instances && !result->cursor->loads && !result->budget ? SLICE_BYTES : 0;
+}
+
 static int open_cursor(execution *run)
 {
     weir_result *result = run->result;
@@ -210,6 +218,7 @@ static int open_cursor(execution *run)
             return weir_error_out_of_memory(&run->error);
         }
     }
+    cursor->slice = result->slice = slice_of(result);
     weir_bounds_enter(result, WEIR_STAGE_ALL_ROWS);
     int64_t rows = first_rows(result);
     int started = cursor->link->driver->open(cursor->link, cursor, rows);

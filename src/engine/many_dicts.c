@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <string.h>
 #include "engine/many_sets.h"
+#include "base/holds.h"
 
 /* ---- arrays by column --------------------------------------------------------------------------------------------------------------- */
 static size_t size_of(weir_member_type type)
@@ -79,6 +80,7 @@ static weir_many_run *add_run(weir_many *many, size_t *count, size_t base)
         many->runs = grown;
         many->run_capacity = capacity;
     }
+    WEIR_HOLDS(many->runs);
     weir_many_run *run = &many->runs[(*count)++];
     *run = (weir_many_run){ .base = base, .feed = { .rows = many->rows + base } };
     return run;

@@ -471,7 +471,7 @@ int weir_result_collect(weir_result *result, size_t count, int column)
     result->list_count = 0;
     while (result->list_count < count) {
         size_t missing = count - result->list_count;
-        result->pauses = result->bounds.memory && result->list_count && count != SIZE_MAX;
+        result->pauses = (result->bounds.memory || result->some) && result->list_count && count != SIZE_MAX;
         weir_row *row = weir_result_take(result, count == SIZE_MAX || missing > INT64_MAX ? WEIR_ALL_ROWS : (int64_t)missing, column);
         result->pauses = false;
         if (!row)
@@ -532,9 +532,18 @@ static int list_instances(weir_result *result)
     return WEIR_OK;
 }
 
-static const weir_partition *read_partition(weir_result *result, size_t count)
+static const weir_partition *read_partition(weir_result *result, size_t count, bool some)
 {
-    if (weir_result_begin_read(result) != WEIR_OK || weir_result_collect(result, count, WEIR_WHOLE_ROW) != WEIR_OK)
+    if (weir_result_begin_read(result) != WEIR_OK)
+        return NULL;
+    result->some = some;
+    if (result->cursor)                 /* slices of what is held as a whole would only be more and smaller blocks */
+        result->cursor->slice = some || count < (size_t)result->yield_per ? result->slice : 0;
+    int status = weir_result_collect(result, count, WEIR_WHOLE_ROW);
+    if (result->cursor)
+        result->cursor->slice = result->slice;
+    result->some = false;
+    if (status != WEIR_OK)
         return NULL;
     if (result->instance_entity && list_instances(result) != WEIR_OK)
         return NULL;
@@ -543,16 +552,19 @@ static const weir_partition *read_partition(weir_result *result, size_t count)
     return &result->partition;
 }
 
-const weir_partition *weir_result_fetchmany(weir_result *result, size_t rows)
+static const weir_partition *fetch_rows(weir_result *result, size_t rows, bool some)
 {
     if (rows == 0)
         rows = result->yield_per ? (size_t)result->yield_per : WEIR_DEFAULT_CHUNK;
-    const weir_partition *partition = read_partition(result, rows);
+    const weir_partition *partition = read_partition(result, rows, some);
     return partition && partition->count ? partition : NULL;
 }
 
+const weir_partition *weir_result_fetchmany(weir_result *result, size_t rows) { return fetch_rows(result, rows, false); }
+const weir_partition *weir_result_fetchsome(weir_result *result) { return fetch_rows(result, 0, true); }
+
 const weir_partition *weir_result_next_partition(weir_result *result, size_t rows) { return weir_result_fetchmany(result, rows); }
-const weir_partition *weir_result_all(weir_result *result) { return read_partition(result, SIZE_MAX); }
+const weir_partition *weir_result_all(weir_result *result) { return read_partition(result, SIZE_MAX, false); }
 
 const weir_row *weir_result_first(weir_result *result) { return weir_result_take_single(result, WEIR_SINGLE_FIRST, WEIR_WHOLE_ROW); }
 const weir_row *weir_result_one(weir_result *result) { return weir_result_take_single(result, WEIR_SINGLE_ONE, WEIR_WHOLE_ROW); }

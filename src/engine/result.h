@@ -67,6 +67,8 @@ struct weir_result {
     weir_bounds  bounds;
     weir_budget *budget;                /* its own, or that of the result that it was loaded for; NULL: none */
     weir_result *within;                /* that result, referenced; NULL: none */
+    size_t       slice;                 /* of the cursor, for reads that do not hold a batch anyway */
+    bool         some;                  /* the read that runs is for what is at hand */
     bool         pauses;                /* a list is filled that ends with the batch, not to hold two */
     struct weir_unfinished *unfinished; /* between weir_connection_execute_ahead and weir_result_await */
     bool         under_way;             /* besides: it was sent ahead */
@@ -221,4 +223,11 @@ void weir_result_read_ahead(weir_result *result);
 /* Copies the cells of the next rows into the batch; sets result->ended after the last. */
 int weir_frozen_read(weir_result *result, weir_batch *batch);
 void weir_frozen_unreference(weir_frozen *frozen);
+
+/* Closes a result whose error is told already. */
+static inline void weir_result_drop(weir_result **result)
+{
+    int told = weir_result_close(result);
+    (void)told;
+}
 #endif

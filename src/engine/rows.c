@@ -287,10 +287,10 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
 #define IS_timestamptz(v) ((v)->type == WEIR_T_TIMESTAMPTZ)
 #define IS_interval(v)    ((v)->type == WEIR_T_INTERVAL)
 #define IS_uuid(v)        ((v)->type == WEIR_T_UUID)
-#define IS_text(v)        ((v)->type == WEIR_T_TEXT && (v)->as.text.ptr && weir_text_is_ascii((v)->as.text))
+#define IS_text(v)        (weir_type_is_text((v)->type) && (v)->as.text.ptr && weir_text_is_utf8((v)->as.text))
 #define IS_blob(v)        ((v)->type == WEIR_T_BLOB && (v)->as.blob.ptr)
 #define IS_cstr(v)        false
-#define IS_numeric(v)     false
+#define IS_numeric(v)     ((v)->type == WEIR_T_NUMERIC && (v)->as.text.ptr)
 #define IS_array(v)       false
 #define GET_bool(v)        ((v)->as.b)
 #define GET_int32(v)       ((int32_t)(v)->as.i)
@@ -306,7 +306,7 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
 #define GET_text(v)        ((v)->as.text)
 #define GET_blob(v)        ((v)->as.blob)
 #define GET_cstr(v)        (NULL)
-#define GET_numeric(v)     ((weir_numeric){ 0 })
+#define GET_numeric(v)     ((weir_numeric){ (v)->as.text.ptr, (v)->as.text.len })
 #define GET_array(v)       (NULL)
 
 #define BY_NAME(result_type, getter)                                            \
@@ -316,16 +316,20 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
         return index < 0 ? (result_type){ 0 } : weir_row##getter##_at(row, index); \
     }
 
-/* Each getter has two halves, so that what most reads meet needs no room for a reason. */
-#define AS_IT_IS(c_type, getter)                                                \
-    c_type weir_row##getter##_at(const weir_row *row, int index)                \
+/* Each getter has two halves, so that what most reads meet needs no room for a reason. NULL_: what stands for NULL, if anything. */
+#define AS_IT_IS(result_type, getter, is, get, NULL_)                               \
+    result_type weir_row##getter##_at(const weir_row *row, int index)           \
     {                                                                           \
-        bool direct = (size_t)index < row->view->direct;                        \
-        if (direct && IS##getter(&row->cells[index]))                           \
-            return GET##getter(&row->cells[index]);                             \
+        if ((size_t)index < row->view->direct) {                                \
+            const weir_value *v = &row->cells[index];                           \
+            if (is(v))                                                          \
+                return get(v);                                                  \
+            NULL_                                                               \
+        }                                                                       \
         return convert##getter(row, index);                                     \
     }                                                                           \
-    BY_NAME(c_type, getter)
+    BY_NAME(result_type, getter)
+#define NONE_FOR_NULL(result_type) if (v->type == WEIR_T_NULL) return (result_type){ 0 };
 
 #define GETTER(getter, c_type)                                                  \
     static __attribute__((noinline)) c_type convert_##getter(const weir_row *row, int index) \
@@ -341,7 +345,7 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
             fail_getter(row, index, reason);                                    \
         return out;                                                             \
     }                                                                           \
-    AS_IT_IS(c_type, _##getter)     /* pasted, since bool is a macro */
+    AS_IT_IS(c_type, _##getter, IS_##getter, GET_##getter, )    /* pasted, since bool is a macro */
 
 #define NULLABLE_GETTER(getter, c_type)                                         \
     static __attribute__((noinline)) c_type convert_##getter(const weir_row *row, int index) \
@@ -353,25 +357,24 @@ bool weir_row_is_null(const weir_row *row, const char *name) { return weir_row_v
             fail_getter(row, index, reason);                                    \
         return out;                                                             \
     }                                                                           \
-    AS_IT_IS(c_type, _##getter)     /* pasted, since bool is a macro */
+    AS_IT_IS(c_type, _##getter, IS_##getter, GET_##getter, NONE_FOR_NULL(c_type))
 
 #define OPTIONAL_GETTER(getter, c_type)                                         \
-    weir_opt_##getter weir_row_opt_##getter##_at(const weir_row *row, int index) \
+    static __attribute__((noinline)) weir_opt_##getter convert_opt_##getter(const weir_row *row, int index) \
     {                                                                           \
         weir_opt_##getter out = { .present = false };                           \
         char reason[WEIR_REASON_SIZE];                                          \
         const weir_value *v = cell_at(row, index);                              \
         if (!v || v->type == WEIR_T_NULL)                                       \
             return out;                                                         \
-        if (IS_##getter(v))                                                     \
-            return (weir_opt_##getter){ GET_##getter(v), true };                \
         if (weir_value_as_##getter(v, &out.value, reason) == WEIR_OK)           \
             out.present = true;                                                 \
         else                                                                    \
             fail_getter(row, index, reason);                                    \
         return out;                                                             \
     }                                                                           \
-    BY_NAME(weir_opt_##getter, _opt_##getter)
+    static inline weir_opt_##getter give_opt_##getter(const weir_value *v) { return (weir_opt_##getter){ GET_##getter(v), true }; } \
+    AS_IT_IS(weir_opt_##getter, _opt_##getter, IS_##getter, give_opt_##getter, NONE_FOR_NULL(weir_opt_##getter))
 
 WEIR_ROW_GETTERS(GETTER)
 WEIR_ROW_NULLABLE_GETTERS(NULLABLE_GETTER)

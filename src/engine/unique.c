@@ -1,5 +1,6 @@
 /* The set of keys behind the unique filter: a hash table over copies of the values. */
 #include "engine/unique.h"
+#include "base/holds.h"
 #include "base/values.h"
 #include <string.h>
 
@@ -63,6 +64,7 @@ static int make_room(weir_seen *seen)
 {
     if (seen->table && seen->count < seen->capacity / 4 * 3)
         return WEIR_OK;
+    WEIR_HOLDS(seen->table || !seen->capacity);
     size_t capacity = seen->capacity ? seen->capacity * 2 : FIRST_CAPACITY;
     weir_seen_entry **table = weir_alloc_zero(seen->ledger, WEIR_MEMORY_BATCH, capacity * sizeof(weir_seen_entry *));
     if (!table)

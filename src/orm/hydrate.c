@@ -18,7 +18,7 @@ static inline bool store(const weir_place *place, void *object, const weir_value
     void *at = (char *)object + place->offset;
     if (place->type == WEIR_M_INT64 && cell->type == WEIR_T_INT64)
         memcpy(at, &cell->as.i, sizeof cell->as.i);
-    else if (place->type == WEIR_M_TEXT && cell->type == WEIR_T_TEXT && weir_text_is_ascii(cell->as.text))
+    else if (place->type == WEIR_M_TEXT && cell->type == WEIR_T_TEXT && weir_text_is_utf8(cell->as.text))
         memcpy(at, &cell->as.text, sizeof cell->as.text);
     else
         return false;

@@ -1,6 +1,7 @@
 /* What the orm's core shares among its own files, and loaders do not need. */
 #ifndef WEIR_ORM_INSIDE_H
 #define WEIR_ORM_INSIDE_H
+#include "base/holds.h"
 #include "orm/orm.h"
 
 /* The structs of dead slots are poisoned where the address sanitizer watches; their headers are still read. */
@@ -132,6 +133,7 @@ void weir_slab_given(weir_slab_chunk *chunk, size_t count);
 static inline void weir_slab_give_next(weir_slab_giving *giving, weir_instance *instance)
 {
     weir_slab_chunk *chunk = instance->chunk;
+    WEIR_HOLDS(chunk);
     if (chunk != giving->chunk) {
         weir_slab_given(giving->chunk, giving->count);
         *giving = (weir_slab_giving){ chunk, 0 };

@@ -263,6 +263,7 @@ void weir_attach_one(weir_instance *parent, const weir_mapped_relationship *rela
 void weir_attach_many(weir_instance *parent, const weir_mapped_relationship *relationship, void **items, size_t count)
 {
     static void *const none[1] = { NULL };
+    WEIR_HOLDS(items || !count);
     *collection_of(parent, relationship) = (collection){ items ? items : (void **)(uintptr_t)none, count };
     for (size_t i = 0; i < count; i++)
         ((weir_instance *)items[i] - 1)->flags |= WEIR_INSTANCE_TARGET;

@@ -203,6 +203,7 @@ static int copy_relationship(weir_instance *from, weir_instance *to, const weir_
     }
     if (old.items && !(copied.items = weir_arena_take(room, (old.count + 1) * sizeof *copied.items)))
         return WEIR_OUT_OF_MEMORY;
+    WEIR_HOLDS(old.items || !old.count);
     for (size_t i = 0; i < old.count; i++)
         copied.items[i] = copy_of(old.items[i]);
     memcpy(at, &copied, sizeof copied);

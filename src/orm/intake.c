@@ -85,6 +85,7 @@ static __attribute__((noinline)) bool took_any(weir_intake *intake)
     weir_instance *slot = intake->slot;
     if (!intake->bare || intake->sink.count == intake->most || !weir_holding_room(holding) || weir_slab_head(&mapper->slab) != slot)
         return false;
+    WEIR_HOLDS(slot);                   /* else the rows would come as cells */
     uint64_t key;
     weir_identity_entry *entry;
     if (intake->plain_key) {
@@ -274,10 +275,15 @@ static bool store_key(const weir_direct *direct, void *object, const weir_value 
 
 static weir_direct direct_to(const weir_member *member)
 {
-    weir_direct_kind kind = member->type == WEIR_M_INT64 ? WEIR_DIRECT_INT64 : member->type == WEIR_M_INT32 ? WEIR_DIRECT_INT32
-                          : member->type == WEIR_M_TEXT ? WEIR_DIRECT_TEXT : WEIR_DIRECT_OTHER;
-    return (weir_direct){ .kind = kind, .offset = member->offset, .member = member,
-                          .store = member->primary_key ? store_key : store_member };
+    static const weir_direct_kind kinds[WEIR_M_COUNT_] = {
+        [WEIR_M_INT64] = WEIR_DIRECT_INT64, [WEIR_M_INT32] = WEIR_DIRECT_INT32, [WEIR_M_DOUBLE] = WEIR_DIRECT_DOUBLE, [WEIR_M_TEXT] = WEIR_DIRECT_TEXT,
+        [WEIR_M_OPT_INT64] = WEIR_DIRECT_OPT_INT64, [WEIR_M_OPT_INT32] = WEIR_DIRECT_OPT_INT32, [WEIR_M_OPT_DOUBLE] = WEIR_DIRECT_OPT_DOUBLE,
+        [WEIR_M_OPT_BOOL] = WEIR_DIRECT_OPT_BOOL, [WEIR_M_OPT_TIMESTAMP] = WEIR_DIRECT_OPT_TIMESTAMP,
+        [WEIR_M_OPT_TIMESTAMPTZ] = WEIR_DIRECT_OPT_TIMESTAMPTZ,
+    };
+    bool optional_key = member->primary_key && kinds[member->type] >= WEIR_DIRECT_OPT_INT64;   /* which NULL has to be looked at */
+    return (weir_direct){ .kind = optional_key ? WEIR_DIRECT_OTHER : kinds[member->type], .nullable = !member->primary_key,
+                          .offset = member->offset, .member = member, .store = member->primary_key ? store_key : store_member };
 }
 
 /* In a task SQLite fills batches on a worker thread, while other tasks of the loop may give slots of the same slab back (queues that

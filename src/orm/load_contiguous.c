@@ -122,6 +122,7 @@ static int deliver(passage *p)
     while (p->out_index == p->out->capacity) {
         p->out = p->out->next;
         p->out_index = 0;
+        WEIR_HOLDS(p->out);
     }
     memcpy(p->out->places + p->out_index++ * p->batch->sink.stride, carry->row, p->batch->sink.stride);
     p->out_count++;

@@ -90,7 +90,9 @@ static int plan_step(const planner *plan, weir_load_node *node, weir_load_step *
     if (!target)
         return plan->error->status;
     step->target = new_node(plan, target, node, relationship);
-    int status = step->target ? fill_node(plan, step->target) : plan->error->status;
+    if (!step->target)
+        return plan->error->status;
+    int status = fill_node(plan, step->target);
     if (status == WEIR_OK && step->target->busy)
         node->busy = true;
     return status;

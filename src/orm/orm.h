@@ -268,12 +268,6 @@ int weir_session_load_await(weir_session *session, weir_result *result);
 /* Executes it whole for the row of one key: its eager relationships are loaded, as those of the program's own results are. */
 weir_result *weir_session_load_by_key(weir_session *session, const weir_stmt *stmt);
 weir_reading *weir_result_reading(const weir_result *result);
-/* Closes a result whose error is told already. */
-static inline void weir_result_drop(weir_result **result)
-{
-    int told = weir_result_close(result);
-    (void)told;
-}
 
 /* ---- attaching, for loaders ------------------------------------------------------------------------------------------------------ */
 /* Sets a to-one relationship (target NULL: none) and marks it loaded. */

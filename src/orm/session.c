@@ -25,7 +25,7 @@ static weir_store *make_store(weir_engine_core *core)
     weir_arena_init(&store->arena, &store->ledger, WEIR_MEMORY_HANDLES, 2048);
     weir_engine_core_hold(core);
     store->core = core;
-    const char *debug = getenv("WEIR_DEBUG");
+    const char *debug = getenv("WEIR_DEBUG");   /* NOLINT(concurrency-mt-unsafe): as in spill.c */
     store->poison = debug && strstr(debug, "lifetimes");
     store->seen.on = debug && strstr(debug, "changes");
     return store;

@@ -84,8 +84,8 @@ static int64_t delay(const weir_run_options *options, int made)
 int weir_session_run(weir_session *session, int (*function)(weir_session *session, void *context), void *context,
                      const weir_run_options *given)
 {
-    weir_error error;
-    weir_run_options options;
+    weir_error error = { 0 };
+    weir_run_options options = { 0 };
     int status = WEIR_OK, made = 0;
     if (weir_session_active(session, &error) == WEIR_OK && read_options(given, &options, &error) == WEIR_OK &&
         (session->block != WEIR_BLOCK_NONE || weir_session_in_transaction(session)))

@@ -1,5 +1,6 @@
 /* Select trees as text: the clauses in their order, unions, locks, statements inside of statements. */
 #include "sql/compile.h"
+#include <inttypes.h>
 #include <string.h>
 #include "base/values.h"
 
@@ -74,7 +75,10 @@ static void write_limit(weir_renderer *r, const weir_select_tree *tree)
     weir_value limit = weir_value_int(tree->limit), offset = weir_value_int(tree->offset);
     if (tree->has_limit) {
         weir_buffer_text(r->text, " LIMIT ");
-        weir_render_value(r, &limit, false);
+        if (tree->limit_in_text)
+            weir_buffer_printf(r->text, "%" PRId64, tree->limit);
+        else
+            weir_render_value(r, &limit, false);
     } else if (tree->has_offset && r->dialect->offset_needs_limit) {
         weir_buffer_text(r->text, " LIMIT -1");
     }

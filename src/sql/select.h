@@ -47,6 +47,7 @@ typedef struct weir_select_tree {
     weir_expr_list columns, where, order_by, group_by, having, distinct_on;
     bool           distinct, has_limit, has_offset;
     int64_t        limit, offset;
+    bool           limit_in_text;       /* not as a parameter, for which a prepared statement is planned anew each time */
     const weir_expr **from; size_t from_count;         /* explicit: entities and aliases */
     const weir_source **from_sources; size_t from_source_count;
     weir_join     *joins; size_t join_count;

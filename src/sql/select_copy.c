@@ -97,6 +97,7 @@ int weir_tree_copy(weir_stmt *to, const weir_select_tree *from)
     tree->has_limit = from->has_limit;
     tree->has_offset = from->has_offset;
     tree->limit = from->limit;
+    tree->limit_in_text = from->limit_in_text;
     tree->offset = from->offset;
     tree->disable_eagerloads = from->disable_eagerloads;
     tree->populate_existing = from->populate_existing;

@@ -2,6 +2,7 @@
 #include "transfer/advise.h"
 #include <stdio.h>
 #include <string.h>
+#include "base/holds.h"
 #include "engine/connection.h"
 #include "sql/statement.h"
 #include "transfer/estimate.h"
@@ -294,6 +295,7 @@ static double batch_rows(const weir_advice_figures *figures)
 static void expect(weir_advice *advice, const weir_trial *trial)
 {
     weir_advice_figures *figures = &advice->figures;
+    WEIR_HOLDS(figures->yield_per > 0);
     int64_t batches = figures->rows < 0 ? -1 : figures->rows / figures->yield_per + 1;
     bool full = trial->ended || trial->rows >= 2 * figures->yield_per;      /* the trial has held all that a stream of that size holds */
     figures->expected_peak_bytes = (int64_t)(figures->fixed_bytes + figures->row_bytes * batch_rows(figures));

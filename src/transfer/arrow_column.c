@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include "base/decimal.h"
+#include "base/holds.h"
 #include "transfer/numeric_shape.h"
 
 enum { FIRST_BYTES = 4096, MOST_KEPT = 8 * 1024 * 1024, MOST_DIGITS = 38, MOST_DIMENSIONS = 6, UUID_SIZE = 16 };
@@ -248,7 +249,7 @@ static int put_bytes(weir_arrow_column *column, int64_t at, const void *bytes, s
 
 static int put_text(weir_arrow_column *column, int64_t at, weir_text text, char *reason)
 {
-    if (!weir_text_is_ascii(text) && weir_utf8_valid_length(text) != text.len)
+    if (!weir_text_is_utf8(text))
         return refuse(reason, "the text is not valid UTF-8");
     return put_bytes(column, at, text.ptr, text.len, reason);
 }
@@ -295,6 +296,7 @@ static int put_items(weir_arrow_column *column, int64_t at, const weir_array *ar
     weir_arrow_column *item = column->item;
     size_t length = array->lengths && array->dimensions ? (size_t)array->lengths[dimension] : array->count, below = 1;
     bool last = dimension + 1 >= array->dimensions;
+    WEIR_HOLDS(last || array->lengths);
     for (int i = dimension + 1; i < array->dimensions; i++)
         below *= (size_t)array->lengths[i];
     int status = weir_arrow_reserve(item, (int64_t)length);
@@ -491,7 +493,7 @@ static size_t append_texts(weir_arrow_column *column, const weir_row *const *row
     size_t i = 0;
     for (; i < count; i++) {
         const weir_value *value = &rows[i]->cells[cell];
-        if (value->type != column->type || !weir_text_is_ascii(value->as.text))
+        if (value->type != column->type || !weir_text_is_utf8(value->as.text))
             break;
         if (column->bytes_room - column->bytes_used < value->as.text.len && reserve_bytes(column, value->as.text.len, reason) != WEIR_OK)
             break;                      /* told by whoever goes on */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/file.h"
 #include "base/wait.h"
 #include "engine/connection.h"
 #include "transfer/output.h"
@@ -209,16 +210,25 @@ static void fail(filing *f, const char *what)
     weir_output_hint(f->error, number);
 }
 
-static bool write_all(int fd, const char *bytes, size_t length)
+/* Where a checkpoint is written before it gets its name. False with errno: the path is too long. */
+static bool name_beside(const char *path, char beside[PATH_MAX])
 {
-    while (length) {
-        ssize_t n = write(fd, bytes, length);
-        if (n < 0 && errno != EINTR)
-            return false;
-        bytes += n > 0 ? n : 0;
-        length -= n > 0 ? (size_t)n : 0;
-    }
-    return true;
+    if (snprintf(beside, PATH_MAX, "%s-new", path) < PATH_MAX)
+        return true;
+    errno = ENAMETOOLONG;
+    return false;
+}
+
+int weir_checkpoint_remove(const char *path)
+{
+    char beside[PATH_MAX];
+    bool first = unlink(path) == 0;
+    if (!first && errno != ENOENT)
+        return -1;
+    bool second = name_beside(path, beside) && unlink(beside) == 0;
+    if (!second && errno != ENOENT)
+        return -1;
+    return first || second ? weir_output_sync_directory_of(path) : 0;
 }
 
 /* Beside the file, on disk, then under its name, then its directory: at any moment one whole checkpoint is there. */
@@ -226,8 +236,7 @@ static void save_on_disk(void *argument)
 {
     filing *f = argument;
     char beside[PATH_MAX];
-    if ((size_t)snprintf(beside, sizeof beside, "%s-new", f->path) >= sizeof beside) {
-        errno = ENAMETOOLONG;
+    if (!name_beside(f->path, beside)) {
         fail(f, "write");
         return;
     }
@@ -237,7 +246,8 @@ static void save_on_disk(void *argument)
         fail(f, "write");
         return;
     }
-    bool written = write_all(fd, f->text->data, f->text->length) && fsync(fd) == 0;
+    errno = weir_write_all(fd, f->text->data, f->text->length);
+    bool written = errno == 0 && fsync(fd) == 0;
     if (!written)
         fail(f, "write");
     if (close(fd) != 0 && written && errno != EINTR) {
@@ -283,14 +293,13 @@ static void read_open_file(filing *f, int fd)
             weir_error_out_of_memory(f->error);
             return;
         }
-        ssize_t n = read(fd, f->text->data + f->text->length, 4096);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
+        size_t n;
+        errno = weir_read_once(fd, f->text->data + f->text->length, 4096, &n);
+        if (errno)
             fail(f, "read");
-        if (n <= 0)
+        if (n == 0)
             return;
-        f->text->length += (size_t)n;
+        f->text->length += n;
     }
 }
 

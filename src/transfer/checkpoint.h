@@ -21,6 +21,7 @@ struct weir_checkpoint {
 };
 
 enum { WEIR_CHECKPOINT_MAX = 16 * 1024 * 1024, WEIR_CHECKPOINT_DATA_MAX = 1024 * 1024 };  /* the second: of a program's data */
+#define WEIR_CHECKPOINT_SUFFIX ".weir-checkpoint"      /* of a file's checkpoint */
 
 bool weir_checkpoint_is_constant(const weir_checkpoint *checkpoint);
 /* Keeps the error, unless the checkpoint is broken anyway; returns its status. */
@@ -32,6 +33,9 @@ int weir_checkpoint_columns(weir_checkpoint *checkpoint, const weir_result *resu
 /* All rows that the stream delivered up to this number, counted from the first run on, are acknowledged: for who counts them in another way than
  * by partitions. WEIR_INVALID_REQUEST: they are not rows of the last partition and those before it. */
 int weir_resume_ack_up_to(struct weir_resume *stream, int64_t rows, weir_error *error);
+/* Removes a checkpoint's file, and what a process that was killed while it saved one left beside it; then the directory is brought to disk: one that
+ * came back after a power cut would tell of an export that is long over. What is not there is no error. 0, or -1 with errno. On the disk's thread. */
+int weir_checkpoint_remove(const char *path);
 /* "to begin anew, remove the checkpoint and what was written with it". */
 void weir_checkpoint_advise(weir_error *error);
 

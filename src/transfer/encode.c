@@ -51,18 +51,6 @@ size_t weir_short_text(char *out, const weir_value *value)
 }
 
 /* ---- UTF-8 ----------------------------------------------------------------------------------------------------------- */
-static bool all_ascii(weir_text text)
-{
-    const char *p = text.ptr, *end = p + text.len;
-    unsigned char seen = 0;
-    for (; end - p >= 8; p += 8)
-        if (weir_load_word(p) & WEIR_HIGH_BITS)
-            return false;
-    while (p < end)
-        seen |= (unsigned char)*p++;
-    return seen < 0x80;
-}
-
 /* How many bytes one U+FFFD stands for: a byte that begins nothing, or a beginning with the bytes that continue it. */
 static size_t invalid_length(const char *bytes, size_t length)
 {
@@ -97,13 +85,11 @@ static int put_right(weir_sheet *sheet, weir_text *text)
 
 int weir_check_text(weir_sheet *sheet, size_t column, weir_text *text)
 {
-    if (all_ascii(*text))
-        return WEIR_OK;
-    size_t valid = weir_utf8_valid_length(*text);
-    if (valid == text->len)
+    if (weir_text_is_utf8(*text))
         return WEIR_OK;
     if (sheet->replace_invalid_text)
         return put_right(sheet, text);
+    size_t valid = weir_utf8_valid_length(*text);
     weir_text name = sheet->names[column];
     weir_error_set(sheet->error, WEIR_DATA, "row %lld, column %.*s: the text is not valid UTF-8 at byte %zu",
                    (long long)sheet->rows + 1, (int)(name.len < 128 ? name.len : 128), name.ptr, valid + 1);

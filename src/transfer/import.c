@@ -485,7 +485,7 @@ static int open_all(import *run, const char *path)
         return WEIR_OK;
     if (!(run->kept = weir_alloc(&run->ledger, WEIR_MEMORY_OUTPUT, KEPT_RECORDS * sizeof *run->kept)))
         return weir_error_out_of_memory(&run->error);
-    if (weir_output_open(&run->rejects, &run->ledger, options->rejects, false) != WEIR_OK)
+    if (weir_output_open(&run->rejects, &run->ledger, options->rejects, WEIR_OUTPUT_USUAL) != WEIR_OK)
         return weir_error_keep(&run->error, &run->rejects.error);
     static const char head[] = "line,reason,record\n";
     weir_output_bytes(&run->rejects, head, sizeof head - 1);
@@ -561,7 +561,7 @@ int weir_import_file(weir_connection *connection, const char *path, const weir_i
     if (status == WEIR_OK)
         status = open_all(&run, path);
     if (status == WEIR_OK)
-        status = read_records(&run);
+        read_records(&run);             /* what goes wrong is in run.error */
     if (run.copy)
         weir_copy_abort(&run.copy);
     run.copy = NULL;

@@ -9,8 +9,8 @@ enum { EXPONENT_MAX = 1000 };
 
 int weir_field_refuse(const weir_field *field, const char *why, char *reason)
 {
-    int shown = (int)(field->length < 40 ? field->length : 40);
-    snprintf(reason, WEIR_REASON_SIZE, "'%.*s%s' %s", shown, field->ptr, field->length > 40 ? "…" : "", why);
+    size_t shown = weir_utf8_cut((weir_text){ field->ptr, field->length }, 40);
+    snprintf(reason, WEIR_REASON_SIZE, "'%.*s%s' %s", (int)shown, field->ptr, shown < field->length ? "…" : "", why);
     return WEIR_DATA;
 }
 
@@ -62,24 +62,27 @@ static int take_float(const weir_field *field, const weir_value *text, weir_aren
     return was_finite && !isfinite(out->as.d) ? weir_field_refuse(field, "is too large for a real", reason) : WEIR_OK;
 }
 
+static const char no_number[] = "is no decimal number";
 static char *put(char *to, const char *from, size_t count) { return (char *)memcpy(to, from, count) + count; }
 static char *put_zeros(char *to, int64_t count) { return (char *)memset(to, '0', (size_t)count) + count; }
 
-/* 12.5e3 as plain digits: 12500. */
-static bool expand(weir_text text, weir_arena *arena, weir_text *out)
+/* 12.5e3 as plain digits: 12500. What is wrong, or NULL. */
+static const char *expand(weir_text text, weir_arena *arena, weir_text *out)
 {
     const char *e = memchr(text.ptr, 'e', text.len), *point;
     if (!e && !(e = memchr(text.ptr, 'E', text.len)))
-        return false;
+        return no_number;
     weir_text number = { text.ptr, (size_t)(e - text.ptr) }, power = { e + 1, text.len - number.len - 1 };
     int64_t exponent;
     if (power.len && *power.ptr == '+')
         power = (weir_text){ power.ptr + 1, power.len - 1 };
-    if (!weir_parse_int64(power, &exponent) || exponent > EXPONENT_MAX || exponent < -EXPONENT_MAX || !weir_numeric_valid(number))
-        return false;
+    if (!weir_parse_int64(power, &exponent) || !weir_numeric_valid(number))
+        return no_number;
+    if (exponent > EXPONENT_MAX || exponent < -EXPONENT_MAX)
+        return "has an exponent beyond 1000";
     char *digits = weir_arena_bytes(arena, number.len), *to = weir_arena_bytes(arena, number.len + EXPONENT_MAX + 4), *p = to;
     if (!digits || !to)
-        return false;
+        return no_number;
     if (*number.ptr == '-')
         *p++ = '-';
     if (*number.ptr == '-' || *number.ptr == '+')
@@ -95,14 +98,15 @@ static bool expand(weir_text text, weir_arena *arena, weir_text *out)
     else
         p = put(put(put(p, digits, (size_t)at), ".", 1), digits + at, (size_t)(count - at));
     *out = (weir_text){ to, (size_t)(p - to) };
-    return true;
+    return weir_numeric_valid(*out) ? NULL : no_number;
 }
 
 static int take_numeric(const weir_field *field, const weir_value *text, weir_arena *arena, weir_value *out, char *reason)
 {
     weir_text digits = text->as.text;
-    if (!weir_numeric_valid(digits) && (!expand(digits, arena, &digits) || !weir_numeric_valid(digits)))
-        return weir_field_refuse(field, "is no decimal number", reason);
+    const char *wrong = weir_numeric_valid(digits) ? NULL : expand(digits, arena, &digits);
+    if (wrong)
+        return weir_field_refuse(field, wrong, reason);
     *out = weir_value_numeric((weir_numeric){ digits.ptr, digits.len });
     return WEIR_OK;
 }

@@ -3,18 +3,18 @@
 #include "transfer/input.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/file.h"
 #include "base/wait.h"
 
 enum { FIRST_BLOCK = 256 * 1024 };
 
-static int fail(const weir_input *input, const char *what, weir_error *error)
+static int fail(const weir_input *input, const char *what, int number, weir_error *error)
 {
     char text[128];
-    weir_error_set(error, WEIR_IO, "cannot %s %s: %s", what, input->name, weir_error_of_system(errno, text, sizeof text));
+    weir_error_set(error, WEIR_IO, "cannot %s %s: %s", what, input->name, weir_error_of_system(number, text, sizeof text));
     return WEIR_IO;
 }
 
@@ -37,12 +37,12 @@ int weir_input_open(weir_input *input, weir_ledger *ledger, const char *path, si
     if (status != WEIR_OK)
         return status;
     if (input->fd < 0)
-        return errno = o.number, fail(input, "open", error);
+        return fail(input, "open", o.number, error);
     struct stat about;
     if (fstat(input->fd, &about) != 0)
-        return fail(input, "look at", error);
+        return fail(input, "look at", errno, error);
     if (S_ISDIR(about.st_mode))
-        return errno = EISDIR, fail(input, "read", error);
+        return fail(input, "read", EISDIR, error);
     if (S_ISREG(about.st_mode))
         input->size = about.st_size;
     input->block = weir_alloc(ledger, WEIR_MEMORY_OUTPUT, FIRST_BLOCK);
@@ -78,19 +78,13 @@ static int make_room(weir_input *input, weir_error *error)
     return WEIR_OK;
 }
 
-typedef struct piece { int fd; char *to; size_t room; ssize_t length; int number; } piece;
+typedef struct piece { int fd; char *to; size_t room, length; int number; } piece;
 
 /* A pipe or a disk may keep its reader waiting: in a task this runs on a worker thread. */
 static void read_piece(void *argument)
 {
     piece *p = argument;
-    while ((p->length = read(p->fd, p->to, p->room)) < 0) {
-        p->number = errno;
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-            poll(&(struct pollfd){ .fd = p->fd, .events = POLLIN }, 1, -1);
-        else if (errno != EINTR)
-            return;
-    }
+    p->number = weir_read_once(p->fd, p->to, p->room, &p->length);
 }
 
 static int read_more(weir_input *input, weir_error *error)
@@ -102,9 +96,9 @@ static int read_more(weir_input *input, weir_error *error)
     status = weir_run_on_disk(read_piece, &p, error);
     if (status != WEIR_OK)
         return status;
-    if (p.length < 0)
-        return errno = p.number, fail(input, "read", error);
-    input->end += (size_t)p.length;
+    if (p.number)
+        return fail(input, "read", p.number, error);
+    input->end += p.length;
     input->ended = p.length == 0;
     return WEIR_OK;
 }

@@ -7,11 +7,13 @@
 #include "base/buffer.h"
 #include "base/values.h"
 #include "base/wait.h"
+#include "engine/connection.h"
+#include "engine/result.h"
 #include "sql/identifier.h"
 #include "sql/statement.h"
 #include "transfer/parallel.h"
 
-enum { TRIES = 12, MOST_BINDS = 12 };
+enum { TRIES = 12, LAST_TRIES = 3, LAST_WORD_MS = 5000, PAUSE_SLICE_MS = 50, LOSSES_PER_ATTEMPT = 10 };
 
 /* '@' stands for the schema. */
 static const char *const tables[] = {
@@ -22,28 +24,32 @@ static const char *const tables[] = {
     "after_key text, through_key text, state text NOT NULL DEFAULT 'open', owner text, attempt bigint NOT NULL DEFAULT 0, "
     "failures bigint NOT NULL DEFAULT 0, lease_until timestamptz, rows bigint, bytes bigint, sha256 text, file text, reason text, "
     "PRIMARY KEY (job, number))",
+    "ALTER TABLE @.ranges ADD COLUMN IF NOT EXISTS losses bigint NOT NULL DEFAULT 0, ADD COLUMN IF NOT EXISTS partition text",
 };
-static const char exists_sql[] = "SELECT (to_regclass(:jobs) IS NOT NULL AND to_regclass(:ranges) IS NOT NULL)::int";
+static const char exists_sql[] =
+    "SELECT (to_regclass(:jobs) IS NOT NULL AND (SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass(:ranges) "
+    "AND attname IN ('losses', 'partition') AND NOT attisdropped) = 2)::int";
 static const char find_sql[] = "SELECT fingerprint, format, state, coalesce(reason, ''), failures_allowed FROM @.jobs WHERE name = :job";
 static const char add_sql[] =
     "WITH made AS (INSERT INTO @.jobs (name, fingerprint, format, failures_allowed) VALUES (:job, :fingerprint, :format, :failures) "
     "ON CONFLICT DO NOTHING RETURNING name) "
-    "INSERT INTO @.ranges (job, number, after_key, through_key) SELECT made.name, r.n - 1, r.a, r.t "
-    "FROM made, unnest(CAST(:after AS text[]), CAST(:through AS text[])) WITH ORDINALITY AS r(a, t, n)";
+    "INSERT INTO @.ranges (job, number, partition, after_key, through_key) SELECT made.name, r.n - 1, r.p, r.a, r.t "
+    "FROM made, unnest(CAST(:partition AS text[]), CAST(:after AS text[]), CAST(:through AS text[])) WITH ORDINALITY AS r(p, a, t, n)";
 
 /* A lease that ran out counts as a failure. */
 #define EXPIRED "(r.state = 'leased' AND r.lease_until < clock_timestamp())"
 static const char give_up_sql[] =
     "WITH hopeless AS (UPDATE @.ranges r SET state = 'failed', reason = coalesce(r.reason, 'its worker ' || r.owner || ' gave no sign any more') "
-    "WHERE r.job = :job AND ((r.state = 'open' AND r.failures >= :failures) OR (" EXPIRED " AND r.failures + 1 >= :failures)) "
-    "RETURNING r.number, r.reason), first AS (SELECT number, reason FROM hopeless ORDER BY number LIMIT 1) "
-    "UPDATE @.jobs j SET state = 'failed', ended = clock_timestamp(), reason = 'range ' || first.number || ' failed ' || :failures || ' times: ' || first.reason "
+    "WHERE r.job = :job AND ((r.state = 'open' AND (r.failures >= :failures OR r.losses >= :losses)) OR (" EXPIRED " AND r.failures + 1 >= :failures)) "
+    "RETURNING r.number, r.reason, r.losses >= :losses AS lost), first AS (SELECT number, reason, lost FROM hopeless ORDER BY number LIMIT 1) "
+    "UPDATE @.jobs j SET state = 'failed', ended = clock_timestamp(), reason = 'range ' || first.number || "
+    "CASE WHEN first.lost THEN ' lost its connection ' || :losses ELSE ' failed ' || :failures END || ' times: ' || first.reason "
     "FROM first WHERE j.name = :job AND j.state = 'running'";
 static const char take_sql[] =
     "UPDATE @.ranges t SET state = 'leased', owner = :owner, attempt = t.attempt + 1, failures = t.failures + (t.state = 'leased')::int, "
     "lease_until = clock_timestamp() + :lease * interval '1 millisecond' WHERE t.job = :job AND t.number = (SELECT r.number FROM @.ranges r "
     "WHERE r.job = :job AND (r.state = 'open' OR " EXPIRED ") ORDER BY r.number LIMIT 1 FOR UPDATE SKIP LOCKED) "
-    "RETURNING t.number, t.attempt, t.after_key, t.through_key";
+    "RETURNING t.number, t.attempt, t.partition, t.after_key, t.through_key";
 static const char left_sql[] =
     "SELECT j.state, coalesce(j.reason, ''), (SELECT count(*) FROM @.ranges r WHERE r.job = j.name AND r.state <> 'done') FROM @.jobs j WHERE j.name = :job";
 static const char prolong_sql[] =
@@ -54,7 +60,7 @@ static const char finish_sql[] =
     "UPDATE @.ranges SET state = 'done', rows = :rows, bytes = :bytes, sha256 = :sha256, file = :file, lease_until = NULL, reason = NULL "
     "WHERE job = :job AND number = :number AND owner = :owner AND attempt = :attempt AND state IN ('leased', 'done')";
 static const char give_back_sql[] =
-    "UPDATE @.ranges SET state = 'open', lease_until = NULL, failures = failures + :failed, reason = coalesce(CAST(:reason AS text), reason) "
+    "UPDATE @.ranges SET state = 'open', lease_until = NULL, failures = failures + :failed, losses = losses + :lost, reason = coalesce(CAST(:reason AS text), reason) "
     "WHERE job = :job AND number = :number AND owner = :owner AND attempt = :attempt AND state = 'leased'";
 static const char list_sql[] =
     "SELECT number, attempt, rows, bytes, sha256, file, owner FROM @.ranges WHERE job = :job AND state = 'done' ORDER BY number";
@@ -64,7 +70,7 @@ static const char status_sql[] =
     "count(*) FILTER (WHERE r.state = 'leased' AND r.lease_until >= clock_timestamp()), "
     "count(*) FILTER (WHERE r.state = 'open' OR " EXPIRED "), count(*) FILTER (WHERE r.state = 'failed'), "
     "coalesce(sum(r.rows), 0)::bigint, coalesce(sum(r.bytes), 0)::bigint, "
-    "count(DISTINCT r.owner) FILTER (WHERE r.state = 'leased' AND r.lease_until >= clock_timestamp()), coalesce(sum(r.failures), 0)::bigint, "
+    "count(DISTINCT r.owner) FILTER (WHERE r.state = 'leased' AND r.lease_until >= clock_timestamp()), coalesce(sum(r.failures + r.losses), 0)::bigint, "
     "extract(epoch FROM coalesce(j.ended, clock_timestamp()) - j.made)::bigint "
     "FROM @.jobs j JOIN @.ranges r ON r.job = j.name WHERE j.name = :job GROUP BY j.name";
 
@@ -100,10 +106,26 @@ static weir_stmt *statement(const weir_job_table *table, const char *text, const
 /* One connection for one or a few statements. */
 typedef struct asking { const weir_job_table *table; weir_connection *connection; weir_error *error; } asking;
 
+static bool is_stopped(const weir_job_table *table) { return table->stop && atomic_load(table->stop); }
+
+/* From now on it is cancelled with the others; NULL: no more. */
+static void sit(const weir_job_table *table, weir_connection *connection)
+{
+    if (!table->seat)
+        return;
+    pthread_mutex_lock(table->seats);
+    *table->seat = connection;
+    pthread_mutex_unlock(table->seats);
+}
+
 static int begin(asking *a, const weir_job_table *table, weir_error *error)
 {
-    *a = (asking){ .table = table, .connection = weir_engine_connect(table->engine), .error = error };
+    *a = (asking){ .table = table, .error = error };
     weir_error_clear(error);
+    a->connection = weir_engine_connect_by(table->engine, "a job's table", table->within_ms ? weir_deadline_ms(table->within_ms) : 0);
+    sit(table, a->connection);
+    if (is_stopped(table) && !table->insists)       /* behind sitting down: who stops it from now on finds the connection */
+        return weir_error_set(error, WEIR_CANCELLED, "cancelled");
     weir_execution_options options = { .struct_size = sizeof options, .isolation_level = WEIR_AUTOCOMMIT, .read_only = WEIR_OFF };
     if (weir_connection_error(a->connection)->status != WEIR_OK || weir_connection_options(a->connection, &options) != WEIR_OK)
         *error = *weir_connection_error(a->connection);
@@ -121,9 +143,7 @@ static weir_result *ask(asking *a, const char *sql, const binding *bindings)
 static int told(asking *a, weir_result *result)
 {
     weir_error_keep(a->error, weir_result_error(result));
-    if (weir_result_close(&result) != WEIR_OK) {
-        /* its first error, which was kept */
-    }
+    weir_result_drop(&result);
     return a->error->status;
 }
 
@@ -137,26 +157,52 @@ static int64_t change(asking *a, const char *sql, const binding *bindings)
 }
 
 /* The status. */
-static int end(asking *a) { return weir_give_back(&a->connection, a->error); }
-
-/* What may go better the next time: a lost connection, a server that restarts, two that do the same at once. */
-static bool passes(const weir_error *error)
+static int end(asking *a)
 {
-    static const char *const states[] = { "23505", "42P06", "42P07", "40001", "40P01", "XX000", "57P03", "53300" };
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (!strcmp(error->sqlstate, states[i]))
+    sit(a->table, NULL);
+    return weir_give_back(&a->connection, a->error);
+}
+
+static bool is_one_of(const char *sqlstate, const char *const *states)
+{
+    for (; *states; states++)
+        if (!strcmp(sqlstate, *states))
             return true;
-    return error->disconnect || (weir_status_is(error->status, WEIR_OPERATIONAL) && !error->sqlstate[0]);
+    return false;
+}
+
+bool weir_job_passes(const weir_error *error)
+{
+    static const char *const states[] = { "40001", "40P01", "53300", "57P01", "57P02", "57P03", NULL };
+    return error->disconnect || (weir_status_is(error->status, WEIR_OPERATIONAL) && !error->sqlstate[0]) || is_one_of(error->sqlstate, states);
+}
+
+/* What may go better the next time, here also: two that make the same at once, a lock that was in the way. */
+static bool passes(const weir_job_table *table, const weir_error *error)
+{
+    static const char *const states[] = { "23505", "42P06", "42P07", "42701", "XX000", NULL };
+    return weir_job_passes(error) || is_one_of(error->sqlstate, states) || (table->within_ms && error->status == WEIR_DEADLINE_EXCEEDED);
 }
 
 /* 50 ms, 100 ms, … up to two seconds. False: it was tried often enough. */
 static bool try_again(const weir_job_table *table, int tries, const weir_error *error)
 {
-    if (tries >= TRIES || !passes(error) || (table->stop && atomic_load(table->stop)))
+    if (tries >= TRIES || !passes(table, error))
         return false;
-    int64_t ms = tries < 6 ? INT64_C(50) << tries : 2000;
-    nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * WEIR_NS_PER_MS }, NULL);
-    return true;
+    int64_t until = weir_deadline_ms(tries < 6 ? INT64_C(50) << tries : 2000);
+    while (!is_stopped(table) && weir_now() < until)
+        nanosleep(&(struct timespec){ .tv_nsec = PAUSE_SLICE_MS * WEIR_NS_PER_MS }, NULL);
+    return !is_stopped(table) || (table->insists && tries < LAST_TRIES);
+}
+
+/* What the job must hear of a range. */
+static weir_job_table for_last_word(const weir_job_table *table)
+{
+    weir_job_table last = *table;
+    last.seat = NULL;
+    last.insists = true;
+    last.within_ms = LAST_WORD_MS;
+    return last;
 }
 
 /* One statement on a connection of its own. Rows changed, or a status. */
@@ -246,24 +292,27 @@ int weir_job_find(const weir_job_table *table, weir_job_facts *out, bool *found,
     return status;
 }
 
-int weir_job_add(const weir_job_table *table, const weir_job_facts *facts, const char *const *bounds, size_t count, weir_error *error)
+int weir_job_add(const weir_job_table *table, const weir_job_facts *facts, const weir_job_range *ranges, size_t count, weir_error *error)
 {
     asking a;
-    weir_value *keys = weir_alloc_zero(table->ledger, WEIR_MEMORY_HANDLES, (count + 2) * sizeof *keys);
-    if (!keys)
+    weir_value *texts = weir_alloc_zero(table->ledger, WEIR_MEMORY_HANDLES, 3 * count * sizeof *texts);
+    weir_array columns[3];
+    if (!texts)
         return weir_error_out_of_memory(error);
-    keys[0] = keys[count + 1] = weir_value_null();
-    for (size_t i = 0; i < count; i++)
-        keys[i + 1] = weir_value_cstr(bounds[i]);
-    weir_array after = { .element_type = WEIR_T_TEXT, .dimensions = 1, .count = count + 1, .items = keys };
-    weir_array through = { .element_type = WEIR_T_TEXT, .dimensions = 1, .count = count + 1, .items = keys + 1 };
+    for (size_t i = 0; i < count; i++) {
+        const char *const of_range[3] = { ranges[i].partition, ranges[i].after, ranges[i].through };
+        for (size_t c = 0; c < 3; c++)
+            texts[c * count + i] = of_range[c] ? weir_value_cstr(of_range[c]) : weir_value_null();
+    }
+    for (size_t c = 0; c < 3; c++)
+        columns[c] = (weir_array){ .element_type = WEIR_T_TEXT, .dimensions = 1, .count = count, .items = texts + c * count };
     if (begin(&a, table, error) == WEIR_OK)
         change(&a, add_sql, BINDINGS({ "fingerprint", weir_value_cstr(facts->fingerprint) }, { "format", weir_value_cstr(facts->format) },
-                                     { "failures", weir_value_int(facts->failures) }, { "after", weir_value_array(&after) },
-                                     { "through", weir_value_array(&through) }));
+                                     { "failures", weir_value_int(facts->failures) }, { "partition", weir_value_array(&columns[0]) },
+                                     { "after", weir_value_array(&columns[1]) }, { "through", weir_value_array(&columns[2]) }));
     int status = end(&a);
-    weir_free(keys);
-    return status != WEIR_OK && passes(error) ? WEIR_OK : status;      /* whoever asks looks again */
+    weir_free(texts);
+    return status != WEIR_OK && passes(table, error) ? WEIR_OK : status;       /* whoever asks looks again */
 }
 
 /* ---- leases ------------------------------------------------------------------------------------------------------------------------------ */
@@ -283,8 +332,12 @@ static int read_lease(asking *a, weir_result *result, weir_arena *arena, weir_jo
     const weir_row *row = weir_result_next(result);
     int state = WEIR_JOB_WAIT;
     if (row) {
-        *lease = (weir_job_lease){ weir_row_int64_at(row, 0), weir_row_int64_at(row, 1), copy_text(arena, row, 2), copy_text(arena, row, 3) };
-        bool lost = (!lease->after && !weir_row_is_null_at(row, 2)) || (!lease->through && !weir_row_is_null_at(row, 3));
+        *lease = (weir_job_lease){ weir_row_int64_at(row, 0), weir_row_int64_at(row, 1),
+                                   { copy_text(arena, row, 2), copy_text(arena, row, 3), copy_text(arena, row, 4) } };
+        const char *const texts[3] = { lease->range.partition, lease->range.after, lease->range.through };
+        bool lost = false;
+        for (int i = 0; i < 3; i++)
+            lost = lost || (!texts[i] && !weir_row_is_null_at(row, 2 + i));
         state = lost ? weir_error_out_of_memory(a->error) : WEIR_JOB_RANGE;
     }
     int status = told(a, result);
@@ -310,7 +363,8 @@ static int read_left(asking *a, weir_job_facts *facts)
 static int take_once(const weir_job_table *table, weir_job_facts *facts, weir_arena *arena, weir_job_lease *lease, weir_error *error)
 {
     asking a;
-    const binding *bindings = BINDINGS({ "failures", weir_value_int(facts->failures) }, { "lease", weir_value_int(facts->lease_ms) });
+    const binding *bindings = BINDINGS({ "failures", weir_value_int(facts->failures) }, { "lease", weir_value_int(facts->lease_ms) },
+                                       { "losses", weir_value_int(facts->failures * LOSSES_PER_ATTEMPT) });
     int64_t given_up = begin(&a, table, error) == WEIR_OK ? change(&a, give_up_sql, bindings) : error->status;
     int state = given_up < 0 ? (int)given_up : read_left(&a, facts);
     if (state == WEIR_JOB_WAIT)
@@ -331,22 +385,27 @@ int weir_job_take(const weir_job_table *table, weir_job_facts *facts, weir_arena
 
 int weir_job_prolong(const weir_job_table *table, const weir_job_facts *facts, const weir_job_lease *lease, weir_error *error)
 {
-    return (int)change_alone(table, prolong_sql, BINDINGS(OF_LEASE(lease), { "lease", weir_value_int(facts->lease_ms) }), error);
+    asking a;
+    const weir_job_table soon = for_last_word(table);
+    int64_t rows = begin(&a, &soon, error) == WEIR_OK ? change(&a, prolong_sql, BINDINGS(OF_LEASE(lease), { "lease", weir_value_int(facts->lease_ms) }))
+                                                      : error->status;
+    int status = end(&a);
+    return status == WEIR_OK ? (int)rows : status;
 }
 
 int weir_job_finish(const weir_job_table *table, const weir_job_lease *lease, const weir_piece_facts *piece, const char *file, weir_error *error)
 {
-    return (int)change_alone(table, finish_sql, BINDINGS(OF_LEASE(lease), { "rows", weir_value_int(piece->rows) },
+    const weir_job_table last = for_last_word(table);
+    return (int)change_alone(&last, finish_sql, BINDINGS(OF_LEASE(lease), { "rows", weir_value_int(piece->rows) },
                              { "bytes", weir_value_int(piece->bytes) }, { "sha256", weir_value_cstr(piece->sha256) },
                              { "file", weir_value_cstr(file) }), error);
 }
 
-int weir_job_give_back(const weir_job_table *table, const weir_job_lease *lease, bool failed, const char *reason, weir_error *error)
+int weir_job_give_back(const weir_job_table *table, const weir_job_lease *lease, weir_job_outcome outcome, const char *reason, weir_error *error)
 {
-    weir_job_table to_the_end = *table;
-    to_the_end.stop = NULL;             /* also after a cancel */
-    int64_t rows = change_alone(&to_the_end, give_back_sql, BINDINGS(OF_LEASE(lease), { "failed", weir_value_int(failed) },
-                                { "reason", weir_value_cstr(reason) }), error);
+    const weir_job_table last = for_last_word(table);
+    int64_t rows = change_alone(&last, give_back_sql, BINDINGS(OF_LEASE(lease), { "failed", weir_value_int(outcome == WEIR_JOB_ATTEMPT) },
+                                { "lost", weir_value_int(outcome == WEIR_JOB_LOSS) }, { "reason", weir_value_cstr(reason) }), error);
     return rows < 0 ? (int)rows : WEIR_OK;
 }
 
@@ -390,10 +449,9 @@ int weir_job_write_manifest(const weir_job_table *table, const char *format, con
     asking a;
     listing l = { 0 };
     weir_arena_init(&arena, table->ledger, WEIR_MEMORY_HANDLES, 4096);
-    int status = begin(&a, table, error);
-    if (status == WEIR_OK)
-        status = read_listing(&a, &arena, &l);
-    status = end(&a);
+    if (begin(&a, table, error) == WEIR_OK)
+        read_listing(&a, &arena, &l);
+    int status = end(&a);       /* tells what went wrong before, too */
     weir_manifest manifest = { .format = format, .job = table->job, .count = l.count, .pieces = l.pieces, .name = file_of, .owner = owner_of,
                                .context = &l };
     if (status == WEIR_OK)

@@ -3,13 +3,11 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { DEEPEST = 8192 };
-
 typedef struct reader {
     const char *next, *end;
     size_t depth;
     bool   one_line;
-    uint8_t objects[DEEPEST / 8];       /* a bit for each open level: an object, else an array */
+    uint8_t objects[WEIR_JSON_DEEPEST / 8];       /* a bit for each open level: an object, else an array */
 } reader;
 
 static bool in_object(const reader *r)
@@ -20,10 +18,11 @@ static bool in_object(const reader *r)
 
 static bool open_level(reader *r, bool object)
 {
-    if (r->depth == DEEPEST)
+    if (r->depth == WEIR_JSON_DEEPEST)
         return false;
     uint8_t bit = (uint8_t)(1u << (r->depth % 8)), *byte = &r->objects[r->depth / 8];
-    *byte = (uint8_t)(object ? *byte | bit : *byte & ~bit);
+    unsigned below = r->depth % 8 ? *byte : 0u;         /* a byte's first bit is set before its others are read */
+    *byte = (uint8_t)(object ? below | bit : below & ~(unsigned)bit);
     r->depth++;
     return true;
 }

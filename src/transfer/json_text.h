@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <weir/value.h>
 
-/* Whether the text is one JSON value (RFC 8259, at most 8192 levels deep); UTF-8 is not looked at. *one_line: it holds no line
+enum { WEIR_JSON_DEEPEST = 8192 };      /* levels */
+
+/* Whether the text is one JSON value (RFC 8259, at most WEIR_JSON_DEEPEST levels deep); UTF-8 is not looked at. *one_line: it holds no line
  * end, so that it can be embedded in JSON lines as it is; else each line end in it is mere white space. */
 bool weir_json_valid(const char *text, size_t length, bool *one_line);
 /* The length of the number at the beginning of the text, 0 when there is none: -12.50, 1e9; not 007, +1, .5. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/error.h"
+#include "base/holds.h"
 #include "transfer/json_text.h"
 
 typedef struct builder {
@@ -102,6 +103,7 @@ const weir_json *weir_json_read(const char *text, size_t length, weir_arena *are
     const weir_json *whole = NULL;
     for (skip(&b, " \t\r\n"); !b.failed && b.next < b.end; skip(&b, " \t\r\n,")) {
         if (*b.next == '}' || *b.next == ']') {
+            WEIR_HOLDS(b.inside);       /* the text is valid */
             b.next++;
             b.last = b.inside;
             b.inside = (weir_json *)(uintptr_t)b.inside->parent;

@@ -67,7 +67,7 @@ static bool take_string(walk *w, weir_text *out)
 static bool take_nested(walk *w, weir_field *field)
 {
     const char *first = w->next;
-    size_t depth = 0;
+    size_t depth = 0, deepest = 0;
     bool inside = false, one_line;
     for (; w->next < w->end; w->next++) {
         char c = *w->next;
@@ -79,7 +79,7 @@ static bool take_nested(walk *w, weir_field *field)
         } else if (c == '"') {
             inside = true;
         } else if (c == '{' || c == '[') {
-            depth++;
+            deepest = ++depth > deepest ? depth : deepest;
         } else if ((c == '}' || c == ']') && --depth == 0) {
             break;
         }
@@ -91,6 +91,8 @@ static bool take_nested(walk *w, weir_field *field)
     if (weir_json_valid(first, field->length, &one_line))
         return true;
     w->next = first;
+    if (deepest > WEIR_JSON_DEEPEST)
+        return weir_records_reject(w->records, "an object or array is nested more than %d levels deep", WEIR_JSON_DEEPEST);
     return misplaced(w, "an object or array that is JSON");
 }
 
@@ -159,7 +161,7 @@ static bool take_object(walk *w, bool (*each)(walk *w, weir_text key, const weir
     if (!take(w, '}')) {
         size_t number = 0;
         do {
-            weir_text key;
+            weir_text key = { "", 0 };
             weir_field field;
             if (!take(w, '"'))
                 return misplaced(w, "a key in quotes");
@@ -200,7 +202,7 @@ static bool keep_one(walk *w, weir_text key, const weir_field *field, size_t num
 {
     weir_records *records = w->records;
     size_t column = records->column_count ? column_of(records, key, number) : SIZE_MAX;
-    int shown = (int)(key.len < 60 ? key.len : 60);
+    int shown = (int)weir_utf8_cut(key, 60);
     (void)context;
     if (column == SIZE_MAX)
         return weir_records_reject(records, "there is no column for the key '%.*s'", shown, key.ptr);

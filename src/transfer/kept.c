@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/file.h"
 #include "base/spill.h"
 #include "base/wait.h"
 
@@ -41,35 +42,13 @@ static void write_piece(void *argument)
         p->number = errno;
         return;
     }
-    for (int64_t at = p->kept->filed; p->length; ) {
-        ssize_t n = pwrite(p->kept->fd, p->bytes, p->length, at);
-        if (n < 0 && errno != EINTR) {
-            p->number = errno;
-            return;
-        }
-        if (n > 0) {
-            p->bytes += n;
-            p->length -= (size_t)n;
-            at += n;
-        }
-    }
+    p->number = weir_pwrite_all(p->kept->fd, p->bytes, p->length, p->kept->filed);
 }
 
 static void read_piece(void *argument)
 {
     piece *p = argument;
-    while (p->length) {
-        ssize_t n = pread(p->kept->fd, p->bytes, p->length, p->from);
-        if (n == 0 || (n < 0 && errno != EINTR)) {
-            p->number = n == 0 ? EIO : errno;
-            return;
-        }
-        if (n > 0) {
-            p->bytes += n;
-            p->length -= (size_t)n;
-            p->from += n;
-        }
-    }
+    p->number = weir_pread_all(p->kept->fd, p->bytes, p->length, p->from);
 }
 
 static int on_disk(void (*work)(void *), piece *p, weir_error *error)

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/error.h"
+#include "base/holds.h"
 #include "base/values.h"
 #include "transfer/order_parts.h"
 
@@ -11,6 +12,7 @@ enum { VERSION = 1, MOST_VALUES = 255 };
 
 static void put_array(weir_buffer *out, const weir_array *array)
 {
+    WEIR_HOLDS(array);                  /* one without is NULL */
     weir_buffer_byte(out, (char)array->element_type);
     weir_buffer_u32(out, (uint32_t)array->dimensions);
     for (int32_t i = 0; i < array->dimensions; i++) {

@@ -47,7 +47,9 @@ int weir_manifest_write(const weir_manifest *manifest, const char *path, weir_le
         rows += manifest->pieces[i].rows;
         bytes += manifest->pieces[i].bytes;
     }
-    if (weir_output_open(&output, ledger, path, false) == WEIR_OK) {
+    if (weir_output_open(&output, ledger, path, WEIR_OUTPUT_OWN | (manifest->fixed ? WEIR_OUTPUT_PART : 0)) == WEIR_OK && manifest->fixed)
+        weir_part_continue(&output, 0, 0);
+    if (output.error.status == WEIR_OK) {
         put(&output, "{\"weir_manifest\":1");
         if (manifest->job)
             put_member(&output, ",\"job\":", manifest->job);
@@ -63,6 +65,7 @@ int weir_manifest_write(const weir_manifest *manifest, const char *path, weir_le
         weir_output_finish(&output);
     }
     int status = weir_error_keep(error, &output.error);
+    weir_part_discard(&output);
     weir_output_drop(&output);
     return status;
 }

@@ -259,6 +259,7 @@ static int take_fingerprint(weir_order *order, weir_error *error)
         weir_buffer_byte(&bytes, 0);
         weir_buffer_append(&bytes, compiled.sql, compiled.sql_length + 1);
         weir_buffer_u64(&bytes, compiled.value_count);
+        order->has_values = compiled.value_count > 0;
         for (size_t i = 0; i < compiled.value_count; i++)
             weir_key_put(&bytes, &compiled.values[i]);
         if (bytes.failed || !weir_sha256_text(bytes.data, bytes.length, order->fingerprint))

@@ -25,6 +25,15 @@ static void add_hidden(const weir_order *order, bool in_session, weir_stmt *stmt
     }
 }
 
+/* With the page's size in its text PostgreSQL keeps one plan of a prepared statement for all pages; of LIMIT $1 it expects a tenth of all
+ * rows, and so plans each page anew. Where the statement has values of its own, which may be rare or frequent ones, that is better. */
+static void limit_page(const weir_order *order, weir_stmt *stmt, int64_t rows)
+{
+    weir_limit(stmt, rows);
+    if (weir_stmt_error(stmt)->status == WEIR_OK)
+        stmt->tree->limit_in_text = !order->has_values;
+}
+
 /* PostgreSQL gets the order and limit of the page for each part, so that it sorts no more than a page of one; SQLite merges parts as their
  * indexes have them, and would sort what has a limit of its own once more. */
 static weir_stmt *make_part(const weir_order *order, const weir_order_range *range, bool in_session, const weir_expr *condition, bool alone)
@@ -41,7 +50,7 @@ static weir_stmt *make_part(const weir_order *order, const weir_order_range *ran
     for (size_t i = 0; i < order->count && whole; i++)
         weir_order_add_direction(stmt, &order->columns[i], order->columns[i].expr, range->backwards);
     if (whole)
-        weir_limit(stmt, range->limit);
+        limit_page(order, stmt, range->limit);
     return stmt;
 }
 
@@ -85,7 +94,7 @@ static weir_stmt *unite(const weir_order *order, const weir_order_range *range, 
     }
     if (count > 1) {
         order_by_numbers(order, in_session, range->backwards, whole);
-        weir_limit(whole, range->limit);
+        limit_page(order, whole, range->limit);
     }
     copy_loading(order, whole);
     return whole;
@@ -119,6 +128,8 @@ weir_stmt *weir_order_page(const weir_order *order, const weir_order_range *rang
     if (stmt)
         return stmt;
     stmt = weir_order_statement(order, range);
+    if (range->limit)
+        limit_page(order, stmt, range->limit);
     add_hidden(order, in_session, stmt);
     return stmt;
 }

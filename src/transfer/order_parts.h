@@ -25,6 +25,7 @@ struct weir_order {
     weir_order_column  *columns;
     size_t              count;
     size_t              width;          /* columns of a connection's rows; 0: not known */
+    bool                has_values;     /* parameters of the statement's own */
     const weir_entity  *delivered;      /* by the first item; NULL: a value */
     char                fingerprint[WEIR_FINGERPRINT_SIZE];
 };

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/file.h"
 #include "base/wait.h"
 
 static const struct { int number; const char *hint; } hints[] = {
@@ -19,6 +19,7 @@ static const struct { int number; const char *hint; } hints[] = {
     { EACCES, "check the permissions of the file and its directory" },
     { EPERM, "check the permissions of the file and its directory" },
     { ELOOP, "a symbolic link stands in the file's place: remove it" },
+    { EEXIST, "no regular file stands in the file's place: remove it" },
     { EROFS, "the file system is read-only: choose another place" },
     { ENOENT, "the directory does not exist: make it first" },
     { ENOTDIR, "a part of the path is a file: check it" },
@@ -60,21 +61,13 @@ static void write_all(void *argument)
 {
     writing *w = argument;
     weir_output *output = w->output;
-    while (w->length && output->error.status == WEIR_OK) {
-        ssize_t n = write(output->fd, w->bytes, w->length);
-        if (n >= 0) {
-            if (output->part)
-                weir_checksum_add(&output->checksum, w->bytes, (size_t)n);
-            w->bytes += n;
-            w->length -= (size_t)n;
-            output->flushed += n;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            /* Somebody made our standard output non-blocking; another process may do that at any time. */
-            poll(&(struct pollfd){ .fd = output->fd, .events = POLLOUT }, 1, -1);
-        } else if (errno != EINTR) {
-            weir_output_fail(output, "write", errno);
-        }
-    }
+    size_t done;
+    int number = weir_write_some(output->fd, w->bytes, w->length, &done);
+    if (output->part)
+        weir_checksum_add(&output->checksum, w->bytes, done);
+    output->flushed += (int64_t)done;
+    if (number)
+        weir_output_fail(output, "write", number);
 }
 
 static void write_whole(weir_output *output, const char *bytes, size_t length)
@@ -199,17 +192,19 @@ static int open_path(weir_output *output)
     struct stat existing;
     bool open_file = false;
     size_t length = strlen(output->path);
-    bool exists = stat(output->path, &existing) == 0;
+    bool exists = (output->own ? lstat : stat)(output->path, &existing) == 0;
     if (length >= sizeof path || (!exists && errno != ENOENT))
         return weir_output_fail(output, "open", length >= sizeof path ? ENAMETOOLONG : errno);
     if (length == 0)
         return weir_output_fail(output, "open", ENOENT);
     if (exists ? S_ISDIR(existing.st_mode) : output->path[length - 1] == '/')
         return weir_output_fail(output, "write", EISDIR);
+    if (exists && output->own && !S_ISREG(existing.st_mode))
+        return weir_output_fail(output, "write", S_ISLNK(existing.st_mode) ? ELOOP : EEXIST);
     if (exists && !S_ISREG(existing.st_mode))
         return open_straight(output);
     memcpy(path, output->path, length + 1);
-    if (follow_links(output, path, &open_file) != WEIR_OK)
+    if (!output->own && follow_links(output, path, &open_file) != WEIR_OK)
         return output->error.status;
     if (open_file)
         return open_straight(output);
@@ -225,9 +220,10 @@ static int open_path(weir_output *output)
 
 static void open_on_disk(void *output) { open_path(output); }
 
-int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path, bool part)
+int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path, int kind)
 {
-    *output = (weir_output){ .ledger = ledger, .fd = -1, .standard_output = !strcmp(path, "-"), .part = part };
+    bool part = (kind & WEIR_OUTPUT_PART) != 0;
+    *output = (weir_output){ .ledger = ledger, .fd = -1, .standard_output = !strcmp(path, "-"), .part = part, .own = (kind & WEIR_OUTPUT_OWN) != 0 };
     weir_checksum_init(&output->checksum);
     output->path = weir_copy_text(ledger, WEIR_MEMORY_OUTPUT, path, strlen(path));
     output->block = weir_alloc(ledger, WEIR_MEMORY_OUTPUT, WEIR_OUTPUT_SIZE);

@@ -26,6 +26,7 @@ typedef struct weir_output {
     unsigned     mode;
     weir_output_sink sink;                  /* NULL: a file */
     void        *sink_context;
+    bool         own;                       /* WEIR_OUTPUT_OWN */
     bool         part;                      /* temporary_path is final_path and WEIR_PART_SUFFIX; it is locked */
     bool         part_is_busy;              /* another process has its lock */
     bool         part_is_ours;              /* it is locked, and its name is that of the open file */
@@ -36,9 +37,12 @@ typedef struct weir_output {
 
 #define WEIR_PART_SUFFIX ".weir-part"
 
-/* "-" is standard output. On an error (WEIR_IO, WEIR_OUT_OF_MEMORY) nothing is left behind but what weir_output_drop frees. part: what
- * is no regular file is WEIR_INVALID_REQUEST, and so is one that another process writes. */
-int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path, bool part);
+/* Kinds of files, to be joined. A part: what is no regular file is WEIR_INVALID_REQUEST, and so is one that another process writes. Own: weir made up
+ * the name beside the one that the user gave; links are not followed there, and nothing but a regular file is replaced. */
+enum { WEIR_OUTPUT_USUAL = 0, WEIR_OUTPUT_PART = 1, WEIR_OUTPUT_OWN = 2 };
+
+/* "-" is standard output. On an error (WEIR_IO, WEIR_OUT_OF_MEMORY) nothing is left behind but what weir_output_drop frees. */
+int weir_output_open(weir_output *output, weir_ledger *ledger, const char *path, int kind);
 /* The same into a sink. */
 int weir_output_open_to(weir_output *output, weir_ledger *ledger, weir_output_sink sink, void *context);
 /* Gives what is gathered to the system. */
@@ -65,6 +69,8 @@ bool weir_part_is_final(weir_output *output, int64_t bytes, uint64_t checksum);
 bool weir_part_read(weir_output *output, const char *path, int64_t *bytes, weir_checksum *checksum);
 /* Brings to disk what was written so far. The status. */
 int weir_part_sync(weir_output *output);
+/* Removes a part, if it is ours: what stands in it is of no use to anybody. */
+void weir_part_discard(weir_output *output);
 /* Removes a part that is new, and ours: nothing was begun. */
 void weir_part_withdraw(weir_output *output);
 

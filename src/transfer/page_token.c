@@ -26,7 +26,7 @@ static void mark_of(const weir_order *order, uint8_t mark[MARK])
     char digits[WEIR_FINGERPRINT_SIZE];
     weir_order_fingerprint(order, digits);
     for (size_t i = 0; i < MARK; i++) {
-        int high = digits[2 * i], low = digits[2 * i + 1];
+        int high = (unsigned char)digits[2 * i], low = (unsigned char)digits[2 * i + 1];
         high -= high >= 'a' ? 'a' - 10 : '0';
         low -= low >= 'a' ? 'a' - 10 : '0';
         mark[i] = (uint8_t)(high << 4 | low);

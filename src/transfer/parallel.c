@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/lock.h"
+#include "engine/result.h"
 #include "sql/dialect.h"
 
 enum { MOST_JOBS = 256, DEFAULT_JOBS = 2, DEFAULT_RANGE = 16 << 20, DEFAULT_WINDOW = 32 << 20, DEFAULT_ROWS = 5000, CANCEL_EVERY_MS = 200,
@@ -55,6 +56,7 @@ static int set_up(weir_parallel *p, weir_engine *engine, const weir_stmt *stmt, 
     p->postgresql = !strcmp(weir_engine_dialect(engine), "postgresql");
     weir_order_options order = { .dialect = dialect_of(p->postgresql), .text = p->options.order, .unchecked = true };
     p->order = weir_order_of(stmt, &order, &p->ledger, &p->error);
+    p->segments = (weir_segments){ &p->ledger, p->order, p->options.order, p->options.partition, p->options.context, NULL, 0, 0 };
     p->connections = weir_alloc_zero(&p->ledger, WEIR_MEMORY_HANDLES, (size_t)p->options.jobs * sizeof *p->connections);
     p->peaks = weir_alloc_zero(&p->ledger, WEIR_MEMORY_HANDLES, (size_t)p->options.jobs * sizeof *p->peaks);
     if (p->order && (!p->connections || !p->peaks))
@@ -126,6 +128,15 @@ const weir_error *weir_parallel_error(const weir_parallel *p)
 }
 
 /* ---- planning ------------------------------------------------------------------------------------------------------------------------ */
+enum { MOST_FILES = 50000 };            /* what a directory, and the list of those that are done, are still handy with */
+
+static int make_segments(weir_parallel *p, const weir_value *after, weir_error *error)
+{
+    const weir_parallel_options *o = &p->options;
+    weir_range_wish wish = { o->range_bytes, p->split && o->jobs < 2 ? 2 : o->jobs, o->remark, o->context, &p->stop, after, p->split ? MOST_FILES : 0 };
+    return weir_segments_make(&p->segments, p->connections[0], p->postgresql, p->split, &wish, error);
+}
+
 int weir_parallel_plan_here(weir_parallel *p, const weir_value *after)
 {
     weir_error error = { 0 };
@@ -134,7 +145,7 @@ int weir_parallel_plan_here(weir_parallel *p, const weir_value *after)
         status = weir_snapshot_take(p->engine, p->connections, (size_t)p->options.jobs, &p->handles, &p->stop, p->snapshot, &error);
     p->connected = status == WEIR_OK;
     if (status == WEIR_OK && (!p->planned || after))
-        status = weir_segments_make(p, after, &error);
+        status = make_segments(p, after, &error);
     p->planned = status == WEIR_OK;
     return status == WEIR_OK ? WEIR_OK : weir_parallel_fail(p, &error);
 }
@@ -248,7 +259,7 @@ static int read_rows(reading *r, weir_result *result)
     r->open = status == WEIR_OK;
     if (status == WEIR_OK && calls->begin)
         status = told(r, calls->begin(&r->seen, result, &r->error));
-    for (const weir_partition *rows; status == WEIR_OK && !atomic_load(&p->stop) && (rows = weir_result_fetchmany(result, 0)) != NULL; ) {
+    for (const weir_partition *rows; status == WEIR_OK && !atomic_load(&p->stop) && (rows = weir_result_fetchsome(result)) != NULL; ) {
         if (calls->rows)
             status = told(r, calls->rows(&r->seen, rows, &r->error));
         atomic_fetch_add_explicit(&p->rows, (int64_t)rows->count, memory_order_relaxed);
@@ -292,7 +303,7 @@ static void note_peak(const weir_parallel *p, int job, const weir_result *result
 static int read_range(weir_parallel *p, int job, int64_t number)
 {
     reading r = { .seen = { .number = number, .job = job, .context = p->calls.context }, .parallel = p };
-    const weir_segment *segment = weir_segment_at(p, number);
+    const weir_segment *segment = weir_segment_at(&p->segments, number);
     weir_order_range range = weir_range_plan_at(&segment->plan, (size_t)(number - segment->first));
     weir_execution_options options = { .struct_size = sizeof options, .yield_per = p->options.yield_per, .memory = p->share };
     weir_stmt *stmt = weir_order_statement(segment->order, &range);
@@ -300,9 +311,7 @@ static int read_range(weir_parallel *p, int job, int64_t number)
     int status = read_rows(&r, result);
     weir_error_keep(&r.error, weir_result_error(result));
     note_peak(p, job, result);
-    if (weir_result_close(&result) != WEIR_OK) {
-        /* its first error, which was kept */
-    }
+    weir_result_drop(&result);
     weir_stmt_free(&stmt);
     status = status == WEIR_OK ? r.error.status : status;
     if (status == WEIR_OK)
@@ -311,7 +320,7 @@ static int read_range(weir_parallel *p, int job, int64_t number)
         atomic_fetch_add(&p->ranges_done, 1);
     } else {
         r.error.status = r.error.status == WEIR_OK ? status : r.error.status;
-        say_where(&r.error, number, p->ranges);
+        say_where(&r.error, number, p->segments.ranges);
         weir_parallel_fail(p, &r.error);
         if (r.open && p->calls.drop)
             p->calls.drop(&r.seen);
@@ -326,7 +335,7 @@ typedef struct job { weir_parallel *parallel; int number; pthread_t thread; bool
 static int64_t next_range(weir_parallel *p)
 {
     weir_lock(&p->mutex);
-    int64_t range = p->next < p->ranges && !atomic_load(&p->failed) ? p->next++ : -1;
+    int64_t range = p->next < p->segments.ranges && !atomic_load(&p->failed) ? p->next++ : -1;
     weir_unlock(&p->mutex);
     return range >= 0 && (!p->has_blocks || weir_blocks_may_begin(&p->blocks, range)) ? range : -1;
 }
@@ -395,7 +404,7 @@ static int take_bytes(weir_parallel *p, int64_t *range, bool draining)
 {
     int64_t told_at = weir_now();
     int status = WEIR_OK;
-    while (status == WEIR_OK && *range < p->ranges && (draining || !atomic_load(&p->stop))) {
+    while (status == WEIR_OK && *range < p->segments.ranges && (draining || !atomic_load(&p->stop))) {
         weir_error error = { 0 };
         bool ended = false;
         weir_block *block = weir_blocks_take(&p->blocks, &ended, &error);
@@ -445,8 +454,8 @@ static int run_jobs(weir_parallel *p)
     weir_error error;
     int64_t range = 0;
     int count = p->options.jobs, status = WEIR_OK;
-    if (p->ranges < count)
-        count = (int)p->ranges;
+    if (p->segments.ranges < count)
+        count = (int)p->segments.ranges;
     int started = start_jobs(p, jobs, count);
     if (started == 0) {
         weir_error_set(&error, WEIR_OUT_OF_MEMORY, "the system starts no thread");
@@ -524,8 +533,8 @@ void weir_parallel_info(const weir_parallel *parallel, weir_parallel_figures *ou
     if (is_constant(p))
         return;
     out->jobs = p->options.jobs;
-    const char *source = p->planned && p->segment_count ? p->segments[0].plan.source : "";
-    out->ranges = p->planned ? p->ranges : 0;
+    const char *source = p->planned && p->segments.count ? p->segments.all[0].plan.source : "";
+    out->ranges = p->planned ? p->segments.ranges : 0;
     out->ranges_done = atomic_load(&p->ranges_done);
     out->rows = atomic_load(&p->rows);
     out->batches = atomic_load(&p->batches);
@@ -571,7 +580,7 @@ int weir_parallel_close(weir_parallel **parallel)
     if (p->charge.budget)
         weir_ledger_discharge(&p->waiting, &p->charge);
     weir_free(p->peaks);
-    weir_segments_free(p);
+    weir_segments_free(&p->segments);
     weir_arena_free(&p->kept);
     weir_order_free(p->order);
     weir_free(p->connections);

@@ -123,15 +123,31 @@ typedef struct weir_segment {
     int64_t           first;            /* number of its first range */
 } weir_segment;
 
+typedef struct weir_segments {
+    weir_ledger      *ledger;
+    const weir_order *order;            /* of the whole statement */
+    const char       *text;             /* which the program gave it; NULL: a select, that has its own */
+    weir_stmt      *(*partition)(const char *name, void *context);      /* the program's; NULL: none */
+    void             *context;
+    weir_segment     *all;
+    size_t            count;
+    int64_t           ranges;           /* of all of them */
+} weir_segments;
+
+/* Cuts all rows into ranges. apart: each partition of the table by itself, if the program reads them. PostgreSQL for that. A status. */
+int weir_segments_make(weir_segments *segments, weir_connection *connection, bool postgresql, bool apart, const weir_range_wish *wish, weir_error *error);
+void weir_segments_free(weir_segments *segments);
+const weir_segment *weir_segment_at(const weir_segments *segments, int64_t range);
+/* Ends of ranges as they were, from texts of keys: one segment more, behind those that there are. */
+int weir_segments_add(weir_segments *segments, const char *partition, weir_text *bounds, size_t count, weir_error *error);
+
 /* ---- the handle (parallel.c) ------------------------------------------------------------------------------------------------------ */
 struct weir_parallel {
     weir_ledger       ledger;
     weir_engine      *engine;           /* the program's; NULL: it only carries an error */
     weir_parallel_options options;
     weir_order       *order;
-    weir_segment     *segments;
-    size_t            segment_count;
-    int64_t           ranges;           /* of all segments */
+    weir_segments     segments;
     weir_arena        kept;             /* a place that was read, which the first segment begins behind */
     char              snapshot[64];
     bool              postgresql, connected, planned, ran;
@@ -173,12 +189,6 @@ const weir_error *weir_range_error(const weir_range_read *read);
 int weir_range_mark(weir_range_read *read, const char *key, size_t length, int64_t rows);
 /* The writers' part of options that name a checkpoint: whether it is of this statement. */
 int weir_parallel_check_checkpoint(weir_parallel *parallel, const weir_checkpoint *checkpoint);
-
-int weir_segments_make(weir_parallel *parallel, const weir_value *after, weir_error *error);
-void weir_segments_free(weir_parallel *parallel);
-const weir_segment *weir_segment_at(const weir_parallel *parallel, int64_t range);
-/* Ends of ranges as they were, from texts of keys: one segment more, behind those that there are. */
-int weir_segments_add(weir_parallel *parallel, const char *partition, weir_text *bounds, size_t count, weir_error *error);
 
 /* ---- files (parallel_write.c, parallel_split.c) ------------------------------------------------------------------------------------ */
 /* What both kinds of files begin with. */

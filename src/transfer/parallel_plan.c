@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 #include "base/values.h"
+#include "engine/result.h"
 #include "transfer/order_parts.h"
 #include "transfer/parallel.h"
 #include "transfer/parallel_table.h"
@@ -85,9 +86,7 @@ static void note_origin(planner *p, const weir_result *result)
 
 static int close_peek(planner *p, weir_result *result, weir_stmt *stmt)
 {
-    if (weir_result_close(&result) != WEIR_OK) {
-        /* its first error, which the caller took */
-    }
+    weir_result_drop(&result);          /* its first error the caller took */
     weir_stmt_free(&stmt);
     return p->error->status;
 }

@@ -146,7 +146,7 @@ static bool is_finished(void *context, int64_t range)
 static size_t count_done(const weir_splitting *s)
 {
     size_t count = 0;
-    for (int64_t i = 0; s->pieces && i < s->target.parallel->ranges; i++)
+    for (int64_t i = 0; s->pieces && i < s->target.parallel->segments.ranges; i++)
         count += s->pieces[i].attempt > 0;
     return count;
 }
@@ -154,7 +154,7 @@ static size_t count_done(const weir_splitting *s)
 static void remove_pieces(const weir_splitting *s)
 {
     char path[PATH_MAX];
-    for (int64_t i = 0; s->pieces && i < s->target.parallel->ranges; i++)
+    for (int64_t i = 0; s->pieces && i < s->target.parallel->segments.ranges; i++)
         if (s->pieces[i].attempt && piece_path(s->target.path, (size_t)i, path))
             unlink(path);
 }
@@ -171,7 +171,7 @@ static int remove_old_manifest(const weir_splitting *s)
 static int64_t count_snapshots(const weir_splitting *s)
 {
     int64_t last = 0, first = INT64_MAX;
-    for (int64_t i = 0; i < s->target.parallel->ranges; i++) {
+    for (int64_t i = 0; i < s->target.parallel->segments.ranges; i++) {
         int64_t run = s->pieces[i].attempt;
         last = run > last ? run : last;
         first = run < first ? run : first;
@@ -185,8 +185,8 @@ static int write_manifest(weir_splitting *s)
     weir_error error = { 0 };
     weir_parallel *p = s->target.parallel;
     const char *format = s->target.options.format;
-    weir_manifest manifest = { .format = format ? format : weir_format_of_path(s->target.path)->name, .count = (size_t)p->ranges,
-                               .pieces = s->pieces, .name = piece_name, .context = s, .snapshots = count_snapshots(s) };
+    weir_manifest manifest = { .format = format ? format : weir_format_of_path(s->target.path)->name, .count = (size_t)p->segments.ranges,
+                               .fixed = s->checkpoint != NULL, .pieces = s->pieces, .name = piece_name, .context = s, .snapshots = count_snapshots(s) };
     if (!manifest_path(s, path))
         return weir_parallel_refuse(p, WEIR_ARGUMENT, "the path is too long");
     return weir_manifest_write(&manifest, path, &p->ledger, &error) == WEIR_OK ? WEIR_OK : weir_parallel_fail(p, &error);
@@ -201,7 +201,7 @@ static int find_ranges(weir_splitting *s)
         return weir_parallel_fail(p, &error);
     int status = weir_parallel_plan_here(p, NULL);
     if (status == WEIR_OK && !s->pieces &&
-        !(s->pieces = weir_alloc_zero(&p->ledger, WEIR_MEMORY_OUTPUT, (size_t)p->ranges * sizeof *s->pieces)))
+        !(s->pieces = weir_alloc_zero(&p->ledger, WEIR_MEMORY_OUTPUT, (size_t)p->segments.ranges * sizeof *s->pieces)))
         return weir_parallel_refuse(p, WEIR_OUT_OF_MEMORY, "no memory for the list of files");
     return status;
 }
@@ -236,7 +236,7 @@ static void keep(weir_splitting *s)
 static int finish(weir_splitting *s)
 {
     weir_parallel *p = s->target.parallel;
-    if (unlink(s->checkpoint_path) != 0 && errno != ENOENT)
+    if (weir_checkpoint_remove(s->checkpoint_path) != 0)
         return fail_disk(p, "remove the checkpoint", errno);
     if (unlink(s->lock.temporary_path) != 0 && errno != ENOENT)
         return fail_disk(p, "remove the part", errno);
@@ -252,7 +252,7 @@ static int write_many(weir_parallel *p, void *argument)
     s->checkpoint = s->target.options.checkpoint;
     if (!strcmp(s->target.path, "-") || (stat(s->target.path, &existing) == 0 && !S_ISREG(existing.st_mode)))
         return weir_parallel_refuse(p, WEIR_ARGUMENT, "one file per range needs a file's name, from which theirs are made");
-    if (s->checkpoint && weir_output_open(&s->lock, &p->ledger, s->target.path, true) != WEIR_OK)
+    if (s->checkpoint && weir_output_open(&s->lock, &p->ledger, s->target.path, WEIR_OUTPUT_PART) != WEIR_OK)
         status = weir_parallel_fail(p, &s->lock.error);
     if (status == WEIR_OK)
         status = run_ranges(s);

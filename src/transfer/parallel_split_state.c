@@ -7,7 +7,6 @@
 #include "transfer/parallel_split.h"
 #include "transfer/writer.h"
 
-#define SUFFIX ".weir-checkpoint"
 #define FIRST "ranges 1 "
 enum { MOST_RANGES = 1000000 };
 
@@ -50,12 +49,12 @@ int weir_split_describe(weir_splitting *s, weir_error *error)
     weir_writer_describe(options, &described);
     weir_writer_abort(&options);
     text->failed = described.failed;
-    weir_buffer_printf(text, FIRST "%" PRId64 " %zu\n", p->ranges, described.length);
+    weir_buffer_printf(text, FIRST "%" PRId64 " %zu\n", p->segments.ranges, described.length);
     weir_buffer_append(text, described.data, described.length);
     weir_buffer_free(&described);
-    for (size_t i = 0; i < p->segment_count; i++)
-        describe_segment(&p->segments[i], text, error);
-    for (int64_t i = 0; i < p->ranges; i++) {
+    for (size_t i = 0; i < p->segments.count; i++)
+        describe_segment(&p->segments.all[i], text, error);
+    for (int64_t i = 0; i < p->segments.ranges; i++) {
         const weir_piece_facts *piece = &s->pieces[i];
         if (!piece->attempt)
             continue;
@@ -143,7 +142,7 @@ static int read_done(reader *r, weir_text rest)
 {
     weir_splitting *s = r->splitting;
     weir_piece_facts piece = { 0 };
-    if (!take_number(&rest, &piece.range) || piece.range >= s->target.parallel->ranges || !take_number(&rest, &piece.attempt) ||
+    if (!take_number(&rest, &piece.range) || piece.range >= s->target.parallel->segments.ranges || !take_number(&rest, &piece.attempt) ||
         piece.attempt < 1 || !take_number(&rest, &piece.rows) || !take_number(&rest, &piece.bytes) || rest.len != WEIR_SHA256_TEXT_SIZE - 1)
         return damaged(r, "a range that is done");
     memcpy(piece.sha256, rest.ptr, rest.len);
@@ -165,7 +164,7 @@ static int read_segment(reader *r, weir_text name, weir_text *ends, int64_t most
     }
     r->at = before;
     snprintf(partition, sizeof partition, "%.*s", (int)name.len, name.ptr);
-    return weir_segments_add(r->splitting->target.parallel, name.len ? partition : NULL, ends, count, r->error);
+    return weir_segments_add(&r->splitting->target.parallel->segments, name.len ? partition : NULL, ends, count, r->error);
 }
 
 static int read_ranges(reader *r, int64_t count)
@@ -176,17 +175,17 @@ static int read_ranges(reader *r, int64_t count)
     weir_text *ends = weir_alloc_zero(&p->ledger, WEIR_MEMORY_HANDLES, (size_t)count * sizeof *ends);
     s->pieces = weir_alloc_zero(&p->ledger, WEIR_MEMORY_OUTPUT, (size_t)count * sizeof *s->pieces);
     int status = ends && s->pieces ? WEIR_OK : weir_error_out_of_memory(r->error);
-    weir_segments_free(p);
+    weir_segments_free(&p->segments);
     while (status == WEIR_OK && next_line(r, &line)) {
         if (behind(line, "part ", &rest))
-            status = read_segment(r, rest, ends, count - 1 - p->ranges);
-        else if (p->ranges == count && behind(line, "done ", &rest))
+            status = read_segment(r, rest, ends, count - 1 - p->segments.ranges);
+        else if (p->segments.ranges == count && behind(line, "done ", &rest))
             status = read_done(r, rest);
         else
             status = damaged(r, "a line that has no place there");
     }
     weir_free(ends);
-    return status == WEIR_OK && p->ranges != count ? damaged(r, "ranges are missing") : status;
+    return status == WEIR_OK && p->segments.ranges != count ? damaged(r, "ranges are missing") : status;
 }
 
 static int read_state(weir_splitting *s, weir_error *error)
@@ -207,11 +206,11 @@ int weir_split_load(weir_splitting *s, weir_error *error)
     weir_parallel *p = s->target.parallel;
     const char *path = s->lock.final_path;
     size_t length = strlen(path);
-    s->checkpoint_path = weir_alloc(&p->ledger, WEIR_MEMORY_OUTPUT, length + sizeof SUFFIX);
+    s->checkpoint_path = weir_alloc(&p->ledger, WEIR_MEMORY_OUTPUT, length + sizeof WEIR_CHECKPOINT_SUFFIX);
     if (!s->checkpoint_path)
         return weir_error_out_of_memory(error);
     memcpy(s->checkpoint_path, path, length);
-    memcpy(s->checkpoint_path + length, SUFFIX, sizeof SUFFIX);
+    memcpy(s->checkpoint_path + length, WEIR_CHECKPOINT_SUFFIX, sizeof WEIR_CHECKPOINT_SUFFIX);
     if (weir_checkpoint_load(s->checkpoint, s->checkpoint_path) != WEIR_OK)
         return weir_error_keep(error, weir_checkpoint_error(s->checkpoint));
     if (!s->checkpoint->figures.restored)

@@ -116,7 +116,7 @@ static piece *make_piece(joining *j, weir_range_read *read)
     if (!r)
         return NULL;
     r->read = read;
-    r->order = weir_segment_at(p, read->number)->order;
+    r->order = weir_segment_at(&p->segments, read->number)->order;
     weir_arena_init(&r->arena, ledger, WEIR_MEMORY_OUTPUT, 512);
     weir_buffer_init(&r->text, ledger, WEIR_MEMORY_OUTPUT, WEIR_CHECKPOINT_MAX);
     r->every_rows = p->options.save_rows;

@@ -256,13 +256,10 @@ static int parquet_rows(weir_sheet *sheet, const weir_value *const *values, size
 /* Where temporary files may be made: beside the file, which has room for more than that, or where the system has them. */
 static int find_directory(weir_parquet *parquet)
 {
-    const weir_output *output = parquet->sheet->output;
-    const char *path = output->final_path, *slash = path ? strrchr(path, '/') : NULL, *temporary = getenv("TMPDIR"); /* NOLINT(concurrency-mt-unsafe): as in spill.c */
-    size_t length = slash ? slash == path ? 1 : (size_t)(slash - path) : 1;
-    if (!path)
-        path = temporary && *temporary ? temporary : "/var/tmp", length = strlen(path);
-    else if (!slash)
-        path = ".";
+    const char *file = parquet->sheet->output->final_path, *slash = file ? strrchr(file, '/') : NULL;
+    const char *temporary = getenv("TMPDIR");       /* NOLINT(concurrency-mt-unsafe): as in spill.c */
+    const char *path = !file ? temporary && *temporary ? temporary : "/var/tmp" : slash ? file : ".";
+    size_t length = !slash ? strlen(path) : slash == file ? 1 : (size_t)(slash - file);
     weir_free(parquet->directory);
     parquet->directory = weir_copy_text(parquet->sheet->ledger, WEIR_MEMORY_OUTPUT, path, length);
     if (!parquet->directory)

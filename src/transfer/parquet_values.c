@@ -86,7 +86,7 @@ static inline int put_bytes(const place *at, const void *bytes, size_t length)
 /* Its UTF-8 is checked, or put right, as in the text formats. */
 static inline int put_text(const place *at, weir_text text)
 {
-    if (!weir_text_is_ascii(text)) {
+    if (!weir_text_is_utf8(text)) {
         weir_sheet *sheet = at->parquet->sheet;
         sheet->rows += at->row;
         int status = weir_check_text(sheet, at->number, &text);

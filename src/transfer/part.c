@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <weir/loop.h>
+#include "base/file.h"
 
 enum { LOCK_TRIES = 20, LOCK_PAUSE_MS = 50 };
 
@@ -119,19 +120,16 @@ int weir_part_await(weir_output *output)
 /* ---- going on --------------------------------------------------------------------------------------------------------- */
 typedef struct extent { weir_output *output; int64_t bytes; uint64_t checksum; bool same; } extent;
 
-/* Adds the checksum of the file's first bytes; false: there are not so many, or they cannot be read (errno, else 0). */
-static bool add_checksum(weir_output *output, int fd, int64_t bytes, weir_checksum *checksum)
+/* Adds the checksum of the file's first bytes; false: there are not so many, or they cannot be read (*number is errno, else 0). */
+static bool add_checksum(weir_output *output, int fd, int64_t bytes, weir_checksum *checksum, int *number)
 {
-    errno = 0;
-    for (int64_t at = 0; at < bytes; ) {
-        size_t wanted = bytes - at < WEIR_OUTPUT_SIZE ? (size_t)(bytes - at) : WEIR_OUTPUT_SIZE;
-        ssize_t n = pread(fd, output->block, wanted, at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
+    size_t wanted, done;
+    for (int64_t at = 0; at < bytes; at += (int64_t)wanted) {
+        wanted = bytes - at < WEIR_OUTPUT_SIZE ? (size_t)(bytes - at) : WEIR_OUTPUT_SIZE;
+        *number = weir_pread_some(fd, output->block, wanted, at, &done);
+        if (*number || done < wanted)
             return false;
-        weir_checksum_add(checksum, output->block, (size_t)n);
-        at += n;
+        weir_checksum_add(checksum, output->block, done);
     }
     return true;
 }
@@ -144,9 +142,10 @@ static void continue_on_disk(void *argument)
         refuse(output, "it is gone, only its checkpoint is there");
         return;
     }
-    if (!add_checksum(output, output->fd, e->bytes, &output->checksum)) {
-        if (errno)
-            weir_output_fail(output, "read the part of", errno);
+    int number = 0;
+    if (!add_checksum(output, output->fd, e->bytes, &output->checksum, &number)) {
+        if (number)
+            weir_output_fail(output, "read the part of", number);
         else
             refuse(output, "it is shorter than its checkpoint says");
         return;
@@ -168,9 +167,10 @@ int weir_part_continue(weir_output *output, int64_t bytes, uint64_t checksum)
 bool weir_part_read(weir_output *output, const char *path, int64_t *bytes, weir_checksum *checksum)
 {
     struct stat file;
+    int number;
     weir_checksum_init(checksum);
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool read = fd >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && add_checksum(output, fd, file.st_size, checksum);
+    bool read = fd >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && add_checksum(output, fd, file.st_size, checksum, &number);
     *bytes = read ? file.st_size : 0;
     if (fd >= 0)
         close(fd);
@@ -203,6 +203,12 @@ int weir_part_sync(weir_output *output)
 {
     weir_output_flush(output);
     return weir_output_on_disk(output, sync_on_disk, output);
+}
+
+void weir_part_discard(weir_output *output)
+{
+    if (output->part && output->part_is_ours && output->temporary_path)
+        unlink(output->temporary_path);
 }
 
 void weir_part_withdraw(weir_output *output)

@@ -1,10 +1,10 @@
 /* One file of an export that is many files. */
 #include "transfer/piece.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/file.h"
 
 static int take(void *context, const char *bytes, size_t length, weir_error *error)
 {
@@ -20,7 +20,8 @@ int weir_piece_open(weir_piece *piece, weir_ledger *ledger, const char *path, co
     *piece = (weir_piece){ .output.fd = -1 };
     weir_sha256_begin(&piece->hash);
     piece->writer = weir_writer_open_to(take, piece, path, options);
-    if (weir_error_keep(error, weir_writer_error(piece->writer)) == WEIR_OK && weir_output_open(&piece->output, ledger, path, fixed) == WEIR_OK && fixed)
+    int kind = WEIR_OUTPUT_OWN | (fixed ? WEIR_OUTPUT_PART : 0);
+    if (weir_error_keep(error, weir_writer_error(piece->writer)) == WEIR_OK && weir_output_open(&piece->output, ledger, path, kind) == WEIR_OK && fixed)
         weir_part_continue(&piece->output, 0, 0);
     return weir_error_keep(error, &piece->output.error);
 }
@@ -57,8 +58,7 @@ void weir_piece_drop(weir_piece *piece)
     if (piece->writer)
         weir_writer_abort(&piece->writer);
     /* A part stays when it is dropped; this one holds nothing that could be gone on with. The name is its own: it has the lock. */
-    if (piece->output.part && piece->output.temporary_path && piece->output.part_is_ours)
-        unlink(piece->output.temporary_path);
+    weir_part_discard(&piece->output);
     weir_output_drop(&piece->output);
     weir_sha256_end(&piece->hash, unused);
 }
@@ -75,10 +75,10 @@ bool weir_piece_is_there(const char *path, const weir_piece_facts *facts)
         return false;
     }
     weir_sha256_begin(&hash);
-    ssize_t n;
-    while ((n = read(fd, bytes, sizeof bytes)) > 0 || (n < 0 && errno == EINTR))
-        if (n > 0)
-            weir_sha256_add(&hash, bytes, (size_t)n);
+    size_t n;
+    int number;
+    while ((number = weir_read_once(fd, bytes, sizeof bytes, &n)) == 0 && n > 0)
+        weir_sha256_add(&hash, bytes, n);
     close(fd);
-    return weir_sha256_end(&hash, sha256) && n == 0 && strcmp(sha256, facts->sha256) == 0;
+    return weir_sha256_end(&hash, sha256) && number == 0 && strcmp(sha256, facts->sha256) == 0;
 }

@@ -35,6 +35,7 @@ bool weir_piece_is_there(const char *path, const weir_piece_facts *facts);
 typedef struct weir_manifest {
     const char *format;                 /* csv, jsonl, … */
     const char *job;                    /* NULL: none */
+    bool        fixed;                  /* as weir_piece_open's, for who is alone */
     int64_t     snapshots;              /* runs that read; with more than one each piece says which */
     size_t      count;
     const weir_piece_facts *pieces;

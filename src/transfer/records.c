@@ -69,13 +69,15 @@ bool weir_records_reject(weir_records *records, const char *format, ...)
 int weir_records_name(weir_records *records, const char *name, size_t length, weir_error *error)
 {
     size_t count = records->column_count;
-    if (length == 0 || memchr(name, 0, length))
+    if (length == 0)
         return weir_error_set(error, WEIR_DATA, "column %zu has no name", count + 1);
+    if (memchr(name, 0, length))
+        return weir_error_set(error, WEIR_DATA, "the name of column %zu has a NUL in it", count + 1);
     if (count == COLUMNS_MAX)
         return weir_error_set(error, WEIR_DATA, "more than %d columns", COLUMNS_MAX);
     for (size_t i = 0; i < count; i++)
         if (strlen(records->columns[i]) == length && !memcmp(records->columns[i], name, length))
-            return weir_error_set(error, WEIR_DATA, "column '%.*s' is named twice", (int)(length < 60 ? length : 60), name);
+            return weir_error_set(error, WEIR_DATA, "column '%.*s' is named twice", (int)weir_utf8_cut((weir_text){ name, length }, 60), name);
     if ((count & (count - 1)) == 0 && (count == 0 || count >= FIRST_COLUMNS)) {
         size_t room = count ? count * 2 : FIRST_COLUMNS;
         const char **columns = weir_arena_take(&records->names, room * sizeof *columns);
@@ -104,7 +106,9 @@ static int take_names(weir_records *records, weir_text first, bool *only_names, 
         *only_names = records->header && records->format == &weir_records_csv;
         return WEIR_OK;
     }
-    int status = records->format->name_columns(records, first, only_names, error);
+    size_t valid = weir_utf8_valid_length(first);
+    int status = valid < first.len ? weir_error_set(error, WEIR_DATA, "not valid UTF-8 at byte %zu of the record", valid + 1)
+                                   : records->format->name_columns(records, first, only_names, error);
     if (status == WEIR_DATA && !error->row) {
         weir_error_context(error, "line %lld of %s", (long long)records->input.line, records->input.name);
         error->row = records->input.line;

@@ -80,9 +80,8 @@ static void close_result(weir_resume *stream)
 {
     stream->current = false;
     weir_row_release(&stream->held);
-    if (stream->result && weir_result_close(&stream->result) != WEIR_OK) {
-        /* known, and looked at, when it happened */
-    }
+    if (stream->result)
+        weir_result_drop(&stream->result);      /* its error was looked at when it happened */
     stream->result = NULL;
 }
 
@@ -347,7 +346,7 @@ static void show_held(weir_resume *stream)
 /* The next partition into stream->shown, which may be empty; false at the end and on an error. */
 static bool read_on(weir_resume *stream, size_t rows)
 {
-    const weir_partition *partition = weir_result_fetchmany(stream->result, rows);
+    const weir_partition *partition = rows ? weir_result_fetchmany(stream->result, rows) : weir_result_fetchsome(stream->result);
     if (partition) {
         stream->lost = 0;
         if (!stream->checkpoint->unchecked)

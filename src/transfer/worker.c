@@ -8,13 +8,15 @@
 #include <sys/random.h>
 #include <unistd.h>
 #include "base/lock.h"
+#include "engine/result.h"
 #include "sql/dialect.h"
 #include "transfer/format.h"
 #include "transfer/job_table.h"
 #include "transfer/parallel.h"
 
 enum { DEFAULT_LEASE_MS = 60000, DEFAULT_ATTEMPTS = 3, DEFAULT_RANGE = 16 << 20, DEFAULT_ROWS = 5000, PLAN_JOBS = 4, LONGEST_NAME = 64,
-       LONGEST_PAUSE_MS = 1000 };
+       LONGEST_PAUSE_MS = 1000, CANCEL_EVERY_MS = 200, LONG_MS = 3600000, LEAST_MEMORY = 88 * 1024 };
+enum { READER, ASKER, SEATS };          /* connections of the thread that runs */
 
 struct weir_worker {
     weir_ledger         ledger;
@@ -26,14 +28,16 @@ struct weir_worker {
     weir_job_table      table;
     weir_job_facts      facts;
     weir_worker_figures figures;
-    pthread_mutex_t     mutex;          /* of error, failed, figures, and what the heartbeat looks at */
-    pthread_mutex_t     handles;        /* of reader: held while it comes and goes, and while it is cancelled */
+    pthread_mutex_t     mutex;          /* of error, figures, and what the heartbeat and the guard look at */
+    pthread_mutex_t     handles;        /* of seats: held while connections come and go, and while they are cancelled */
     pthread_cond_t      changed;
-    weir_connection    *reader;
+    weir_connection    *seats[SEATS];
+    weir_segments       parts;          /* the partition of the last lease, if it was of one */
     weir_job_lease      lease;          /* that the heartbeat prolongs */
     bool                leased, lost;   /* lost: somebody else has it */
+    bool                ran, ended;     /* ended: the guard is to go */
     atomic_bool         stop;
-    bool                ran, failed;
+    atomic_bool         failed;         /* `error` is set, by the first, and stays as it is */
     weir_error          error;
 };
 
@@ -77,10 +81,12 @@ static int take_options(weir_worker *w, const weir_worker_options *given)
     memcpy(o, given, given->struct_size);
     if (!is_name(o->job))
         return weir_error_set(&w->error, WEIR_ARGUMENT, "a job's name has 1 to %d letters, digits, '.', '_' and '-', and begins with no '.'", LONGEST_NAME);
-    if (o->range_bytes < 0 || o->yield_per < 0 || o->lease_ms < 0 || o->attempts < 0)
-        return weir_error_set(&w->error, WEIR_ARGUMENT, "range_bytes, yield_per, lease_ms and attempts are not negative");
+    if (o->range_bytes < 0 || o->yield_per < 0 || o->lease_ms < 0 || o->attempts < 0 || o->memory < 0)
+        return weir_error_set(&w->error, WEIR_ARGUMENT, "range_bytes, yield_per, memory, lease_ms and attempts are not negative");
+    if (o->memory && o->memory < LEAST_MEMORY)
+        return weir_error_set(&w->error, WEIR_ARGUMENT, "a budget of %lld bytes is too small: give %d", (long long)o->memory, LEAST_MEMORY);
     o->range_bytes = o->range_bytes ? o->range_bytes : DEFAULT_RANGE;
-    o->yield_per = o->yield_per ? o->yield_per : DEFAULT_ROWS;
+    o->yield_per = o->yield_per || o->memory ? o->yield_per : DEFAULT_ROWS;
     o->schema = o->schema ? o->schema : "weir_jobs";
     o->directory = o->directory && *o->directory ? o->directory : ".";
     w->facts.lease_ms = o->lease_ms ? o->lease_ms : DEFAULT_LEASE_MS;
@@ -97,6 +103,11 @@ static void make_owner(weir_worker *w)
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
         random = (unsigned long long)weir_now();
     snprintf(w->figures.owner, sizeof w->figures.owner, "%s:%ld:%016llx", host, (long)getpid(), random);
+}
+
+static weir_segments segments_of(weir_worker *w)
+{
+    return (weir_segments){ &w->ledger, w->order, w->options.order, w->options.partition, w->options.context, NULL, 0, 0 };
 }
 
 static int set_up(weir_worker *w, weir_engine *engine, const weir_stmt *stmt, const weir_worker_options *options)
@@ -116,7 +127,9 @@ static int set_up(weir_worker *w, weir_engine *engine, const weir_stmt *stmt, co
         return w->error.status;
     weir_order_fingerprint(w->order, w->facts.fingerprint);
     make_owner(w);
-    w->table = (weir_job_table){ engine, &w->ledger, w->options.schema, w->options.job, w->figures.owner, &w->stop };
+    w->table = (weir_job_table){ .engine = engine, .ledger = &w->ledger, .schema = w->options.schema, .job = w->options.job, .owner = w->figures.owner,
+                                 .stop = &w->stop, .seat = &w->seats[ASKER], .seats = &w->handles };
+    w->parts = segments_of(w);
     return WEIR_OK;
 }
 
@@ -133,7 +146,7 @@ weir_worker *weir_worker_open(weir_engine *engine, const weir_stmt *stmt, const 
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&w->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    w->failed = set_up(w, engine, stmt, options) != WEIR_OK;
+    atomic_store(&w->failed, set_up(w, engine, stmt, options) != WEIR_OK);
     return w;
 }
 
@@ -141,22 +154,24 @@ weir_worker *weir_worker_open(weir_engine *engine, const weir_stmt *stmt, const 
 static int fail(weir_worker *w, const weir_error *error)
 {
     weir_lock(&w->mutex);
-    if (!w->failed) {
+    if (!atomic_load(&w->failed)) {
         w->error = *error;
-        w->failed = true;
+        atomic_store(&w->failed, true);     /* behind the error: who sees it may read that, which nobody changes any more */
     }
+    int status = w->error.status;
     pthread_cond_broadcast(&w->changed);
     weir_unlock(&w->mutex);
-    return w->error.status;
+    return status;
 }
 
 /* Held across the cancel, which may block: see parallel.c. */
-static void cancel_reader(weir_worker *w)
+static void cancel_seats(weir_worker *w, int first, int end)
 {
     if (pthread_mutex_trylock(&w->handles) != 0)
         return;
-    if (w->reader)
-        weir_connection_cancel(w->reader);
+    for (int i = first; i < end; i++)
+        if (w->seats[i])
+            weir_connection_cancel(w->seats[i]);
     pthread_mutex_unlock(&w->handles);
 }
 
@@ -168,25 +183,70 @@ void weir_worker_cancel(weir_worker *w)
     atomic_store(&w->stop, true);
     weir_error_set(&error, WEIR_CANCELLED, "cancelled by weir_worker_cancel");
     fail(w, &error);
-    cancel_reader(w);
+    cancel_seats(w, 0, SEATS);
+}
+
+/* Under the mutex: until something changed (false), or the time has passed. */
+static bool wait_under_mutex(weir_worker *w, int64_t milliseconds)
+{
+    int64_t until = weir_deadline_ms(milliseconds);
+    struct timespec t = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
+    return pthread_cond_timedwait(&w->changed, &w->mutex, &t) == ETIMEDOUT;
 }
 
 /* Waits, but not longer than until it is stopped. */
 static void rest(weir_worker *w, int64_t milliseconds)
 {
     int64_t until = weir_deadline_ms(milliseconds);
-    struct timespec t = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
     weir_lock(&w->mutex);
-    while (!atomic_load(&w->stop) && pthread_cond_timedwait(&w->changed, &w->mutex, &t) != ETIMEDOUT) {
+    for (int64_t left; !atomic_load(&w->stop) && (left = (until - weir_now()) / WEIR_NS_PER_MS) > 0; )
+        wait_under_mutex(w, left);
+    weir_unlock(&w->mutex);
+}
+
+/* A connection that is between two statements does not hear a cancel: it is said again until the run has ended. */
+static void *guard(void *worker)
+{
+    weir_worker *w = worker;
+    weir_lock(&w->mutex);
+    while (!w->ended) {
+        wait_under_mutex(w, atomic_load(&w->stop) ? CANCEL_EVERY_MS : LONG_MS);
+        bool cancels = !w->ended && atomic_load(&w->stop);
+        weir_unlock(&w->mutex);
+        if (cancels)
+            cancel_seats(w, 0, SEATS);
+        weir_lock(&w->mutex);
     }
     weir_unlock(&w->mutex);
+    return NULL;
+}
+
+/* Signals are the program's own threads' business. */
+static int start_thread(pthread_t *thread, void *(*run)(void *worker), weir_worker *w, weir_error *error)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int number = pthread_create(thread, NULL, run, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return number == 0 ? WEIR_OK : weir_error_set(error, WEIR_OUT_OF_MEMORY, "the system starts no thread");
+}
+
+/* Says so to the thread that looks at it, and waits for its end. */
+static void stop_thread(weir_worker *w, pthread_t thread, bool *say, bool value)
+{
+    weir_lock(&w->mutex);
+    *say = value;
+    pthread_cond_broadcast(&w->changed);
+    weir_unlock(&w->mutex);
+    pthread_join(thread, NULL);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------------------------ */
 static void set_reader(weir_worker *w, weir_connection *connection)
 {
     pthread_mutex_lock(&w->handles);
-    w->reader = connection;
+    w->seats[READER] = connection;
     pthread_mutex_unlock(&w->handles);
 }
 
@@ -197,57 +257,73 @@ static int open_reader(weir_worker *w, weir_error *error)
     set_reader(w, connection);
     if (weir_connection_error(connection)->status != WEIR_OK || weir_connection_options(connection, &options) != WEIR_OK)
         *error = *weir_connection_error(connection);
+    /* Behind the seat: who stops it from now on finds the connection there. */
+    if (error->status == WEIR_OK && atomic_load(&w->stop))
+        weir_error_set(error, WEIR_CANCELLED, "cancelled while it connected");
     return error->status;
 }
 
 static void close_reader(weir_worker *w)
 {
-    weir_connection *connection = w->reader;
+    weir_connection *connection = w->seats[READER];
+    weir_error unused = { 0 };          /* what was read before counts; a connection that is lost is replaced */
     set_reader(w, NULL);
-    if (connection && weir_connection_close(&connection) != WEIR_OK) {
-        /* what was read before counts; a connection that is lost is replaced */
-    }
+    weir_give_back(&connection, &unused);
 }
 
 /* ---- making the job ------------------------------------------------------------------------------------------------------------------------ */
-/* The ranges' bounds as texts. */
-static int write_bounds(const weir_range_plan *plan, weir_arena *arena, const char ***out, weir_error *error)
+static const char *write_key(const weir_value *key, size_t count, weir_arena *arena, weir_error *error)
 {
-    const char **texts = weir_arena_take(arena, (plan->count + 1) * sizeof *texts);
-    for (size_t i = 0; texts && i < plan->count; i++) {
-        weir_buffer text;
-        weir_buffer_init(&text, arena->ledger, WEIR_MEMORY_HANDLES, 1 << 24);
-        char *copy = NULL;
-        if (weir_key_write(plan->bounds[i], plan->keys, &text, error) == WEIR_OK && (copy = weir_arena_bytes(arena, text.length + 1)) != NULL) {
-            memcpy(copy, text.data, text.length);
-            copy[text.length] = 0;
-        }
-        weir_buffer_free(&text);
-        if (!copy)
-            return error->status != WEIR_OK ? error->status : weir_error_out_of_memory(error);
-        texts[i] = copy;
+    weir_buffer text;
+    char *copy = NULL;
+    weir_buffer_init(&text, arena->ledger, WEIR_MEMORY_HANDLES, 1 << 24);
+    if (weir_key_write(key, count, &text, error) == WEIR_OK && (copy = weir_arena_bytes(arena, text.length + 1)) != NULL) {
+        memcpy(copy, text.data, text.length);
+        copy[text.length] = 0;
     }
-    *out = texts;
-    return texts ? WEIR_OK : weir_error_out_of_memory(error);
+    weir_buffer_free(&text);
+    if (!copy && error->status == WEIR_OK)
+        weir_error_out_of_memory(error);
+    return copy;
+}
+
+/* The ranges as texts; partitions' names are those of the segments. */
+static int write_ranges(const weir_segments *segments, weir_arena *arena, weir_job_range **out, weir_error *error)
+{
+    weir_job_range *range = *out = weir_arena_take(arena, (size_t)segments->ranges * sizeof *range);
+    if (!range)
+        return weir_error_out_of_memory(error);
+    for (size_t s = 0; s < segments->count; s++) {
+        const weir_segment *segment = &segments->all[s];
+        const char *before = NULL;
+        for (size_t i = 0; i <= segment->plan.count; i++, range++) {
+            const char *end = i < segment->plan.count ? write_key(segment->plan.bounds[i], segment->plan.keys, arena, error) : NULL;
+            if (error->status != WEIR_OK)
+                return error->status;
+            *range = (weir_job_range){ segment->partition, before, end };
+            before = end;
+        }
+    }
+    return WEIR_OK;
 }
 
 static int add_job(weir_worker *w, weir_error *error)
 {
-    weir_range_plan plan = { 0 };
+    weir_segments segments = segments_of(w);
     weir_arena texts;
-    const char **bounds = NULL;
+    weir_job_range *ranges = NULL;
     weir_range_wish wish = { .range_bytes = w->options.range_bytes, .jobs = PLAN_JOBS, .remark = w->options.remark, .context = w->options.context,
                              .stop = &w->stop };
     weir_arena_init(&texts, &w->ledger, WEIR_MEMORY_HANDLES, 4096);
     int status = open_reader(w, error);
     if (status == WEIR_OK)
-        status = weir_range_plan_make(&plan, w->order, w->reader, true, &wish, &w->ledger, error);
+        status = weir_segments_make(&segments, w->seats[READER], true, true, &wish, error);
     close_reader(w);
     if (status == WEIR_OK)
-        status = write_bounds(&plan, &texts, &bounds, error);
+        status = write_ranges(&segments, &texts, &ranges, error);
     if (status == WEIR_OK)
-        status = weir_job_add(&w->table, &w->facts, bounds, plan.count, error);
-    weir_range_plan_free(&plan);
+        status = weir_job_add(&w->table, &w->facts, ranges, (size_t)segments.ranges, error);
+    weir_segments_free(&segments);
     weir_arena_free(&texts);
     return status;
 }
@@ -279,27 +355,24 @@ static int join_job(weir_worker *w, weir_error *error)
 }
 
 /* ---- the heartbeat ---------------------------------------------------------------------------------------------------------------------------- */
-/* Prolongs the lease three times in its time. When it is somebody else's, reading is pointless. */
+/* Prolongs the lease three times in its time, and sooner again where that did not work. When it is somebody else's, reading is pointless. */
 static void *beat(void *worker)
 {
     weir_worker *w = worker;
+    int64_t third = w->facts.lease_ms / 3 + 1, pause = third;
     weir_lock(&w->mutex);
     while (w->leased) {
-        int64_t until = weir_deadline_ms(w->facts.lease_ms / 3 + 1);
-        struct timespec t = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
-        if (pthread_cond_timedwait(&w->changed, &w->mutex, &t) != ETIMEDOUT || !w->leased)
+        if (!wait_under_mutex(w, w->lost ? CANCEL_EVERY_MS : pause) || !w->leased)
             continue;
         weir_error error;
+        bool lost = w->lost;
         weir_unlock(&w->mutex);
-        bool lost = weir_job_prolong(&w->table, &w->facts, &w->lease, &error) == 0;
+        int prolonged = lost ? 0 : weir_job_prolong(&w->table, &w->facts, &w->lease, &error);
+        pause = prolonged < 0 ? third / 4 + 1 : third;
+        if (prolonged == 0)
+            cancel_seats(w, READER, READER + 1);
         weir_lock(&w->mutex);
-        w->lost = w->lost || lost;
-        if (lost) {
-            weir_unlock(&w->mutex);
-            cancel_reader(w);
-            weir_lock(&w->mutex);
-            break;
-        }
+        w->lost = w->lost || prolonged == 0;
     }
     weir_unlock(&w->mutex);
     return NULL;
@@ -307,24 +380,12 @@ static void *beat(void *worker)
 
 static int start_heart(weir_worker *w, const weir_job_lease *lease, pthread_t *thread, weir_error *error)
 {
-    sigset_t all, before;
+    weir_lock(&w->mutex);
     w->lease = *lease;
     w->leased = true;
     w->lost = false;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int number = pthread_create(thread, NULL, beat, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return number == 0 ? WEIR_OK : weir_error_set(error, WEIR_OUT_OF_MEMORY, "the system starts no thread");
-}
-
-static void stop_heart(weir_worker *w, pthread_t thread)
-{
-    weir_lock(&w->mutex);
-    w->leased = false;
-    pthread_cond_broadcast(&w->changed);
     weir_unlock(&w->mutex);
-    pthread_join(thread, NULL);
+    return start_thread(thread, beat, w, error);
 }
 
 /* ---- a range -------------------------------------------------------------------------------------------------------------------------------------- */
@@ -354,7 +415,7 @@ static int read_rows(weir_worker *w, weir_result *result, weir_piece *piece, wei
     int status = weir_result_error(result)->status;
     if (status == WEIR_OK)
         status = weir_piece_columns(piece, result, error);
-    for (const weir_partition *rows; status == WEIR_OK && !is_over(w) && (rows = weir_result_fetchmany(result, 0)) != NULL; )
+    for (const weir_partition *rows; status == WEIR_OK && !is_over(w) && (rows = weir_result_fetchsome(result)) != NULL; )
         status = weir_piece_rows(piece, rows, error);
     weir_error_keep(error, weir_result_error(result));
     if (error->status == WEIR_OK && is_over(w))
@@ -362,19 +423,46 @@ static int read_rows(weir_worker *w, weir_result *result, weir_piece *piece, wei
     return error->status;
 }
 
-static int export_range(weir_worker *w, const weir_job_lease *lease, weir_piece *piece, const char *path, weir_arena *arena, weir_error *error)
+/* The order of what the range is of: of the statement, or of the program's for that partition. NULL with *error. */
+static const weir_order *find_order(weir_worker *w, const char *partition, weir_error *error)
+{
+    weir_segments *parts = &w->parts;
+    if (!partition)
+        return w->order;
+    if (parts->count && !strcmp(parts->all[0].partition, partition))
+        return parts->all[0].order;
+    weir_segments_free(parts);
+    if (!w->options.partition)
+        weir_error_set(error, WEIR_INVALID_REQUEST, "the job's ranges are of partitions, and this worker reads no partitions");
+    else if (weir_segments_add(parts, partition, NULL, 0, error) == WEIR_OK)
+        return parts->all[0].order;
+    weir_segments_free(parts);
+    return NULL;
+}
+
+static void note_peak(weir_worker *w, const weir_result *result)
+{
+    weir_result_figures figures;
+    weir_result_info(result, &figures);
+    weir_lock(&w->mutex);
+    if ((int64_t)figures.ledger_peak_bytes > w->figures.memory_peak)
+        w->figures.memory_peak = (int64_t)figures.ledger_peak_bytes;
+    weir_unlock(&w->mutex);
+}
+
+static int export_range(weir_worker *w, const weir_order *order, const weir_job_range *texts, weir_piece *piece, const char *path, weir_arena *arena,
+                        weir_error *error)
 {
     weir_order_range range = { 0 };
-    if (read_key(w, lease->after, arena, &range.after, error) != WEIR_OK || read_key(w, lease->through, arena, &range.through, error) != WEIR_OK ||
+    if (read_key(w, texts->after, arena, &range.after, error) != WEIR_OK || read_key(w, texts->through, arena, &range.through, error) != WEIR_OK ||
         weir_piece_open(piece, &w->ledger, path, &w->writer, false, error) != WEIR_OK || open_reader(w, error) != WEIR_OK)
         return error->status;
-    weir_execution_options options = { .struct_size = sizeof options, .yield_per = w->options.yield_per };
-    weir_stmt *stmt = weir_order_statement(w->order, &range);
-    weir_result *result = weir_connection_execute(w->reader, stmt, &options);
+    weir_execution_options options = { .struct_size = sizeof options, .yield_per = w->options.yield_per, .memory = w->options.memory };
+    weir_stmt *stmt = weir_order_statement(order, &range);
+    weir_result *result = weir_connection_execute(w->seats[READER], stmt, &options);
     read_rows(w, result, piece, error);
-    if (weir_result_close(&result) != WEIR_OK) {
-        /* its first error, which was kept */
-    }
+    note_peak(w, result);
+    weir_result_drop(&result);
     weir_stmt_free(&stmt);
     return error->status == WEIR_OK ? weir_piece_finish(piece, error) : error->status;
 }
@@ -397,31 +485,46 @@ static int hand_in(weir_worker *w, const weir_job_lease *lease, const weir_piece
     return outcome < 0 ? outcome : WEIR_OK;
 }
 
-static bool is_own_fault(const weir_error *error)
+/* Who is to blame for a range that was not exported: the range itself, or its statement; this worker, which ends; or what comes and goes. */
+typedef enum blame { BLAME_RANGE, BLAME_WORKER, BLAME_WAY } blame;
+
+static blame who_is_to_blame(const weir_error *error)
 {
-    return weir_status_is(error->status, WEIR_IO) || error->status == WEIR_OUT_OF_MEMORY;
+    if (weir_status_is(error->status, WEIR_IO) || error->status == WEIR_OUT_OF_MEMORY || weir_status_is(error->status, WEIR_BUDGET_EXCEEDED))
+        return BLAME_WORKER;
+    return weir_job_passes(error) ? BLAME_WAY : BLAME_RANGE;
 }
 
-/* A range that cannot be read counts as a failed attempt, and may be tried again by anybody; a disk that is full is this worker's alone. */
-static int give_back(weir_worker *w, const weir_job_lease *lease, const weir_error *why)
+static void say_why(const weir_worker *w, const weir_job_lease *lease, const char *reason)
 {
-    weir_error error;
+    char text[512];
+    snprintf(text, sizeof text, "range %lld failed: %s", (long long)lease->number, reason);
+    if (w->options.remark)
+        w->options.remark(text, w->options.context);
+}
+
+static int give_back(weir_worker *w, const weir_job_lease *lease, const weir_error *why, blame who)
+{
+    static const weir_job_outcome outcomes[] = { WEIR_JOB_ATTEMPT, WEIR_JOB_UNTRIED, WEIR_JOB_LOSS };
+    weir_error error = { 0 };
     char reason[400];
-    bool stopped = atomic_load(&w->stop), lost = w->lost;
+    bool stopped = atomic_load(&w->stop);
     weir_error_format(why, reason, sizeof reason);
     weir_lock(&w->mutex);
+    bool lost = w->lost;
     w->figures.fenced += lost;
-    w->figures.failed += !lost && !stopped;
+    w->figures.failed += !lost && !stopped && who == BLAME_RANGE;
     weir_unlock(&w->mutex);
-    int status = lost ? WEIR_OK : weir_job_give_back(&w->table, lease, !stopped && !is_own_fault(why), stopped ? NULL : reason, &error);
-    if (!stopped && !lost && is_own_fault(why))
+    int status = lost ? WEIR_OK : weir_job_give_back(&w->table, lease, stopped ? WEIR_JOB_UNTRIED : outcomes[who], stopped ? NULL : reason, &error);
+    if (stopped)
+        return status;
+    if (!lost && who == BLAME_WORKER)
         return fail(w, why);
-    if (!stopped && !lost && w->options.remark) {
-        char text[512];
-        snprintf(text, sizeof text, "range %lld failed: %s", (long long)lease->number, reason);
-        w->options.remark(text, w->options.context);
-    }
-    return status == WEIR_OK || stopped ? WEIR_OK : fail(w, &error);
+    if (!lost)
+        say_why(w, lease, reason);
+    if (status == WEIR_OK && !lost && who == BLAME_WAY)
+        rest(w, LONGEST_PAUSE_MS);
+    return status == WEIR_OK ? WEIR_OK : fail(w, &error);
 }
 
 static int work_on(weir_worker *w, const weir_job_lease *lease, weir_arena *arena)
@@ -430,13 +533,19 @@ static int work_on(weir_worker *w, const weir_job_lease *lease, weir_arena *aren
     weir_error error = { 0 };
     weir_piece piece = { .output.fd = -1 };
     pthread_t heart;
-    if (snprintf(path, sizeof path, "%s/%s.r%06lld.a%lld%s", w->options.directory, w->options.job, (long long)lease->number,
-                 (long long)lease->attempt, w->format->suffixes[0]) >= (int)sizeof path)
+    const weir_order *order = find_order(w, lease->range.partition, &error);
+    blame who = BLAME_WORKER;
+    weir_lock(&w->mutex);
+    w->lost = false;
+    weir_unlock(&w->mutex);
+    if (order && snprintf(path, sizeof path, "%s/%s.r%06lld.a%lld%s", w->options.directory, w->options.job, (long long)lease->number,
+                          (long long)lease->attempt, w->format->suffixes[0]) >= (int)sizeof path)
         weir_error_set(&error, WEIR_IO, "the directory's path is too long");
-    else if (start_heart(w, lease, &heart, &error) == WEIR_OK) {
-        export_range(w, lease, &piece, path, arena, &error);
+    else if (order && start_heart(w, lease, &heart, &error) == WEIR_OK) {
+        export_range(w, order, &lease->range, &piece, path, arena, &error);
+        who = who_is_to_blame(&error);
         close_reader(w);
-        stop_heart(w, heart);
+        stop_thread(w, heart, &w->leased, false);
     }
     int status = error.status == WEIR_OK ? hand_in(w, lease, &piece, path, &error) : WEIR_OK;
     bool begun = piece.writer != NULL;
@@ -444,7 +553,7 @@ static int work_on(weir_worker *w, const weir_job_lease *lease, weir_arena *aren
         weir_piece_drop(&piece);
     if (status != WEIR_OK)
         return fail(w, &error);         /* nobody knows whether the range counts: the file stays */
-    return error.status == WEIR_OK ? WEIR_OK : give_back(w, lease, &error);
+    return error.status == WEIR_OK ? WEIR_OK : give_back(w, lease, &error, who);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -472,7 +581,7 @@ static int work(weir_worker *w)
     int64_t pause = w->facts.lease_ms / 4 < LONGEST_PAUSE_MS ? w->facts.lease_ms / 4 + 1 : LONGEST_PAUSE_MS;
     if (join_job(w, &error) != WEIR_OK)
         return fail(w, &error);
-    while (!atomic_load(&w->stop) && !w->failed) {
+    while (!atomic_load(&w->stop) && !atomic_load(&w->failed)) {
         weir_arena arena;
         weir_job_lease lease;
         weir_arena_init(&arena, &w->ledger, WEIR_MEMORY_HANDLES, 1024);
@@ -489,16 +598,28 @@ static int work(weir_worker *w)
         if (state == WEIR_JOB_WAIT)
             rest(w, pause);
     }
-    return w->error.status;
+    return weir_worker_error(w)->status;
 }
 
-static void run_here(void *worker) { work(worker); }
+static void run_here(void *worker)
+{
+    weir_worker *w = worker;
+    weir_error error;
+    pthread_t thread;
+    if (start_thread(&thread, guard, w, &error) != WEIR_OK) {
+        fail(w, &error);
+        return;
+    }
+    work(w);
+    stop_thread(w, thread, &w->ended, true);
+}
+
 static void interrupt(void *worker) { weir_worker_cancel(worker); }
 
 int weir_worker_run(weir_worker *w)
 {
     weir_error error;
-    if (is_constant(w) || w->failed)
+    if (is_constant(w) || atomic_load(&w->failed))
         return weir_worker_error(w)->status;
     if (w->ran)
         weir_error_set(&error, WEIR_INVALID_REQUEST, "this weir_worker has run: open another one");
@@ -530,7 +651,7 @@ void weir_worker_info(const weir_worker *worker, weir_worker_figures *out)
 const weir_error *weir_worker_error(const weir_worker *w)
 {
     static const weir_error none = { 0 };
-    return is_constant(w) ? w ? &w->error : &closed_worker.error : w->failed ? &w->error : &none;
+    return is_constant(w) ? w ? &w->error : &closed_worker.error : atomic_load(&w->failed) ? &w->error : &none;
 }
 
 int weir_worker_close(weir_worker **worker)
@@ -542,6 +663,7 @@ int weir_worker_close(weir_worker **worker)
     if (w == &no_memory_worker)
         return WEIR_OUT_OF_MEMORY;
     int status = weir_worker_error(w)->status;
+    weir_segments_free(&w->parts);
     weir_order_free(w->order);
     pthread_cond_destroy(&w->changed);
     pthread_mutex_destroy(&w->handles);

@@ -215,7 +215,7 @@ int weir_writer_row(weir_writer *writer, const weir_row *row) { return weir_writ
 int weir_writer_result(weir_writer *writer, weir_result *result)
 {
     int status = weir_writer_columns(writer, result);
-    for (const weir_partition *p; status == WEIR_OK && (p = weir_result_fetchmany(result, 0)) != NULL; )
+    for (const weir_partition *p; status == WEIR_OK && (p = weir_result_fetchsome(result)) != NULL; )
         status = weir_writer_many(writer, p->rows, p->count);
     /* Kept here, so that a result which broke off never becomes a file that looks whole. */
     return status == WEIR_OK ? weir_error_keep(&writer->error, weir_result_error(result)) : status;

@@ -36,7 +36,8 @@ int weir_writer_open_numbered(weir_writer *writer)
     writer->vouched = false;
     if (!make_path(writer, path, sizeof path))
         return weir_error_set(&writer->error, WEIR_IO, "cannot write a file in %.200s: the name is too long", writer->target);
-    weir_output_open(&writer->output, &writer->ledger, path, part);
+    int kind = (part ? WEIR_OUTPUT_PART : 0) | (writer->partition_rows || writer->number > 0 ? WEIR_OUTPUT_OWN : 0);
+    weir_output_open(&writer->output, &writer->ledger, path, kind);
     if (part && writer->partition_rows && writer->output.error.status == WEIR_OK)
         weir_part_continue(&writer->output, 0, 0);      /* what a run before left of it is of no use */
     if (weir_error_keep(&writer->error, &writer->output.error) != WEIR_OK)

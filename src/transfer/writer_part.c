@@ -7,8 +7,6 @@
 #include <unistd.h>
 #include "base/wait.h"
 
-#define CHECKPOINT_SUFFIX ".weir-checkpoint"
-
 int weir_writer_refuse(weir_writer *writer, const char *format, const char *what)
 {
     return weir_error_set(&writer->error, WEIR_INVALID_REQUEST, format, writer->checkpoint_path, what);
@@ -161,11 +159,11 @@ static int continue_part(weir_writer *writer)
 int weir_writer_name_checkpoint(weir_writer *writer, const char *path)
 {
     size_t length = strlen(path);
-    writer->checkpoint_path = weir_alloc(&writer->ledger, WEIR_MEMORY_OUTPUT, length + sizeof CHECKPOINT_SUFFIX);
+    writer->checkpoint_path = weir_alloc(&writer->ledger, WEIR_MEMORY_OUTPUT, length + sizeof WEIR_CHECKPOINT_SUFFIX);
     if (!writer->checkpoint_path)
         return weir_error_out_of_memory(&writer->error);
     memcpy(writer->checkpoint_path, path, length);
-    memcpy(writer->checkpoint_path + length, CHECKPOINT_SUFFIX, sizeof CHECKPOINT_SUFFIX);
+    memcpy(writer->checkpoint_path + length, WEIR_CHECKPOINT_SUFFIX, sizeof WEIR_CHECKPOINT_SUFFIX);
     return WEIR_OK;
 }
 
@@ -235,7 +233,7 @@ int weir_writer_save(weir_writer *writer)
 static void remove_on_disk(void *argument)
 {
     weir_writer *writer = argument;
-    if (unlink(writer->checkpoint_path) == 0 || errno == ENOENT)
+    if (weir_checkpoint_remove(writer->checkpoint_path) == 0)
         return;
     if (writer->partition_rows)
         weir_writer_fail_directory(writer, "remove the checkpoint in", errno);

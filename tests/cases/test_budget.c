@@ -1,6 +1,7 @@
 /* The byte budget of a stream (RULES B1): rows of hostile widths come all the same, and never more than the budget is held, by the
  * ledger's word and by the kernel's. What the kernel says is measured in a process of its own for each run. */
 #include "support_apart.h"
+#include "budget.h"
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,23 +9,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* Sanitizers hold on to freed memory: then only the ledger's figures are weir's. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { RSS_IS_OURS = 0 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-enum { RSS_IS_OURS = 0 };
-#else
-enum { RSS_IS_OURS = 1 };
-#endif
-#else
-enum { RSS_IS_OURS = 1 };
-#endif
-
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
-#define KIB ((int64_t)1 << 10)
-#define MIB ((int64_t)1 << 20)
 
 /* ---- rows of hostile widths ---------------------------------------------------------------------------------------------------- */
 

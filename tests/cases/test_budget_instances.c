@@ -1,30 +1,7 @@
 /* The byte budget of streams of instances, and of what their relationships load (RULES B1, B2). */
+#include "budget.h"
 #include "loading.h"
-
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
-#define KIB ((int64_t)1 << 10)
-#define MIB ((int64_t)1 << 20)
-
-WEIR_ENTITY_DECLARE(owner);
-WEIR_ENTITY_DECLARE(item);
-WEIR_ENTITY_DECLARE(note);
-struct owner { int64_t id; weir_text name; WEIR_MANY(struct item) items; };
-struct item { int64_t id, owner_id; weir_text text; struct owner *owner; WEIR_MANY(struct note) notes; };
-struct note { int64_t id, item_id; weir_text text; };
-WEIR_ENTITY(owner, "owners",
-    WEIR_COLUMN(owner, id, .primary_key = true),
-    WEIR_COLUMN(owner, name),
-    WEIR_HAS_MANY(owner, items, item, owner_id, .order_by = "id"));
-WEIR_ENTITY(item, "items",
-    WEIR_COLUMN(item, id, .primary_key = true),
-    WEIR_COLUMN(item, owner_id),
-    WEIR_COLUMN(item, text),
-    WEIR_BELONGS_TO(item, owner, owner, owner_id),
-    WEIR_HAS_MANY(item, notes, note, item_id, .order_by = "id"));
-WEIR_ENTITY(note, "notes",
-    WEIR_COLUMN(note, id, .primary_key = true),
-    WEIR_COLUMN(note, item_id),
-    WEIR_COLUMN(note, text));
+#include "owners.h"
 
 /* Owners 1 … owners; each has `count` items with texts of `width` letters, both SQL over the owner's id o.id; each third item a note. */
 static void make_owners(test_database *db, int owners, const char *count, const char *width)
@@ -35,11 +12,11 @@ static void make_owners(test_database *db, int owners, const char *count, const 
     snprintf(text, sizeof text, repeat, width);
     snprintf(sql, sizeof sql,
              "DROP TABLE IF EXISTS notes; DROP TABLE IF EXISTS items; DROP TABLE IF EXISTS owners; DROP TABLE IF EXISTS numbers;"
-             "CREATE TABLE owners(id bigint PRIMARY KEY, name text); CREATE TABLE items(id bigint PRIMARY KEY, owner_id bigint, text text);"
+             "CREATE TABLE owners(id bigint PRIMARY KEY, name text); CREATE TABLE items(id bigint PRIMARY KEY, owner_id bigint, text text, number bigint);"
              "CREATE TABLE notes(id bigint PRIMARY KEY, item_id bigint, text text); CREATE TABLE numbers(id bigint PRIMARY KEY);"
              "WITH RECURSIVE g(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM g WHERE id < 20000) INSERT INTO numbers SELECT id FROM g;"
              "INSERT INTO owners SELECT id, 'owner ' || id FROM numbers WHERE id <= %d;"
-             "INSERT INTO items SELECT o.id * 100000 + n.id, o.id, %s FROM owners o JOIN numbers n ON n.id <= (%s);"
+             "INSERT INTO items SELECT o.id * 100000 + n.id, o.id, %s, n.id FROM owners o JOIN numbers n ON n.id <= (%s);"
              "INSERT INTO notes SELECT id, id, 'a note' FROM items WHERE id %% 3 = 0;"
              "CREATE INDEX by_owner ON items(owner_id); CREATE INDEX by_item ON notes(item_id)",
              owners, text, count);

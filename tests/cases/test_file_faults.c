@@ -78,11 +78,13 @@ static void look_before_rename(const char *path)
     struct stat about;
     if (stat(path, &about) != 0)
         return;
+    pthread_mutex_lock(&unsafe_lock);
     for (int at = 0; at < unsafe.count; at++)
         if (unsafe.files[at] == about.st_ino) {
             print_error("%s gets its name before it is on disk\n", path);
             abort();
         }
+    pthread_mutex_unlock(&unsafe_lock);
     unsafe.names++;
 }
 

@@ -720,9 +720,35 @@ static void test_sessions_without_a_connection(void **state)
     weir_engine_close(&engine);
 }
 
+/* The cost of a page at any depth has no planning in it: the server keeps one plan. Where the statement has values of its own, the size of
+ * pages is a parameter, too, so that it plans for them. */
+static void test_pages_share_a_plan(void **state)
+{
+    static const char generic[] = "SELECT sum(generic_plans)::bigint FROM pg_prepared_statements WHERE statement LIKE 'SELECT orders%orders.id > % LIMIT 11'";
+    static const char planned[] = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT orders%orders.id > % LIMIT $%'";
+    test_database *db = *state;
+    test_fixture(db, 300);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    for (int own = 0; own < 2; own++) {
+        weir_stmt *stmt = orders();
+        if (own)
+            weir_where(stmt, WEIR_GE(WEIR_COL(order, amount_cents), 0));
+        weir_keyset *keyset = keyset_of(connection, stmt, WEIR_KEYSET_OPTIONS(.page_size = 10));
+        int64_t rows = 0;
+        while (weir_keyset_next_row(keyset))
+            rows++;
+        assert_int_equal(rows, 300);
+        close_ok(&keyset);
+        assert_int_equal(test_query_int(connection, planned), own);
+    }
+    assert_int_equal(test_query_int(connection, generic), 29 - 5);      /* the server tries five others first; the first page has no WHERE */
+    close_connection_ok(&connection);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ON_POSTGRESQL(test_pages_share_a_plan),
         ON_BOTH(test_case_212_pages_are_statements_of_their_own),
         ON_BOTH(test_case_214_nulls_duplicates_mixed_directions),
         ON_BOTH(test_case_215_an_order_that_is_not_unique_is_refused),

@@ -68,6 +68,7 @@ static const char *trapped(const test_database *db)
 /* ---- one run ----------------------------------------------------------------------------------------------------------------------- */
 /* What is to happen, and what happened. */
 typedef struct attempt {
+    void      (*progress)(void *context);
     const char *sql, *key, *file;
     bool        split;
     const weir_writer_options *writer;
@@ -109,7 +110,7 @@ static int run(weir_engine *engine, attempt *a)
         writer = *a->writer;
     writer.checkpoint = checkpoint;
     weir_parallel *parallel = weir_parallel_open(engine, stmt, WEIR_PARALLEL_OPTIONS(.jobs = 3, .order = a->key, .range_bytes = a->yield_per ? 1 << 20 : RANGE, .yield_per = a->yield_per ? a->yield_per : 50,
-                                                 .save_rows = a->save_rows, .partition = a->partition));
+                                                 .save_rows = a->save_rows, .partition = a->partition, .progress = a->progress));
     watcher w = { .parallel = parallel, .rows = a->stop_rows };
     pthread_t thread;
     if (a->stop_rows)
@@ -305,6 +306,63 @@ static void test_finished_ranges_stay(void **state)
     assert_int_equal(shell("grep -q '\"snapshots\":3' %s && grep -q '\"snapshot\":1,' %s", in_folder("x.manifest.json"), in_folder("x.manifest.json")), 0);
     assert_whole_pieces("x", "alone.csv");
     remove_folder();
+}
+
+static void block_manifest(void *unused)
+{
+    (void)unused;
+    mkdir(in_folder("x.manifest.json"), 0700);
+}
+
+/* What runs that were killed left under names of weir's own, while they saved and while they wrote the manifest, is not there behind a run that finds
+ * all ranges done, and has nothing to save. */
+static void test_what_killed_runs_left_does_not_stay(void **state)
+{
+    test_database *db = *state;
+    make_t(db);
+    make_folder();
+    write_reference(db, in_order, "alone.csv");
+    attempt a = { .sql = all_rows, .key = by_id, .file = "x.csv", .split = true, .progress = block_manifest };
+    assert_status(run(db->engine, &a), WEIR_IO);
+    assert_contains(a.error.message, "x.manifest.json: Is a directory");
+    assert_int_equal(a.place.rows, ROWS);
+    a.progress = NULL;
+    assert_int_equal(shell("cd %s && rmdir x.manifest.json && head -c 100 x.csv.weir-checkpoint > x.csv.weir-checkpoint-new && "
+                           "echo '{\"weir_manifest\":1' > x.manifest.json.weir-part", folder), 0);
+    assert_status(run(db->engine, &a), WEIR_OK);
+    assert_int_equal(a.figures.batches, 0);
+    assert_whole_pieces("x", "alone.csv");
+    remove_folder();
+}
+
+/* Links under names of weir's own are not followed, and those under names to be are replaced or refused. */
+static void test_links_are_not_followed(void **state)
+{
+    test_database *db = *state;
+    static const struct { const char *name; bool refused; } links[] = {
+        { "x.000001.csv", true }, { "x.000001.csv.weir-part", true }, { "x.csv.weir-part", true }, { "x.csv.weir-checkpoint", true },
+        { "x.csv.weir-checkpoint-new", false }, { "x.manifest.json", false }, { "x.manifest.json.weir-part", true },
+    };
+    make_t(db);
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        attempt a = { .sql = all_rows, .key = by_id, .file = "x.csv", .split = true };
+        make_folder();
+        write_reference(db, in_order, "alone.csv");
+        assert_int_equal(shell("cd %s && echo precious > /tmp/weir-precious-%d && ln -s /tmp/weir-precious-%d %s", folder, getpid(), getpid(),
+                               links[i].name), 0);
+        int status = run(db->engine, &a);
+        if (links[i].refused) {
+            assert_status(status, WEIR_IO);
+            assert_contains(a.error.hint, "a symbolic link stands in the file's place");
+            assert_int_equal(shell("cd %s && rm %s", folder, links[i].name), 0);
+            assert_status(run(db->engine, &a), WEIR_OK);
+        } else {
+            assert_status(status, WEIR_OK);
+        }
+        assert_whole_pieces("x", "alone.csv");
+        assert_int_equal(shell("test \"$(cat /tmp/weir-precious-%d)\" = precious && rm /tmp/weir-precious-%d", getpid(), getpid()), 0);
+        remove_folder();
+    }
 }
 
 /* Files that somebody touched meanwhile are written again. */
@@ -509,6 +567,8 @@ int main(void)
         ON_BOTH(test_one_stream_goes_on_with_it),
         ON_BOTH(test_keys_that_are_not_unique_end_it),
         ON_BOTH(test_finished_ranges_stay),
+        ON_BOTH(test_what_killed_runs_left_does_not_stay),
+        ON_BOTH(test_links_are_not_followed),
         ON_BOTH(test_files_that_changed_are_read_again),
         ON_BOTH(test_what_changed_is_refused),
         ON_POSTGRESQL(test_partitions_have_files_of_their_own),

@@ -1,35 +1,11 @@
 /* Streams at random: tables, options, ways of reading and what comes between are drawn from a seed, several streams of a session at once;
- * each row is compared with what a formula says. WEIR_TEST_ROUNDS: how many tables (4); WEIR_TEST_SEED: the first one's seed. */
+ * each row is compared with what a formula says. WEIR_TEST_ROUNDS: how many tables (12); WEIR_TEST_SEED: the first one's seed. */
 #include "support.h"
+#include "chance.h"
+#include "owners.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-WEIR_ENTITY_DECLARE(owner);
-WEIR_ENTITY_DECLARE(item);
-struct owner { int64_t id; weir_text name; WEIR_MANY(struct item) items; };
-struct item { int64_t id, owner_id; weir_text text; weir_opt_int64 number; };
-WEIR_ENTITY(owner, "owners",
-    WEIR_COLUMN(owner, id, .primary_key = true),
-    WEIR_COLUMN(owner, name),
-    WEIR_HAS_MANY(owner, items, item, owner_id, .order_by = "id"));
-WEIR_ENTITY(item, "items",
-    WEIR_COLUMN(item, id, .primary_key = true),
-    WEIR_COLUMN(item, owner_id),
-    WEIR_COLUMN(item, text),
-    WEIR_COLUMN(item, number));
-
-/* ---- chance ------------------------------------------------------------------------------------------------------------------- */
-static uint64_t chance;
-
-static int64_t draw(int64_t from, int64_t to)
-{
-    chance = chance * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return from + (int64_t)((chance >> 33) % (uint64_t)(to - from + 1));
-}
-
-static bool once_in(int64_t times) { return draw(1, times) == 1; }
-#define DRAW(list) (list)[draw(0, (int64_t)(sizeof(list) / sizeof *(list)) - 1)]
 
 /* ---- the tables, and what is in them ---------------------------------------------------------------------------------------------- */
 /* Owners 1 … owners, the o-th with count_of(o) items, numbered o * 1000 + 1 and so on. */
@@ -313,18 +289,12 @@ static void run_session(weir_engine *engine, const world *w)
     assert_status(weir_session_close(&session), WEIR_OK);
 }
 
-static int64_t number_of(const char *name, int64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text && *text ? atoll(text) : otherwise;
-}
-
 static void test_streams_at_random(void **state)
 {
     test_database *db = *state;
-    int64_t rounds = number_of("WEIR_TEST_ROUNDS", 4), first = number_of("WEIR_TEST_SEED", 20261123);
+    int64_t rounds = number_of("WEIR_TEST_ROUNDS", 12), first = number_of("WEIR_TEST_SEED", 20261123);
     for (int64_t seed = first; seed < first + rounds; seed++) {
-        chance = (uint64_t)seed * UINT64_C(0x9E3779B97F4A7C15);
+        chance_begin(seed);
         world w = make_world(db);
         print_message("seed %lld: %lld owners\n", (long long)seed, (long long)w.owners);
         for (int i = 0; i < 4; i++)

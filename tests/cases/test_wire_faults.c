@@ -1,11 +1,12 @@
 /* Networks that cut, delay and lie, where a certain moment matters: a COMMIT without an answer, giant rows, batches in flight. Every byte of a
  * whole program is tried by tests/wire. */
 #include "trouble.h"
+#include "support_apart.h"
+#include "budget.h"
 #include <stdio.h>
 #include <string.h>
 
 #define POOL(...) WEIR_ENGINE_OPTIONS(__VA_ARGS__)
-#define OPTIONS(...) WEIR_EXECUTION_OPTIONS(__VA_ARGS__)
 
 /* Rows larger than any buffer, and the bulk path, in portions of a network. */
 static void test_large_rows_and_batches_come_in_any_portions(void **state)
@@ -200,6 +201,93 @@ static void test_an_announced_length_is_not_believed(void **state)
     test_proxy_stop(&proxy);
 }
 
+/* A row that says it is 1 GiB, and ten bytes: what a process takes for it is nothing to speak of, with and without a budget. */
+enum { TOLD_MESSAGES = 15 };
+typedef struct announced { const char *url; uint32_t length; int64_t memory; int message; } announced;
+typedef struct grown { int64_t rss, ledger; int status; char text[640]; } grown;
+
+static void read_announced(const void *argument, void *out)
+{
+    const announced *a = argument;
+    grown *g = out;
+    weir_engine *engine;
+    weir_memory_figures memory;
+    test_proxy *proxy = test_proxy_start(a->url, TEST_PROXY_TCP);
+    assert_status(weir_engine_open(&engine, test_proxy_url(proxy), POOL(.read_timeout_ms = 300)), WEIR_OK);
+    weir_connection *connection = weir_engine_connect(engine);
+    test_query_int(connection, "SELECT 1");
+    size_t rss = test_rss();
+    test_proxy_set(proxy, (test_fault){ .huge_message = a->message, .huge_length = a->length });
+    weir_result *result = test_query(connection, "SELECT 'ten bytes!'", OPTIONS(.memory = a->memory, .yield_per = 10));
+    while (weir_result_next(result))
+        continue;
+    snprintf(g->text, sizeof g->text, "%s", weir_result_error(result)->message);
+    g->rss = (int64_t)test_peak_rss() - (int64_t)rss;
+    weir_engine_memory(engine, &memory);
+    g->ledger = (int64_t)memory.peak_bytes;
+    g->status = weir_result_close(&result);
+    assert_status(weir_connection_close(&connection), WEIR_OK);
+    weir_engine_close(&engine);
+    test_proxy_stop(&proxy);
+}
+
+static void test_a_gigabyte_announced_is_none_in_memory(void **state)
+{
+    (void)state;
+    const char *url = test_environment("WEIR_TEST_PG_SCRAM");
+    int refusals = 0;
+    for (int message = 1; message <= TOLD_MESSAGES; message++)
+        for (int i = 0; i < 3; i++) {
+            announced a = { url, i == 2 ? (1u << 30) + 1 : 1u << 30, i == 1 ? 2 * MIB : 0, message };
+            grown g = { 0 };
+            test_apart(read_announced, &a, &g, sizeof g);
+            bool refused = i == 1 && g.status == WEIR_BUDGET_EXCEEDED;
+            if ((!refused && !weir_status_is(g.status, WEIR_DBAPI)) || (i == 2 && !strstr(g.text, "impossible length")) || g.ledger > 3 * MIB || (RSS_IS_OURS && g.rss > 4 * MIB))
+                fail_msg("message %d, run %d: %d, %s; the ledger's peak was %lld, the process grew by %lld", message, i, g.status, g.text,
+                         (long long)g.ledger, (long long)g.rss);
+            refusals += refused;
+        }
+    assert_int_equal(refusals, 1);              /* the row was among the messages */
+}
+
+/* ---- what a server counts ----------------------------------------------------------------------------------------------------------- */
+
+/* 52 rows by 20: the last Execute's 12 are PostgreSQL's count, the portal's 52 that of others; any other number is an error, as rows may
+ * be missing. */
+static void test_a_server_counts_by_execute_or_by_portal(void **state)
+{
+    test_database *db = *state;
+    static const struct { const char *says; bool right; } counts[] = { { "12", true }, { "52", true }, { "32", false }, { "13", false } };
+    test_proxy *proxy = test_proxy_start(test_environment("WEIR_TEST_PG_SCRAM"), TEST_PROXY_TCP);
+    weir_engine *engine = test_proxied_engine(db, proxy, NULL);
+    for (size_t i = 0; i < 4 * sizeof counts / sizeof *counts; i++) {
+        bool right = counts[i / 4].right, ahead = i % 2, declared = i % 4 >= 2;
+        if (declared && !strcmp(counts[i / 4].says, "52"))
+            continue;
+        weir_connection *connection = connect_ok(engine);
+        test_proxy_set(proxy, (test_fault){ .select_says = counts[i / 4].says });
+        weir_result *result = test_query(connection, "SELECT id FROM generate_series(1, 52) AS id ORDER BY id",
+                                         OPTIONS(.yield_per = 20, .prefetch = ahead ? WEIR_ON : WEIR_OFF,
+                                                 .cursor_mode = declared ? WEIR_CURSOR_DECLARE : 0));
+        if (right || declared) {                /* the tag of FETCH is left as it is */
+            assert_ids_to_end(result, 1, 52);
+            close_result_ok(&result);
+            assert_int_equal(test_query_int(connection, "SELECT 41 + 1"), 42);
+        } else {
+            assert_next_ids(result, 1, 40);
+            while (weir_result_next(result))
+                continue;
+            assert_error(weir_result_error(result), WEIR_INTERFACE);
+            assert_contains(weir_result_error(result)->message, "rows, of which 12 came");
+            assert_status(weir_result_close(&result), WEIR_INTERFACE);
+        }
+        test_proxy_set(proxy, (test_fault){ 0 });
+        assert_int_equal(weir_connection_close(&connection), WEIR_OK);
+    }
+    weir_engine_close(&engine);
+    test_proxy_stop(&proxy);
+}
+
 /* 40 MB in one row, past each size at which its memory grows. */
 static void test_a_row_that_grows_as_it_comes_is_whole(void **state)
 {
@@ -233,6 +321,8 @@ int main(void)
         ON_POSTGRESQL(test_a_commit_without_an_answer_says_that_nobody_knows),
         ON_POSTGRESQL(test_only_what_may_be_committed_is_in_doubt),
         ON_POSTGRESQL(test_an_announced_length_is_not_believed),
+        ON_POSTGRESQL(test_a_gigabyte_announced_is_none_in_memory),
+        ON_POSTGRESQL(test_a_server_counts_by_execute_or_by_portal),
         ON_POSTGRESQL(test_a_row_that_grows_as_it_comes_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

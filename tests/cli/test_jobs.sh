@@ -109,6 +109,20 @@ test_workers() {
     holds "$out" "j: done"
     holds "$out" "30,000"
     same "$(cd work && sed -n 's/.*"file":"\([^"]*\)".*/\1/p' j.manifest.json | xargs cat | cut -d, -f1 | tr '\n' ' ' | md5sum)" "$(seq 1 $ROWS | tr '\n' ' ' | md5sum)"
+    # a budget, partitions, and both by two workers at once; names that need quoting
+    psql -q "$URL" -c "CREATE TABLE \"p %s 'é\" (id integer NOT NULL, v text, kind integer) PARTITION BY LIST (kind); CREATE TABLE p1 (kind integer, v text, id integer NOT NULL);
+        ALTER TABLE \"p %s 'é\" ATTACH PARTITION p1 FOR VALUES IN (1); CREATE TABLE \"P \"\"2'%d é\" PARTITION OF \"p %s 'é\" FOR VALUES IN (2); CREATE INDEX ON \"p %s 'é\" (id);
+        INSERT INTO \"p %s 'é\" SELECT id, v, 1 + id % 2 FROM t; ANALYZE"
+    "$WEIR" export "$URL" --table "\"p %s 'é\"" --key 'id not null' --memory 200K --no-header --range-bytes 65536 --worker parts --to work 2> worker.3 &
+    succeeds export "$URL" --table "\"p %s 'é\"" --key 'id not null' --memory 1M --no-header --range-bytes 65536 --worker parts --to work
+    wait
+    same "$(cat worker.3)" ""
+    same "$(cd work && sed -n 's/.*"file":"\([^"]*\)".*/\1/p' parts.manifest.json | xargs cat | sort -n | cut -d, -f1,3 | md5sum)" "$(seq 1 $ROWS | awk '{ print $1 "," 1 + $1 % 2 }' | md5sum)"
+    same "$(cd work && sed -n 's/.*"file":"\([^"]*\)".*"sha256":"\([^"]*\)".*/\2  \1/p' parts.manifest.json | sha256sum -c --quiet 2>&1)" ""
+    for file in $(sed -n 's/.*"file":"\([^"]*\)".*/\1/p' work/parts.manifest.json); do
+        [ "$(cut -d, -f3 "work/$file" | sort -u | wc -l)" -lt 2 ] || problem "$file has rows of two partitions"
+    done
+    fails 2 "too small" export "$URL" --table t --memory 50K --worker tiny --to work
     fails 1 "no job nobody" export "$URL" --job-status nobody
     fails 1 "another statement" export "$URL" --table t --where 'id > 7' --no-header --worker j --job-schema other --to work
     fails 1 "another format" export "$URL" --table t --worker j --job-schema other --to work

@@ -13,7 +13,8 @@ static void tell(const weir_difference *difference, void *context)
 
 int main(int count, char **words)
 {
-    const weir_entity *const all[] = { &a_b_int_x_entity, &x_int_entity, &x_int_2_entity, &x_weir_value_entity, NULL };
+    const weir_entity *const all[] = { &a_b_int_x_entity, &x_int_entity, &x_int_2_entity, &x_weir_value_entity, &x_while_entity, &u1f600_entity, &x_entity,
+                                       &nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn1_entity, &nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn2_entity, NULL };
     weir_engine *engine = NULL;
     weir_error error;
     assert(count == 2 && weir_engine_open(&engine, words[1], NULL) == WEIR_OK);

@@ -33,8 +33,8 @@ static int set_up(void **state)
     assert_int_equal(weir_job_make_tables(&table, &error), WEIR_OK);
     assert_int_equal(weir_job_make_tables(&table, &error), WEIR_OK);
     weir_job_facts facts = { .fingerprint = "print", .format = "csv", .failures = 3 };
-    assert_int_equal(weir_job_add(&table, &facts, (const char *const[]){ "m" }, 1, &error), WEIR_OK);
-    assert_int_equal(weir_job_add(&table, &facts, (const char *const[]){ "x", "y" }, 2, &error), WEIR_OK);     /* comes too late */
+    assert_int_equal(weir_job_add(&table, &facts, (const weir_job_range[]){ { NULL, NULL, "m" }, { "p.q", "m", NULL } }, 2, &error), WEIR_OK);
+    assert_int_equal(weir_job_add(&table, &facts, (const weir_job_range[]){ { NULL, NULL, "x" }, { NULL, "x", NULL } }, 2, &error), WEIR_OK);     /* comes too late */
     return 0;
 }
 
@@ -73,11 +73,13 @@ static void test_who_lost_a_lease_changes_nothing(void **state)
     (void)state;
     weir_arena_init(&arena, weir_ledger_root(), WEIR_MEMORY_HANDLES, 256);
     assert_int_equal(take("a", 50, &arena, &first), WEIR_JOB_RANGE);
-    assert_null(first.after);
-    assert_string_equal(first.through, "m");
+    assert_null(first.range.after);
+    assert_null(first.range.partition);
+    assert_string_equal(first.range.through, "m");
     assert_int_equal(take("b", 60000, &arena, &other), WEIR_JOB_RANGE);
-    assert_string_equal(other.after, "m");
-    assert_null(other.through);
+    assert_string_equal(other.range.after, "m");
+    assert_string_equal(other.range.partition, "p.q");
+    assert_null(other.range.through);
     assert_int_equal(take("c", 60000, &arena, &none), WEIR_JOB_WAIT);
     nanosleep(&(struct timespec){ .tv_nsec = 120000000 }, NULL);
 
@@ -86,7 +88,7 @@ static void test_who_lost_a_lease_changes_nothing(void **state)
     assert_int_equal(second.attempt, first.attempt + 1);
     assert_int_equal(weir_job_prolong(&a, &facts, &first, &error), 0);
     assert_int_equal(finish("a", &first, 7, "a.csv"), 0);
-    assert_int_equal(weir_job_give_back(&a, &first, true, "no", &error), WEIR_OK);
+    assert_int_equal(weir_job_give_back(&a, &first, WEIR_JOB_ATTEMPT, "no", &error), WEIR_OK);
     assert_int_equal(finish("b", &second, 5, "b.csv"), 1);
     assert_int_equal(finish("b", &second, 5, "b.csv"), 1);              /* said again, after a connection was lost in the middle */
     assert_int_equal(finish("a", &first, 7, "a.csv"), 0);
@@ -111,11 +113,11 @@ static void test_failures_are_counted_and_polite_ends_are_not(void **state)
     for (int i = 0; i < 5; i++) {
         assert_int_equal(take("a", 60000, &arena, &lease), WEIR_JOB_RANGE);
         assert_int_equal(lease.attempt, i + 1);
-        assert_int_equal(weir_job_give_back(&a, &lease, false, NULL, &error), WEIR_OK);
+        assert_int_equal(weir_job_give_back(&a, &lease, WEIR_JOB_UNTRIED, NULL, &error), WEIR_OK);
     }
     for (int i = 0; i < 3; i++) {
         assert_int_equal(take("a", 60000, &arena, &lease), WEIR_JOB_RANGE);
-        assert_int_equal(weir_job_give_back(&a, &lease, true, "it is too dark", &error), WEIR_OK);
+        assert_int_equal(weir_job_give_back(&a, &lease, WEIR_JOB_ATTEMPT, "it is too dark", &error), WEIR_OK);
     }
     assert_int_equal(take("a", 60000, &arena, &lease), WEIR_JOB_FAILED);
     assert_int_equal(weir_job_status(engine, schema, "job", &figures, &error), WEIR_OK);
@@ -124,11 +126,33 @@ static void test_failures_are_counted_and_polite_ends_are_not(void **state)
     weir_arena_free(&arena);
 }
 
+/* A network that comes and goes does not use up a range's attempts; a range that always ends its connection ends the job in the end. */
+static void test_lost_connections_are_counted_apart(void **state)
+{
+    weir_arena arena;
+    weir_job_lease lease;
+    weir_job_table a = table_of("a");
+    weir_job_figures figures;
+    (void)state;
+    weir_arena_init(&arena, weir_ledger_root(), WEIR_MEMORY_HANDLES, 256);
+    for (int i = 0; i < 30; i++) {
+        assert_int_equal(take("a", 60000, &arena, &lease), WEIR_JOB_RANGE);
+        assert_int_equal(lease.number, 0);
+        assert_int_equal(weir_job_give_back(&a, &lease, WEIR_JOB_LOSS, "the network is gone", &error), WEIR_OK);
+    }
+    assert_int_equal(take("a", 60000, &arena, &lease), WEIR_JOB_FAILED);
+    assert_int_equal(weir_job_status(engine, schema, "job", &figures, &error), WEIR_OK);
+    assert_string_equal(figures.reason, "range 0 lost its connection 30 times: the network is gone");
+    assert_int_equal(figures.takeovers, 30);
+    weir_arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_who_lost_a_lease_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failures_are_counted_and_polite_ends_are_not, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lost_connections_are_counted_apart, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,7 +134,8 @@ static void test_headers_that_cannot_be(void **state)
     static const struct { const char *format, *text, *part; } cases[] = {
         { "csv", "a,a\n", "column 'a' is named twice" }, { "csv", "a,,b\n", "column 2 has no name" },
         { "csv", "a,\"b\n", "field 2 has no closing quote" }, { "jsonl", "{\"a\":}\n", "a value expected" },
-        { "jsonl", "{\"a\":1,\"a\":2}\n", "column 'a' is named twice" },
+        { "jsonl", "{\"a\":1,\"a\":2}\n", "column 'a' is named twice" }, { "jsonl", "{\"a\\u0000\":1}\n", "the name of column 1 has a NUL in it" },
+        { "csv", "a,b\xff\n", "not valid UTF-8 at byte 4 of the record" }, { "jsonl", "{\"\xc3\":1}\n", "not valid UTF-8 at byte 3 of the record" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(begin(cases[i].format, cases[i].text, strlen(cases[i].text), 1 << 20), WEIR_DATA);
@@ -215,7 +216,13 @@ static void test_values(void **state)
     assert_value(WEIR_FIELD_NUMBER, "12.5e1", WEIR_T_NUMERIC, "125");
     assert_value(WEIR_FIELD_NUMBER, "1234.5E-2", WEIR_T_NUMERIC, "12.345");
     assert_value(WEIR_FIELD_NUMBER, "1e+5", WEIR_T_NUMERIC, "100000");
-    assert_value(WEIR_FIELD_NUMBER, "1e99999", WEIR_T_NUMERIC, "!'1e99999' is no decimal number");
+    assert_value(WEIR_FIELD_NUMBER, "1e99999", WEIR_T_NUMERIC, "!'1e99999' has an exponent beyond 1000");
+    assert_value(WEIR_FIELD_NUMBER, "1e-1001", WEIR_T_NUMERIC, "!'1e-1001' has an exponent beyond 1000");
+    assert_value(WEIR_FIELD_TEXT, "1e99999999999999999999", WEIR_T_NUMERIC, "!'1e99999999999999999999' is no decimal number");
+    assert_value(WEIR_FIELD_TEXT, "xe1", WEIR_T_NUMERIC, "!'xe1' is no decimal number");
+    /* Cut between characters: 39 bytes and then one of three. */
+    assert_value(WEIR_FIELD_TEXT, "012345678901234567890123456789012345678\xe8\xaa\x9e", WEIR_T_DATE,
+                 "!'012345678901234567890123456789012345678…' is no date (2024-05-01)");
     assert_value(WEIR_FIELD_TEXT, "12345678901234567890.123456789", WEIR_T_NUMERIC, "12345678901234567890.123456789");
     assert_value(WEIR_FIELD_NUMBER, "0.14285715", WEIR_T_FLOAT, "0.14285715");
     assert_value(WEIR_FIELD_NUMBER, "1e39", WEIR_T_FLOAT, "!'1e39' is too large for a real");
@@ -247,6 +254,9 @@ static void test_arrays(void **state)
     assert_value(WEIR_FIELD_TEXT, "{{1,2},{3,4}}", WEIR_T_ARRAY, "{{1,2},{3,4}}");
     assert_value(WEIR_FIELD_JSON, "[1,null,\"x\\u00e9\"]", WEIR_T_ARRAY, "{1,NULL,x\xc3\xa9}");
     assert_value(WEIR_FIELD_JSON, "[[1],[2]]", WEIR_T_ARRAY, "{{1},{2}}");
+    assert_value(WEIR_FIELD_TEXT, "{{{{{{1}}}}}}", WEIR_T_ARRAY, "{{{{{{1}}}}}}");
+    assert_value(WEIR_FIELD_TEXT, "{{{{{{{1}}}}}}}", WEIR_T_ARRAY, "!'{{{{{{{1}}}}}}}' has more than 6 dimensions");
+    assert_value(WEIR_FIELD_JSON, "[[[[[[[1]]]]]]]", WEIR_T_ARRAY, "!'[[[[[[[1]]]]]]]' has more than 6 dimensions");
     weir_arena numbers;
     weir_arena_init(&numbers, &ledger, WEIR_MEMORY_OUTPUT, 256);
     weir_field of_numbers = { .kind = WEIR_FIELD_TEXT, .ptr = "{1,NULL,x}", .length = 10 };

@@ -262,6 +262,52 @@ static void test_utf8_is_checked(void **state)
     refuses_text(WEIR_VALUE("caf\xE9"), "text 'caf?' is not UTF-8 at byte 4");
 }
 
+/* The valid length by looking at one character after the other, each alone. */
+static size_t valid_one_by_one(const char *text, size_t length)
+{
+    size_t at = 0;
+    while (at < length) {
+        size_t bytes = 1;
+        while (bytes <= 4 && at + bytes <= length && weir_utf8_valid_length((weir_text){ text + at, bytes }) != bytes)
+            bytes++;
+        if (bytes > 4 || at + bytes > length)
+            break;
+        at += bytes;
+    }
+    return at;
+}
+
+/* Long texts are checked many bytes at a time: whatever stands anywhere in them is found, and where it is. */
+static void test_utf8_is_checked_in_long_texts(void **state)
+{
+    (void)state;
+    enum { LONGEST = 200 };
+    static const char *const fillers[] = { "a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "ab\xC3\xA9" "defghijklmnopqrstuvwxyz\xE2\x82\xAC" "0123456789" };
+    static const char *const pieces[] = {
+        "", "\xC3\xA9", "\xED\x9F\xBF", "\xEE\x80\x80", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF",
+        "\x80", "\xC3", "\xE2\x82", "\xF0\x9F\x98", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+        "\xF5\x80\x80\x80", "\xFF", "\xC3\xA9\xA9", "\xE2\x82\xAC\x80", "\xF0\x9F\x98\x80\x80", "\xE2\xE2\x82\xAC", "\xC3(",
+    };
+    char text[LONGEST + 64];
+    for (size_t f = 0; f < sizeof fillers / sizeof *fillers; f++) {
+        for (size_t at = 0; at <= LONGEST - 40; at++) {
+            for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
+                size_t unit = strlen(fillers[f]), piece = strlen(pieces[p]), length = 0;
+                while (length < at)
+                    text[length] = fillers[f][length % unit], length++;
+                memcpy(text + length, pieces[p], piece);
+                for (length += piece; length < LONGEST; length++)
+                    text[length] = fillers[f][length % unit];
+                size_t expected = valid_one_by_one(text, length);
+                assert_int_equal(weir_utf8_valid_length((weir_text){ text, length }), expected);
+                assert_int_equal(weir_text_is_utf8((weir_text){ text, length }), expected == length);
+                length -= at % 70;                      /* and ended in the middle of something */
+                assert_int_equal(weir_utf8_valid_length((weir_text){ text, length }), expected < length ? expected : valid_one_by_one(text, length));
+            }
+        }
+    }
+}
+
 static void test_what_is_kept_as_text_reads_as_text(void **state)
 {
     (void)state;
@@ -302,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_numeric_text_is_plain_digits),
         cmocka_unit_test(test_bools_are_read_from_words_and_0_and_1),
         cmocka_unit_test(test_utf8_is_checked),
+        cmocka_unit_test(test_utf8_is_checked_in_long_texts),
         cmocka_unit_test(test_what_is_kept_as_text_reads_as_text),
     };
     return cmocka_run_group_tests_name("value getters", tests, NULL, NULL);

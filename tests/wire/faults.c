@@ -16,8 +16,8 @@
 enum {
     WORKERS = 16, MOST_WORKERS = 40,    /* each point is mostly waited for */
     WORLDS = 4,                         /* thread or task, clear or TLS */
-    IMPATIENT_MS = 300, PATIENT_MS = 20000, /* read time-outs: where the network falls silent, and where it does not */
-    HANGS_S = 90,
+    IMPATIENT_MS = 300, PATIENT_MS = 120000, /* read time-outs: where the network falls silent, and where it does not, however busy the machine is */
+    HANGS_S = 240,
     MOST_BYTES = 4 * 1024 * 1024,       /* of weir's memory, for each worker */
     SLACK = 24                          /* bytes by which one run of a program may differ from another: TLS's signatures have no fixed length */
 };

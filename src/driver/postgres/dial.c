@@ -233,7 +233,7 @@ static bool drop_silent_host(PGconn *conn, host_lists *left)
     return false;
 }
 
-/* Tries the hosts that libpq would try. NULL: *error says why, or there was no memory. */
+/* Tries the hosts that libpq would try. WEIR_OK: *out is libpq's connection, open or failed; else *error says why there is none. */
 static int connect_libpq(const weir_dial_plan *plan, const weir_dial_watch *watch, PGconn **out, weir_error *error)
 {
     host_lists left = { .host = "" };
@@ -307,7 +307,7 @@ static void read_refusal(char *message, char sqlstate[6])
     *to = 0;
 }
 
-static int connect_failed(PGconn *conn, weir_error *error)
+static void connect_failed(PGconn *conn, weir_error *error)
 {
     static const char password[] = "check user and password; a password file, service= or PGPASSWORD work too";
     static const char room[] = "the server has no room for more: make the pools of all programs smaller together than max_connections";
@@ -324,7 +324,6 @@ static int connect_failed(PGconn *conn, weir_error *error)
         weir_error_text(error->hint, sizeof error->hint, password, strlen(password));
     else if (!*sqlstate && host && *host)
         snprintf(error->hint, sizeof error->hint, "is a server running at %s port %s?", host, port && *port ? port : "5432");
-    return error->status;
 }
 
 static int check_server(PGconn *conn, weir_error *error)
@@ -444,30 +443,40 @@ static int apply_settings(weir_pg_link *link, const weir_dial_plan *plan, const 
 }
 
 /* With a slash or @ as it is in the password of the URL, libpq takes a part of the password for a host or port, and would say so. */
-static int tell_torn_password(const weir_dial_plan *plan, weir_error *error)
+static void tell_torn_password(const weir_dial_plan *plan, weir_error *error)
 {
-    if (error->status != WEIR_OPERATIONAL || !plan->url.password_length ||
-        (!memchr(plan->url.password, '/', plan->url.password_length) && !memchr(plan->url.password, '@', plan->url.password_length)))
-        return error->status;
-    return weir_error_set(error, error->status, "cannot connect to PostgreSQL by the URL %s: check host, port and user; where its password has a '/' or '@', write %%2F or %%40", plan->url.shown);
+    const char *password = plan->url.password;
+    size_t length = plan->url.password_length;
+    if (error->status == WEIR_OPERATIONAL && length && (memchr(password, '/', length) || memchr(password, '@', length)))
+        weir_error_set(error, error->status, "cannot connect to PostgreSQL by the URL %s: check host, port and user; where its password has a '/' or '@', write %%2F or %%40", plan->url.shown);
+}
+
+/* libpq's part. NULL: *error says why. */
+static PGconn *connect_to_server(const weir_dial_plan *plan, const weir_dial_watch *watch, weir_error *error)
+{
+    PGconn *conn = NULL;
+    if (connect_libpq(plan, watch, &conn, error) != WEIR_OK) {
+        tell_torn_password(plan, error);
+        return NULL;
+    }
+    if (PQstatus(conn) != CONNECTION_OK) {
+        connect_failed(conn, error);
+        tell_torn_password(plan, error);
+    } else if (check_server(conn, error) == WEIR_OK) {
+        return conn;
+    }
+    PQfinish(conn);
+    return NULL;
 }
 
 static int dial_once(const weir_dial_plan *plan, const weir_dial_watch *watch, weir_link **out, weir_error *error)
 {
-    PGconn *conn = NULL;
-    int status = connect_libpq(plan, watch, &conn, error);
-    if (status != WEIR_OK)
-        return tell_torn_password(plan, error);
-    status = PQstatus(conn) == CONNECTION_OK ? check_server(conn, error) : (connect_failed(conn, error), tell_torn_password(plan, error));
-    if (status != WEIR_OK) {
-        PQfinish(conn);
-        return status;
-    }
-    weir_pg_link *link = take_over(conn, plan, error);
+    PGconn *conn = connect_to_server(plan, watch, error);
+    weir_pg_link *link = conn ? take_over(conn, plan, error) : NULL;
     if (!link)
         return error->status;
     dial_limits limits = { weir_deadline_ms(plan->connect_timeout_ms > 0 ? plan->connect_timeout_ms : HAND_OVER_MS), watch };
-    status = shake_hands(link, &limits, error);
+    int status = shake_hands(link, &limits, error);
     if (status == WEIR_OK)
         status = apply_settings(link, plan, &limits, error);
     if (status != WEIR_OK) {

@@ -33,6 +33,10 @@ int weir_pg_operation_begin(weir_pg_link *link, weir_pg_operation operation, wei
     link->bulk = link->low_water_stays = false;
     link->last_progress = link->last_rest = weir_now();
     link->unbroken = 0;
+    if (cursor) {
+        cursor->rows_from = cursor->base.rows;
+        cursor->bytes_from = cursor->base.bytes;
+    }
     return WEIR_OK;
 }
 
@@ -136,21 +140,26 @@ static weir_pg_part expected_part(const weir_pg_link *link)
     return link->part_next < link->part_count ? link->parts[link->part_next] : WEIR_PG_PART_PLAIN;
 }
 
-/* What the server counted is what came: no row is lost or doubled in silence by whatever stands between. `said` < 0: all that were
- * asked for. */
-static int check_count(weir_pg_link *link, weir_pg_part part, bool told, int64_t said)
+/* What a server says of the rows that it sent: nothing; all that were asked for; a number, of this Execute as PostgreSQL counts, or of the
+ * portal so far, as servers do whose portals are one statement over all their Executes (CockroachDB). */
+typedef enum telling { NOT_TOLD, ALL_ASKED, OF_EXECUTE, OF_EXECUTE_OR_PORTAL } telling;
+
+/* What the server counted is what came: no row is lost or doubled in silence by whatever stands between. */
+static int check_count(weir_pg_link *link, weir_pg_part part, telling told, int64_t said)
 {
     weir_pg_cursor *cursor = link->cursor;
     if (part < WEIR_PG_PART_ROWS || !cursor)
         return WEIR_OK;
-    int64_t came = cursor->base.rows - cursor->rows_before, asked = 0;
+    int64_t came = cursor->base.rows - cursor->rows_before, of_portal = cursor->base.rows - cursor->rows_opened, asked = 0;
     cursor->rows_before = cursor->base.rows;
     if (part == WEIR_PG_PART_ROWS && cursor->asked_count) {
         asked = cursor->asked[0];
         memmove(cursor->asked, cursor->asked + 1, --cursor->asked_count * sizeof *cursor->asked);
     }
-    said = said < 0 ? asked : said;
-    if (came == said || !told || !cursor->base.sink || link->group_error.status != WEIR_OK)
+    if (told == ALL_ASKED)
+        said = asked;
+    bool right = came == said || (told == OF_EXECUTE_OR_PORTAL && of_portal == said);
+    if (told == NOT_TOLD || right || !cursor->base.sink || link->group_error.status != WEIR_OK)
         return WEIR_OK;
     return weir_pg_lost(link, WEIR_INTERFACE, "the server says that it sent %lld rows, of which %lld came", (long long)said, (long long)came);
 }
@@ -158,9 +167,11 @@ static int check_count(weir_pg_link *link, weir_pg_part part, bool told, int64_t
 /* Only of reading statements: others count what they did, not what they return. */
 static int check_tag(weir_pg_link *link, weir_pg_part part, const char *tag)
 {
-    const char *count = !strncmp(tag, "SELECT ", 7) ? tag + 7 : !strncmp(tag, "FETCH ", 6) ? tag + 6 : "";
-    bool told = *count >= '0' && *count <= '9' && link->cursor && link->cursor->statement && link->cursor->statement->returns_rows;
-    return check_count(link, part, told && part == WEIR_PG_PART_ROWS, strtoll(count, NULL, 10));
+    bool of_select = !strncmp(tag, "SELECT ", 7);
+    const char *count = of_select ? tag + 7 : !strncmp(tag, "FETCH ", 6) ? tag + 6 : "";
+    bool counts = *count >= '0' && *count <= '9' && link->cursor && link->cursor->statement && link->cursor->statement->returns_rows;
+    telling told = !counts || part != WEIR_PG_PART_ROWS ? NOT_TOLD : of_select ? OF_EXECUTE_OR_PORTAL : OF_EXECUTE;
+    return check_count(link, part, told, strtoll(count, NULL, 10));
 }
 
 static void take_completion(weir_pg_link *link, const char *tag)
@@ -265,7 +276,7 @@ static int take_in_operation(weir_pg_link *link, char type, uint8_t *body, size_
         return status;
     }
     case 's': {                                 /* PortalSuspended: there may be more */
-        int status = check_count(link, expected_part(link), true, -1);
+        int status = check_count(link, expected_part(link), ALL_ASKED, 0);
         link->part_next++;
         return status;
     }
@@ -385,13 +396,13 @@ static bool is_streamed(const weir_pg_cursor *cursor)
     return cursor->base.mode == WEIR_MODE_PORTAL || cursor->base.mode == WEIR_MODE_DECLARED;
 }
 
-/* Under a budget: a row that is decoded in place cannot be put back, so that it joins others only where there is plenty of room; else the
- * batch ends before it. */
+/* Behind a slice. And under a budget: a row that is decoded in place cannot be put back, so that it joins others only where there is plenty
+ * of room; else the batch ends before it. */
 static bool must_wait(const weir_pg_link *link, size_t total)
 {
     weir_sink *sink = link->cursor->base.sink;
     bool plenty = link->cursor->in_place && weir_ledger_room(sink->arena->ledger) / 4 >= total;
-    if (sink->budget && sink->count > 0 && is_streamed(link->cursor) && !plenty)
+    if (weir_pg_has_slice(link->cursor) || (sink->budget && sink->count > 0 && is_streamed(link->cursor) && !plenty))
         sink->full = true;
     return sink->full;
 }
@@ -524,7 +535,7 @@ static int64_t read_giant(weir_pg_link *link)
 }
 
 /* ---- full batches ------------------------------------------------------------------------------------------------------------------- */
-/* The batch is full before its group has ended: the operation ends here, and what is left of the group was asked for ahead, as it
+/* The batch is full, or has its slice, before its group has ended: the operation ends here, and what is left of the group was asked for ahead, as it
  * were. Where the server's clock runs while it waits for us to read on (RULES W5), that is taken raw at once. */
 static void leave_rest(weir_pg_link *link)
 {
@@ -534,7 +545,10 @@ static void leave_rest(weir_pg_link *link)
     memcpy(&length, at + 1, 4);
     length = __builtin_bswap32(length);
     size_t here = link->in_end - link->in_start;
-    weir_pg_note_refused(cursor, at + 5, at + (here < (size_t)length + 1 ? here : (size_t)length + 1), length - 4);
+    if (cursor->base.slice)
+        cursor->sliced = cursor->base.rows - cursor->rows_from;
+    else
+        weir_pg_note_refused(cursor, at + 5, at + (here < (size_t)length + 1 ? here : (size_t)length + 1), length - 4);
     link->row_waits = false;
     bool streamed = is_streamed(cursor);
     cursor->base.open = streamed;

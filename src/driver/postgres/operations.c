@@ -296,7 +296,15 @@ int weir_pg_plan_cell(weir_link *link, const weir_cursor *cursor, size_t column,
     return weir_pg_type_plan(((const weir_pg_cursor *)cursor)->statement->columns[column].type, arena, step);
 }
 
-/* An Execute for so many rows was sent. */
+/* A portal begins, or a statement that stands for one, with an Execute for so many rows. */
+static void note_opened(weir_pg_cursor *cursor, int64_t rows)
+{
+    cursor->rows_opened = cursor->rows_before = cursor->base.rows;
+    cursor->asked_count = 1;
+    cursor->asked[0] = rows;
+}
+
+/* An Execute for so many rows more was sent. */
 static void note_asked(weir_pg_cursor *cursor, int64_t rows)
 {
     if (cursor->asked_count < WEIR_PG_MAX_ASKED)
@@ -434,9 +442,7 @@ int weir_pg_open(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         return status;
     if (take_ahead(link, cursor))
         return WEIR_OK;
-    cursor->rows_before = base_cursor->rows;
-    cursor->asked_count = 0;
-    note_asked(cursor, rows);
+    note_opened(cursor, rows);
     size_t mark = link->out.length;
     weir_pg_send_begin(link);
     status = base_cursor->mode == WEIR_MODE_DECLARED ? send_open_declared(link, cursor, rows) : send_open_portal(link, cursor, rows);
@@ -471,9 +477,7 @@ int weir_pg_open_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         return 0;
     }
     weir_pg_send_execute(link, cursor->portal, rows);
-    cursor->rows_before = base_cursor->rows;
-    cursor->asked_count = 0;
-    note_asked(cursor, rows);
+    note_opened(cursor, rows);
     cursor->ahead_rows = rows;
     weir_pg_tell_round_trip(link, "open", rows);
     base_cursor->round_trips++;
@@ -515,6 +519,13 @@ static int send_ahead(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
     return weir_pg_send_sync(link, WEIR_PG_GROUP_AHEAD, cursor);
 }
 
+/* A batch of slices is read up to the last two before the next one is asked for: what is unread when something else comes first is taken
+ * raw, and that is to be one batch, not two (RULES W5). */
+static bool is_far_from_end(const weir_pg_cursor *cursor)
+{
+    return cursor->base.slice && cursor->sliced && cursor->asked_count && cursor->asked[0] - (cursor->base.rows - cursor->rows_before) > 2 * cursor->sliced;
+}
+
 int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
 {
     weir_pg_link *link = pg_link(base);
@@ -524,7 +535,8 @@ int weir_pg_fetch(weir_link *base, weir_cursor *base_cursor, int64_t rows)
         return status;
     if (take_ahead(link, cursor)) {
         bool alone = link->group_count == 1 && link->groups[0].cursor == cursor && !link->replay;
-        if (!alone || base_cursor->behind < 0 || base_cursor->loads || cursor->settings_epoch != link->settings_epoch || aborted(link))
+        cursor->far = is_far_from_end(cursor);
+        if (!alone || cursor->far || base_cursor->behind < 0 || base_cursor->loads || cursor->settings_epoch != link->settings_epoch || aborted(link))
             return WEIR_OK;
         return send_ahead(link, cursor, base_cursor->behind ? base_cursor->behind : cursor->batch_rows);    /* so that the server goes on while this batch is read */
     }

@@ -166,7 +166,11 @@ struct weir_pg_cursor {
     int64_t     batch_rows;             /* rows the fetch that runs asked for */
     int64_t     ahead_rows;             /* rows of the batch on its way; 0: none */
     int64_t     bytes_before;           /* of base.bytes, when the batch was asked for that came last */
+    int64_t     rows_from, bytes_from;  /* of base.rows and base.bytes, when the operation that runs, or was the last, began */
+    int64_t     sliced;                 /* rows of the last batch that ended after a slice; 0: none did */
+    bool        far;                    /* so much of it is left that the next one is not asked for yet */
     int64_t     rows_before;            /* of base.rows, when an Execute was completed last: what the server says of the next is compared, */
+    int64_t     rows_opened;            /* … with all since this, the portal's begin, */
     int64_t     asked[WEIR_PG_MAX_ASKED];   /* … or, where it only says that there is more, the rows that each asked for which is not */
     size_t      asked_count;            /* completed, the first first */
     int64_t     kept_rows;              /* rows the kept raw batch was asked for */
@@ -263,6 +267,8 @@ int weir_pg_class_of(const char *sqlstate, bool *disconnect);
 /* rows.c: how each column's values get into the sink's object; then one DataRow into the cursor's sink. `body` may be written to when `borrow`. */
 void weir_pg_plan_direct(weir_pg_cursor *cursor);
 /* Rows that lie whole in the input window, one behind the other: what nearly all of a stream is. */
+/* The batch holds a slice of rows, and may end. */
+bool weir_pg_has_slice(const weir_pg_cursor *cursor);
 int weir_pg_read_rows(weir_pg_link *link);
 int weir_pg_read_row(weir_pg_link *link, weir_pg_cursor *cursor, uint8_t *body, size_t length, bool borrow);
 enum { WEIR_PG_FULL = 2 };              /* what reading a row gives when the sink is full: it was not taken */

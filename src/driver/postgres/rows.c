@@ -32,32 +32,68 @@ static inline int32_t read_length(const uint8_t *p)
     return (int32_t)__builtin_bswap32(n);
 }
 
-/* ---- straight into the sink's object ------------------------------------------------------------------------------------------- */
-enum way { BY_CELL, INT64_OF_8, INT64_OF_4, INT32_OF_4, TEXT };
+/* ---- short ways ---------------------------------------------------------------------------------------------------------------- */
+/* What the fields of nearly all columns are, taken without a call: into a cell, into a member, or into one that may be without a value. */
+enum way { BY_CELL, INT64_OF_8, INT64_OF_4, INT32_OF_4, DOUBLE_OF_8, BOOL_OF_1, MOMENT_OF_8, TEXT, JSONB,
+           OPT_OF_8, OPT_INT64_OF_4, OPT_INT32_OF_4, OPT_BOOL_OF_1, OPT_MOMENT_OF_8 };
+enum { SHORT_TEXT = 32 };
+
+static enum way way_to_cell(const weir_step *step)
+{
+    static const struct { weir_decode_fn decode; enum way way; } ways[] = {
+        { weir_pg_decode_int8, INT64_OF_8 }, { weir_pg_decode_int4, INT32_OF_4 }, { weir_pg_decode_text, TEXT }, { weir_pg_decode_jsonb, JSONB },
+        { weir_pg_decode_float8, DOUBLE_OF_8 }, { weir_pg_decode_bool, BOOL_OF_1 }, { weir_pg_decode_timestamp, MOMENT_OF_8 },
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (step->decode == ways[i].decode)
+            return ways[i].way;
+    return BY_CELL;
+}
+
+/* `least`: bytes of a field that is always there. */
+static enum way way_to_member(const weir_step *step, int64_t *least)
+{
+    static const struct { weir_direct_kind kind; weir_decode_fn decode; enum way way; uint8_t least; weir_type type; } ways[] = {
+        { WEIR_DIRECT_INT64, weir_pg_decode_int8, INT64_OF_8, 8, 0 }, { WEIR_DIRECT_INT64, weir_pg_decode_int4, INT64_OF_4, 4, 0 },
+        { WEIR_DIRECT_INT32, weir_pg_decode_int4, INT32_OF_4, 4, 0 }, { WEIR_DIRECT_DOUBLE, weir_pg_decode_float8, DOUBLE_OF_8, 8, 0 },
+        { WEIR_DIRECT_TEXT, weir_pg_decode_text, TEXT, 0, 0 }, { WEIR_DIRECT_TEXT, weir_pg_decode_jsonb, JSONB, 0, 0 },
+        { WEIR_DIRECT_OPT_INT64, weir_pg_decode_int8, OPT_OF_8, 0, 0 }, { WEIR_DIRECT_OPT_INT64, weir_pg_decode_int4, OPT_INT64_OF_4, 0, 0 },
+        { WEIR_DIRECT_OPT_INT32, weir_pg_decode_int4, OPT_INT32_OF_4, 0, 0 }, { WEIR_DIRECT_OPT_DOUBLE, weir_pg_decode_float8, OPT_OF_8, 0, 0 },
+        { WEIR_DIRECT_OPT_BOOL, weir_pg_decode_bool, OPT_BOOL_OF_1, 0, 0 },
+        { WEIR_DIRECT_OPT_TIMESTAMP, weir_pg_decode_timestamp, OPT_MOMENT_OF_8, 0, WEIR_T_TIMESTAMP },
+        { WEIR_DIRECT_OPT_TIMESTAMPTZ, weir_pg_decode_timestamp, OPT_MOMENT_OF_8, 0, WEIR_T_TIMESTAMPTZ },
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (step->direct.kind == ways[i].kind && step->decode == ways[i].decode && (!ways[i].type || ways[i].type == step->type)) {
+            *least += ways[i].least;
+            return ways[i].way;
+        }
+    return BY_CELL;
+}
 
 void weir_pg_plan_direct(weir_pg_cursor *cursor)
 {
-    static const struct { weir_direct_kind kind; weir_decode_fn decode; enum way way; uint8_t bytes; } ways[] = {
-        { WEIR_DIRECT_INT64, weir_pg_decode_int8, INT64_OF_8, 8 }, { WEIR_DIRECT_INT64, weir_pg_decode_int4, INT64_OF_4, 4 },
-        { WEIR_DIRECT_INT32, weir_pg_decode_int4, INT32_OF_4, 4 }, { WEIR_DIRECT_TEXT, weir_pg_decode_text, TEXT, 0 },
-    };
     cursor->in_place = true;
     cursor->least = 0;
     for (size_t i = 0; i < cursor->base.column_count; i++) {
         weir_step *step = &cursor->base.steps[i];
         cursor->in_place = cursor->in_place && step->decode != weir_pg_decode_array && step->decode != weir_pg_decode_numeric;
-        step->direct.way = BY_CELL;
-        step->way = step->decode == weir_pg_decode_int8 ? INT64_OF_8 : step->decode == weir_pg_decode_int4 ? INT32_OF_4
-                  : step->decode == weir_pg_decode_text ? TEXT : BY_CELL;
         cursor->least += 4;
-        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
-            if (step->direct.kind == ways[k].kind && step->decode == ways[k].decode) {
-                step->direct.way = (int)ways[k].way;
-                cursor->least += ways[k].bytes;
-            }
+        step->way = (int)way_to_cell(step);
+        step->direct.way = (int)way_to_member(step, &cursor->least);
     }
 }
 
+/* As weir_pg_decode_timestamp; false: that one has to look. */
+static inline bool read_moment(const uint8_t *source, int64_t *usec)
+{
+    *usec = (int64_t)weir_pg_load64(source);
+    bool usual = *usec > INT64_MIN && *usec < INT64_MAX - WEIR_PG_EPOCH_USEC;
+    *usec += usual ? WEIR_PG_EPOCH_USEC : 0;
+    return usual;
+}
+
+/* ---- straight into the sink's object ------------------------------------------------------------------------------------------- */
 static __attribute__((noinline)) bool put_by_cell(weir_arena *arena, const weir_step *step, const uint8_t *source, int32_t length, void *object)
 {
     weir_value cell = { .type = WEIR_T_NULL };
@@ -80,27 +116,72 @@ static __attribute__((noinline)) bool put_any_text(weir_arena *arena, const uint
     memcpy(bytes, source, length);
     bytes[length] = 0;
     memcpy(target, &text, sizeof text);
-    return weir_text_is_ascii(text) || weir_utf8_valid_length(text) == length;
+    return weir_text_is_utf8(text);
 }
 
-/* Most texts are short: two words are copied, and their bytes looked at, without a call, where so many can be read. */
+/* Most texts are short: four words are copied, and their bytes looked at, without a call, where so many can be read. */
 static inline bool put_text(weir_arena *arena, const uint8_t *source, size_t length, const uint8_t *readable, void *target)
 {
-    enum { SHORT = 16 };
     static const uint64_t high = UINT64_C(0x8080808080808080);
     char *bytes = arena->next;
-    if (length >= SHORT || readable - source < SHORT || arena->end - bytes < SHORT)
+    if (length >= SHORT_TEXT || readable - source < SHORT_TEXT || arena->end - bytes < SHORT_TEXT)
         return put_any_text(arena, source, length, target);
-    uint64_t first, second;
-    memcpy(&first, source, sizeof first);
-    memcpy(&second, source + sizeof first, sizeof second);
-    memcpy(bytes, &first, sizeof first);
-    memcpy(bytes + sizeof first, &second, sizeof second);
+    uint64_t words[SHORT_TEXT / 8];
+    memcpy(words, source, sizeof words);
+    memcpy(bytes, words, sizeof words);
     bytes[length] = 0;
     arena->next = bytes + length + 1;
     weir_text text = { bytes, length };
     memcpy(target, &text, sizeof text);
-    return !((first | second) & high) || weir_text_is_ascii(text) || weir_utf8_valid_length(text) == length;
+    return !((words[0] | words[1] | words[2] | words[3]) & high) || weir_text_is_utf8(text);
+}
+
+static inline void put_value(char *at, const void *value, size_t size, size_t present)
+{
+    memcpy(at, value, size);
+    at[present] = true;
+}
+
+/* A member that may be without a value. False: the field is not as its type wants it. */
+static inline bool put_optional(enum way way, const uint8_t *source, int32_t length, char *at)
+{
+    _Static_assert(offsetof(weir_opt_double, present) == 8 && offsetof(weir_opt_timestamp, present) == 8 && offsetof(weir_opt_timestamptz, present) == 8 &&
+                   offsetof(weir_opt_int64, present) == 8 && sizeof(weir_opt_int64) == sizeof(weir_opt_timestamptz), "one way for all of eight bytes");
+    int64_t usec;
+    switch (way) {
+    case OPT_OF_8:
+        if (length == 8)
+            put_value(at, &(uint64_t){ weir_pg_load64(source) }, 8, 8);
+        else if (length < 0)
+            memset(at, 0, sizeof(weir_opt_int64));
+        return length == 8 || length < 0;
+    case OPT_MOMENT_OF_8:
+        if (length < 0)
+            memset(at, 0, sizeof(weir_opt_timestamptz));
+        else if (length == 8 && read_moment(source, &usec))
+            put_value(at, &usec, 8, 8);
+        else
+            return false;
+        return true;
+    case OPT_INT64_OF_4:
+        if (length == 4)
+            put_value(at, &(int64_t){ (int32_t)weir_pg_load32(source) }, 8, 8);
+        else if (length < 0)
+            memset(at, 0, sizeof(weir_opt_int64));
+        return length == 4 || length < 0;
+    case OPT_INT32_OF_4:
+        if (length == 4)
+            put_value(at, &(uint32_t){ weir_pg_load32(source) }, 4, offsetof(weir_opt_int32, present));
+        else if (length < 0)
+            memset(at, 0, sizeof(weir_opt_int32));
+        return length == 4 || length < 0;
+    default:
+        if (length == 1)
+            put_value(at, &(bool){ *source != 0 }, 1, offsetof(weir_opt_bool, present));
+        else if (length < 0)
+            memset(at, 0, sizeof(weir_opt_bool));
+        return length == 1 || length < 0;
+    }
 }
 
 /* False: the row has something that is not for the object, or that only the other way can name. What was done then does not matter.
@@ -124,15 +205,8 @@ static inline bool read_direct(const weir_pg_cursor *cursor, weir_sink *sink, co
             next = source + 8;
             continue;
         }
-        switch ((enum way)step->direct.way) {
-        case TEXT:
-            if (length < 0)
-                break;
-            spare -= length;
-            if (spare < 0 || !put_text(sink->arena, source, (size_t)length, readable, at))
-                return false;
-            next = source + length;
-            continue;
+        enum way way = (enum way)step->direct.way;
+        switch (way) {
         case INT32_OF_4:
             if (length != 4)
                 return false;
@@ -145,14 +219,32 @@ static inline bool read_direct(const weir_pg_cursor *cursor, weir_sink *sink, co
             memcpy(at, &(int64_t){ (int32_t)weir_pg_load32(source) }, 8);
             next = source + 4;
             continue;
-        case INT64_OF_8: case BY_CELL:
+        case DOUBLE_OF_8:
+            if (length != 8)
+                return false;
+            memcpy(at, &(uint64_t){ weir_pg_load64(source) }, 8);
+            next = source + 8;
+            continue;
+        default:
             break;
         }
-        if (length > 0)
-            spare -= length;
-        if (spare < 0 || !put_by_cell(sink->arena, step, source, length, object))
-            return false;
         next = source + (length > 0 ? length : 0);
+        if (length > 0 && (spare -= length) < 0)
+            return false;
+        if (way >= OPT_OF_8) {
+            if (!put_optional(way, source, length, at))
+                return false;
+        } else if (way == BY_CELL || (length < 0 && !step->direct.nullable)) {
+            if (!put_by_cell(sink->arena, step, source, length, object))
+                return false;
+        } else if (length < 0) {
+            memset(at, 0, sizeof(weir_text));
+        } else if (way == TEXT) {
+            if (!put_text(sink->arena, source, (size_t)length, readable, at))
+                return false;
+        } else if (length < 1 || *source != 1 || !put_text(sink->arena, source + 1, (size_t)length - 1, readable, at)) {
+            return false;
+        }
     }
     return next == end && sink->took(sink);
 }
@@ -161,10 +253,9 @@ static inline bool read_direct(const weir_pg_cursor *cursor, weir_sink *sink, co
 /* As weir_pg_decode_text, of a row that is not borrowed: short texts are copied by words, without a call. */
 static inline bool put_text_cell(weir_arena *arena, const uint8_t *source, size_t length, const uint8_t *readable, weir_text *target)
 {
-    enum { SHORT = 16 };
     char *bytes = arena->next;
-    if (length < SHORT && readable - source >= SHORT && arena->end - bytes >= SHORT) {
-        memcpy(bytes, source, SHORT);
+    if (length < SHORT_TEXT && readable - source >= SHORT_TEXT && arena->end - bytes >= SHORT_TEXT) {
+        memcpy(bytes, source, SHORT_TEXT);
         arena->next = bytes + length + 1;
     } else if ((bytes = weir_arena_bytes(arena, length + 1)) != NULL) {
         memcpy(bytes, source, length);
@@ -182,6 +273,7 @@ static inline bool read_plain(const weir_pg_cursor *cursor, weir_sink *sink, wei
                               const uint8_t *readable)
 {
     char *place = sink->next;
+    int64_t usec;
     const weir_step *step = cursor->base.steps, *last = step + cursor->base.column_count;
     int64_t spare = end - next - 4 * (int64_t)cursor->base.column_count;
     if (place == sink->end || sink->came || spare < 0)
@@ -218,7 +310,30 @@ static inline bool read_plain(const weir_pg_cursor *cursor, weir_sink *sink, wei
             target->type = WEIR_T_INT32;
             target->as.i = (int32_t)weir_pg_load32(source);
             continue;
-        case INT64_OF_8: case INT64_OF_4: case BY_CELL:
+        case DOUBLE_OF_8:
+            if (length != 8)
+                return false;
+            target->type = WEIR_T_DOUBLE;
+            memcpy(&target->as.d, &(uint64_t){ weir_pg_load64(source) }, sizeof target->as.d);
+            continue;
+        case BOOL_OF_1:
+            if (length != 1)
+                return false;
+            target->type = WEIR_T_BOOL;
+            target->as.b = *source != 0;
+            continue;
+        case MOMENT_OF_8:
+            if (length != 8 || !read_moment(source, &usec))
+                return false;
+            target->type = step->type;
+            target->as.timestamptz.usec = usec;
+            continue;
+        case JSONB:
+            target->type = step->type;
+            if (length < 1 || *source != 1 || !put_text_cell(sink->arena, source + 1, (size_t)length - 1, readable, &target->as.text))
+                return false;
+            continue;
+        default:
             break;
         }
         if (step->decode(decode, step, source, (size_t)length, target) != WEIR_OK)
@@ -321,6 +436,14 @@ static void read_quickly(weir_pg_link *link, weir_pg_cursor *cursor)
     cursor->base.widest = widest;
 }
 
+/* Not while the server's clock runs on in a wait for us to read on (RULES W5). */
+bool weir_pg_has_slice(const weir_pg_cursor *cursor)
+{
+    const weir_cursor *base = &cursor->base;
+    return base->slice && base->may_prefetch && base->sink->count > 0 &&
+           (size_t)(base->bytes - cursor->bytes_from) + base->sink->count * base->sink->stride >= base->slice;
+}
+
 int weir_pg_read_rows(weir_pg_link *link)
 {
     weir_pg_cursor *cursor = link->cursor;
@@ -328,7 +451,9 @@ int weir_pg_read_rows(weir_pg_link *link)
         read_quickly(link, cursor);
         uint8_t *at = link->in + link->in_start;
         size_t here = link->in_end - link->in_start, length = here >= 5 ? weir_pg_load32(at + 1) : 0;
-        if (here < 5 || at[0] != 'D' || length < 4 || length >= here)
+        if (here >= 5 && at[0] == 'D' && weir_pg_has_slice(cursor))
+            link->row_waits = true;
+        if (link->row_waits || here < 5 || at[0] != 'D' || length < 4 || length >= here)
             return WEIR_OK;
         int status = weir_pg_read_row(link, cursor, at + 5, length - 4, false);
         if (status == WEIR_PG_FULL) {

@@ -233,7 +233,7 @@ void weir_pg_want(weir_pg_link *link, weir_want *want)
         set_low_water(link, 0);         /* of a batch before: what comes now may be less than that for good */
         return;
     }
-    bool more_behind = link->group_count > 1;
+    bool more_behind = link->group_count > 1 || (link->cursor && link->cursor->far);
     if (link->short_reads >= 2 && link->local)
         want->pause = more_behind ? LONG_PAUSE_NS : LOCAL_PAUSE_NS;
     else if (link->short_reads >= 2 || link->low_water)

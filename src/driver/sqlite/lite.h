@@ -57,6 +57,7 @@ struct weir_lite_cursor {
     bool          bound;
     bool          plain;                /* each column is a plain cell: no decode function needs to be called */
     bool          waits;                /* the row on which the statement stands was not taken: its batch was full */
+    int64_t       rest;                 /* rows of the fetch that ended after a slice, still to come; 0: none */
     bool          own_transaction;      /* begun around this one statement, see step.c */
 };
 

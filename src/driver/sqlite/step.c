@@ -193,7 +193,7 @@ static inline bool place_direct_row(weir_lite_cursor *cursor, size_t apart, size
             return false;
         if (cell.type == WEIR_T_INT64 && step->direct.kind == WEIR_DIRECT_INT64)
             memcpy(at, &cell.as.i, sizeof cell.as.i);
-        else if (cell.type == WEIR_T_TEXT && step->direct.kind == WEIR_DIRECT_TEXT && weir_text_is_ascii(cell.as.text))
+        else if (cell.type == WEIR_T_TEXT && step->direct.kind == WEIR_DIRECT_TEXT && weir_text_is_utf8(cell.as.text))
             memcpy(at, &cell.as.text, sizeof cell.as.text);
         else if (!step->direct.store(&step->direct, sink->object, &cell))
             return false;
@@ -254,6 +254,7 @@ int weir_lite_place_rows(weir_lite_cursor *cursor, int64_t limit, int *code)
     int64_t placed = 0;
     size_t bytes = 0, before = 0, apart = values_apart(cursor);
     int status = WEIR_OK;
+    cursor->rest = 0;
     do {
         if (!sink->object || !cursor->plain || !place_direct_row(cursor, apart, &bytes))
             status = place_cells(cursor, apart, &bytes);
@@ -265,6 +266,10 @@ int weir_lite_place_rows(weir_lite_cursor *cursor, int64_t limit, int *code)
         placed++;
         if (placed % ROWS_BETWEEN_LOOKS == 0 && weir_lite_must_stop(link)) {
             status = weir_lite_cancelled((weir_lite_link *)link);
+            break;
+        }
+        if (cursor->base.slice && bytes + (size_t)placed * sink->stride >= cursor->base.slice && placed < limit) {
+            cursor->rest = limit - placed;
             break;
         }
     } while (placed < limit && (*code = sqlite3_step(cursor->statement)) == SQLITE_ROW);
@@ -430,8 +435,8 @@ static int run_fetch(weir_lite_link *link)
         weir_lite_watch_cancel(link, true);
     int status = WEIR_OK, code = cursor->waits ? SQLITE_ROW : sqlite3_step(cursor->statement);
     cursor->waits = false;
-    if (code == SQLITE_ROW)
-        status = weir_lite_place_rows(cursor, wanted(link), &code);
+    if (code == SQLITE_ROW)             /* with what a slice left of a batch first, so that batches begin where they would without */
+        status = weir_lite_place_rows(cursor, cursor->rest ? cursor->rest : wanted(link), &code);
     if (link->base.limit)
         weir_lite_watch_cancel(link, false);
     return settle(link, cursor, status, code);
