@@ -213,14 +213,16 @@ int resume_write_rows(export_run *run)
     saved last = { .rows = weir_writer_rows(run->writer), .bytes = weir_writer_bytes(run->writer), .at = stats_clock() };
     resume_read_interval(s->checkpoint_every, &last.every);
     run->stats.resumed = last.rows > 0;
-    write_all(run, &last);
-    const weir_error *reading = weir_resume_error(run->stream), *writing = weir_writer_error(run->writer);
-    bool ended_early = reading->status != WEIR_OK || signals_caught();
-    if (ended_early && s->resume && writing->status == WEIR_OK && weir_writer_rows(run->writer) > 0)
+    int status = write_all(run, &last);
+    /* The first error is told: what fails behind it, as the last save, follows from it or is met again by the next run. */
+    const weir_error reading = *weir_resume_error(run->stream), writing = *weir_writer_error(run->writer);
+    if (writing.status != WEIR_OK)
+        return database_failed("cannot write the rows", &writing);
+    if (s->resume && (reading.status != WEIR_OK || signals_caught()) && weir_writer_rows(run->writer) > 0)
         weir_writer_save(run->writer);  /* all that was written counts */
-    if (writing->status != WEIR_OK)
-        return database_failed("cannot write the rows", writing);
-    return ended_early ? database_failed("reading rows failed", reading) : 0;
+    if (reading.status != WEIR_OK || signals_caught())
+        return database_failed("reading rows failed", &reading);
+    return status == WEIR_OK ? 0 : database_failed("the place cannot be kept", weir_checkpoint_error(run->checkpoint));
 }
 
 void resume_close(export_run *run)

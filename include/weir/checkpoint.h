@@ -124,8 +124,9 @@ WEIR_API weir_resume *weir_resume_open_session(weir_checkpoint *checkpoint, weir
  * textual SQL one row stays behind until its successor is known to have another key: batches may be one row smaller or larger. */
 WEIR_API const weir_partition *weir_resume_fetchmany(weir_resume *stream, size_t rows);
 /* The first `rows` rows of the last partition, and all before it, are done with: the checkpoint's place is behind them. Nothing is written:
- * weir_checkpoint_save does that. WEIR_INVALID_REQUEST: there is no such partition any more, or it has fewer rows, or more were
- * acknowledged. WEIR_DATA: a key that cannot be kept. */
+ * weir_checkpoint_save does that. The same again is no error. An error's words are the checkpoint's (weir_checkpoint_error).
+ * WEIR_INVALID_REQUEST: there is no such partition any more, or it has fewer rows, or more were acknowledged; place and stream are as they were,
+ * and can be used on. WEIR_DATA: a key that cannot be kept; it ends the stream. */
 WEIR_API int weir_resume_ack(weir_resume *stream, size_t rows);
 /* The result behind it, for its columns and figures, borrowed until the next call on the stream. */
 WEIR_API weir_result *weir_resume_result(weir_resume *stream);

@@ -138,7 +138,7 @@ typedef struct weir_worker weir_worker;
 typedef struct weir_worker_options {
     size_t      struct_size;
     const char *job;                /* its name: letters, digits, '.', '_', '-', at most 64; must be given */
-    const char *schema;             /* of the tables; default "weir_jobs", made if it is missing */
+    const char *schema;             /* of the tables; default "weir_jobs", made if it is missing; at most 63 bytes */
     const char *directory;          /* where this worker's files go; default: the current one */
     const char *order;              /* as in weir_parallel_options */
     int64_t     range_bytes;        /* of the one that makes the job; default 16 MiB */

@@ -461,6 +461,12 @@ int weir_job_write_manifest(const weir_job_table *table, const char *format, con
     return ended < 0 ? (int)ended : WEIR_OK;
 }
 
+bool weir_job_is_schema(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 0 && length <= WEIR_JOB_LONGEST_SCHEMA;
+}
+
 /* ---- status ---------------------------------------------------------------------------------------------------------------------------------- */
 int weir_job_status(weir_engine *engine, const char *schema, const char *job, weir_job_figures *out, weir_error *error)
 {
@@ -471,6 +477,8 @@ int weir_job_status(weir_engine *engine, const char *schema, const char *job, we
     *out = (weir_job_figures){ 0 };
     weir_job_table table = { .engine = engine, .ledger = weir_ledger_root(), .schema = schema ? schema : "weir_jobs", .job = job };
     weir_error_clear(error);
+    if (schema && !weir_job_is_schema(schema))
+        return weir_error_set(error, WEIR_ARGUMENT, "a schema's name has 1 to %d bytes: PostgreSQL would cut a longer one", WEIR_JOB_LONGEST_SCHEMA);
     if (!job)
         return weir_error_set(error, WEIR_ARGUMENT, "a job's name is needed");
     if (strcmp(weir_engine_dialect(engine), "postgresql") != 0)

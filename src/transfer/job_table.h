@@ -18,6 +18,9 @@ typedef struct weir_job_table {
     int64_t            within_ms;       /* what one try may take, connecting included; 0: no matter */
 } weir_job_table;
 
+enum { WEIR_JOB_LONGEST_SCHEMA = 63 };  /* PostgreSQL's names */
+bool weir_job_is_schema(const char *name);
+
 /* What a job is. */
 typedef struct weir_job_facts {
     char    fingerprint[WEIR_SHA256_TEXT_SIZE], format[200];    /* of statement and order; of the files */

@@ -237,7 +237,7 @@ static size_t wanted(const planner *p)
 static int read_facts(planner *p)
 {
     if (!p->postgresql)
-        return weir_table_facts_of_file(p->connection, &p->facts, p->error);
+        return weir_table_facts_of_file(p->connection, p->order, &p->facts, p->error);
     return describe(p) == WEIR_OK ? weir_table_facts_read(p->connection, &p->facts, p->error) : p->error->status;
 }
 
@@ -253,8 +253,10 @@ static int find_candidates(planner *p)
     if (status != WEIR_OK || ranges < 2 || p->wish->jobs < 2)
         return status;
     if (p->facts.unindexed && !p->facts.by_range) {
-        remark(p, "no index begins with the order's first column, so that each range would read the whole table: one job does it all; "
-                  "create that index, or order by an indexed column");
+        remark(p, p->postgresql ? "no index begins with the order's first column, so that each range would read the whole table: one job does it all; "
+                                  "create that index, or order by an indexed column"
+                                : "no index serves the order, so that each range would read and sort everything: one job does it all; create an index "
+                                  "of the order's columns, or order by an indexed column");
         return WEIR_OK;
     }
     status = peek(p, &(weir_order_range){ .after = p->plan->after, .limit = 1 }, &p->first);

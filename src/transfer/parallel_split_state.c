@@ -8,7 +8,7 @@
 #include "transfer/writer.h"
 
 #define FIRST "ranges 1 "
-enum { MOST_RANGES = 1000000 };
+enum { MOST_RANGES = 1000000, LEAST_LINE = 4 };
 
 /* ---- options -------------------------------------------------------------------------------------------------------------------------- */
 static int nowhere(void *context, const char *bytes, size_t length, weir_error *error)
@@ -28,6 +28,8 @@ static weir_writer *probe(const weir_splitting *s)
 /* ---- writing --------------------------------------------------------------------------------------------------------------------------- */
 static void describe_segment(const weir_segment *segment, weir_buffer *text, weir_error *error)
 {
+    if (segment->partition && strchr(segment->partition, '\n'))
+        weir_error_set(error, WEIR_NOT_SUPPORTED, "a partition whose name has a line end cannot be gone on with: rename it, or leave the checkpoint away");
     weir_buffer_printf(text, "part %s\n", segment->partition ? segment->partition : "");
     for (size_t i = 0; i < segment->plan.count && error->status == WEIR_OK; i++) {
         weir_buffer_text(text, "end ");
@@ -196,7 +198,8 @@ static int read_state(weir_splitting *s, weir_error *error)
     int64_t count, length;
     if (!next_line(&r, &line) || !behind(line, FIRST, &rest))
         return damaged(&r, "it belongs to one file");
-    if (!take_number(&rest, &count) || count < 1 || count > MOST_RANGES || !take_number(&rest, &length))
+    /* Each range but a segment's last has a line, and each segment: so the data bounds what is allocated for them. */
+    if (!take_number(&rest, &count) || count < 1 || count > MOST_RANGES || count > (r.end - r.at) / LEAST_LINE || !take_number(&rest, &length))
         return damaged(&r, "its number of ranges");
     return read_options(&r, length) == WEIR_OK ? read_ranges(&r, count) : error->status;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/values.h"
+#include "transfer/explain.h"
 #include "transfer/order_parts.h"
 #include "base/buffer.h"
 
@@ -143,8 +144,26 @@ int weir_table_partitions(weir_connection *connection, uint32_t oid, int column,
     return end_savepoint(connection, savepoint, passed_over, error);
 }
 
-int weir_table_facts_of_file(weir_connection *connection, weir_table_facts *facts, weir_error *error)
+/* A sort of all that the order has. A sort of its later columns only, behind an index of the first, says something else there. */
+static int look_at_plan(weir_connection *connection, const weir_order *order, weir_table_facts *facts, weir_error *error)
 {
+    static const char sorts[] = "USE TEMP B-TREE FOR ORDER BY";
+    const weir_rewrite explain = { .before = "EXPLAIN QUERY PLAN ", .buffered = true };
+    weir_stmt *stmt = weir_order_statement(order, &(weir_order_range){ .after = NULL });
+    weir_result *result = weir_execute_rewritten(connection, stmt, &explain, NULL);
+    for (const weir_row *row; (row = weir_result_next(result)) != NULL; ) {
+        weir_text detail = weir_row_text(row, "detail");
+        facts->unindexed = facts->unindexed || (detail.len >= sizeof sorts - 1 && memcmp(detail.ptr, sorts, sizeof sorts - 1) == 0);
+    }
+    *error = *weir_result_error(result);
+    weir_stmt_free(&stmt);
+    return weir_result_close(&result);
+}
+
+int weir_table_facts_of_file(weir_connection *connection, const weir_order *order, weir_table_facts *facts, weir_error *error)
+{
+    if (look_at_plan(connection, order, facts, error) != WEIR_OK)
+        return error->status;
     weir_stmt *stmt = weir_sql("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()");
     weir_result *result = weir_connection_execute(connection, stmt, NULL);
     const weir_value *bytes = weir_result_scalar(result);

@@ -11,7 +11,7 @@ typedef struct weir_table_facts {
     int64_t  bytes;                     /* with all partitions */
     bool     unknown;                   /* how many bytes cannot be known */
     bool     foreign;                   /* a foreign table, or it has partitions that are */
-    bool     unindexed;                 /* no index begins with the key's first column */
+    bool     unindexed;                 /* no index has the order, or begins with the key's first column */
     bool     sampled;                   /* TABLESAMPLE can be used */
     bool     stale;                     /* the table grew since it was analysed */
     bool     by_range;                  /* partitioned by ranges of the key's first column */
@@ -21,8 +21,8 @@ typedef struct weir_table_facts {
 
 /* PostgreSQL: by the catalogue. Without an oid only what is not known is said. */
 int weir_table_facts_read(weir_connection *connection, weir_table_facts *facts, weir_error *error);
-/* SQLite: the file's size. */
-int weir_table_facts_of_file(weir_connection *connection, weir_table_facts *facts, weir_error *error);
+/* SQLite: the file's size, and whether the plan sorts for the order (unindexed). */
+int weir_table_facts_of_file(weir_connection *connection, const weir_order *order, weir_table_facts *facts, weir_error *error);
 
 /* PostgreSQL: the leaves of a partitioned table, one name after the other in `names`, each ended by NUL, if they may be read by themselves and a
  * range of the order, which begins with that column, may lie in several of them; else none. */

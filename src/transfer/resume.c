@@ -387,35 +387,43 @@ const weir_partition *weir_resume_fetchmany(weir_resume *stream, size_t rows)
     return &stream->shown;
 }
 
+/* A misuse is the caller's, and the stream is as it was; a key that cannot be kept ends the stream. The status, and *error. */
+static int acknowledge(weir_resume *stream, size_t rows, weir_error *error)
+{
+    weir_checkpoint *checkpoint = stream->checkpoint;
+    const weir_buffer *key = &stream->delivered;
+    if (!stream->current || rows > stream->shown.count || rows < stream->acknowledged)
+        return weir_error_set(error, WEIR_INVALID_REQUEST, "%zu rows cannot be acknowledged: the partition has %zu, of which %zu are", rows,
+                              stream->current ? stream->shown.count : 0, stream->current ? stream->acknowledged : 0);
+    if (rows == stream->acknowledged)
+        return WEIR_OK;
+    const weir_error before = stream->error;            /* of what comes behind this partition */
+    weir_error_clear(&stream->error);
+    if (rows < stream->shown.count) {
+        partition_key(stream, &stream->shown, rows - 1, &stream->scratch);
+        key = &stream->scratch;
+    }
+    if (stream->error.status == WEIR_OK)
+        weir_checkpoint_put(&checkpoint->place, key->data, key->length, &stream->error);
+    *error = stream->error;
+    if (before.status != WEIR_OK)
+        stream->error = before;
+    if (error->status != WEIR_OK)
+        return error->status;
+    checkpoint->figures.placed = true;
+    checkpoint->figures.rows += (int64_t)(rows - stream->acknowledged);
+    stream->acknowledged = rows;
+    return WEIR_OK;
+}
+
 int weir_resume_ack(weir_resume *stream, size_t rows)
 {
     weir_error error = { 0 };
     if (is_constant(stream))
         return stream ? stream->error.status : WEIR_RESOURCE_CLOSED;
-    if (!stream->current || rows > stream->shown.count || rows < stream->acknowledged) {
-        weir_error_set(&error, WEIR_INVALID_REQUEST, "%zu rows cannot be acknowledged: the partition has %zu, of which %zu are", rows,
-                       stream->current ? stream->shown.count : 0, stream->current ? stream->acknowledged : 0);
-        weir_error_keep(&stream->error, &error);
-        return error.status;
-    }
-    if (rows == stream->acknowledged)
-        return WEIR_OK;
-    weir_checkpoint *checkpoint = stream->checkpoint;
-    const weir_buffer *key = &stream->delivered;
-    if (rows < stream->shown.count) {
-        const weir_error why = stream->error;
-        weir_error_clear(&stream->error);
-        if (partition_key(stream, &stream->shown, rows - 1, &stream->scratch) != WEIR_OK)
-            return stream->error.status;
-        stream->error = why;
-        key = &stream->scratch;
-    }
-    if (weir_checkpoint_put(&checkpoint->place, key->data, key->length, &error) != WEIR_OK)
-        return weir_error_keep(&stream->error, &error);
-    checkpoint->figures.placed = true;
-    checkpoint->figures.rows += (int64_t)(rows - stream->acknowledged);
-    stream->acknowledged = rows;
-    return WEIR_OK;
+    int status = acknowledge(stream, rows, &error);
+    weir_checkpoint_report(stream->checkpoint, &error);
+    return status;
 }
 
 int weir_resume_ack_up_to(weir_resume *stream, int64_t rows, weir_error *error)
@@ -424,8 +432,7 @@ int weir_resume_ack_up_to(weir_resume *stream, int64_t rows, weir_error *error)
     if (!stream || stream->skipped || more < 0 || (more > 0 && !stream->current) || more > (int64_t)(stream->shown.count - stream->acknowledged))
         return weir_error_set(error, WEIR_INVALID_REQUEST, "the rows are not those of the checkpoint's stream, each of them once and acknowledged behind "
                               "each partition (weir_resume_ack)");
-    int status = more > 0 ? weir_resume_ack(stream, stream->acknowledged + (size_t)more) : WEIR_OK;
-    return status == WEIR_OK ? WEIR_OK : weir_error_keep(error, &stream->error);
+    return more > 0 ? acknowledge(stream, stream->acknowledged + (size_t)more, error) : WEIR_OK;
 }
 
 /* ---- about, and the end ---------------------------------------------------------------------------------------------------- */

@@ -85,6 +85,8 @@ static int take_options(weir_worker *w, const weir_worker_options *given)
         return weir_error_set(&w->error, WEIR_ARGUMENT, "range_bytes, yield_per, memory, lease_ms and attempts are not negative");
     if (o->memory && o->memory < LEAST_MEMORY)
         return weir_error_set(&w->error, WEIR_ARGUMENT, "a budget of %lld bytes is too small: give %d", (long long)o->memory, LEAST_MEMORY);
+    if (o->schema && !weir_job_is_schema(o->schema))
+        return weir_error_set(&w->error, WEIR_ARGUMENT, "a schema's name has 1 to %d bytes: PostgreSQL would cut a longer one", WEIR_JOB_LONGEST_SCHEMA);
     o->range_bytes = o->range_bytes ? o->range_bytes : DEFAULT_RANGE;
     o->yield_per = o->yield_per || o->memory ? o->yield_per : DEFAULT_ROWS;
     o->schema = o->schema ? o->schema : "weir_jobs";

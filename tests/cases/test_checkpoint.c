@@ -401,14 +401,24 @@ static void test_only_rows_of_the_last_partition_can_be_acknowledged(void **stat
     const weir_partition *p = weir_resume_fetchmany(r.stream, 0);
     assert_int_equal(p->count, 5);
     assert_int_equal(weir_resume_ack(r.stream, 3), WEIR_OK);
+    assert_int_equal(weir_resume_ack(r.stream, 3), WEIR_OK);
     assert_int_equal(weir_resume_ack(r.stream, 2), WEIR_INVALID_REQUEST);
+    assert_contains(weir_checkpoint_error(checkpoint)->message, "2 rows cannot be acknowledged: the partition has 5, of which 3 are");
     stop(&r);
     r = start(db, checkpoint, CORE, BATCH(5));
     p = weir_resume_fetchmany(r.stream, 0);
     assert_int_equal(id_at(p, 0), 4);
     assert_int_equal(weir_resume_ack(r.stream, 6), WEIR_INVALID_REQUEST);
-    assert_contains(weir_resume_error(r.stream)->message, "6 rows cannot be acknowledged");
-    assert_null(weir_resume_fetchmany(r.stream, 0));
+    assert_contains(weir_checkpoint_error(checkpoint)->message, "6 rows cannot be acknowledged");
+    /* a misuse harms nobody: the stream goes on, and the place is behind what was acknowledged */
+    assert_error(weir_resume_error(r.stream), WEIR_OK);
+    p = weir_resume_fetchmany(r.stream, 0);
+    assert_int_equal(id_at(p, 0), 9);
+    assert_int_equal(weir_resume_ack(r.stream, 0), WEIR_OK);
+    while ((p = weir_resume_fetchmany(r.stream, 0)) != NULL)
+        assert_int_equal(weir_resume_ack(r.stream, p->count), WEIR_OK);
+    assert_int_equal(weir_resume_ack(r.stream, 1), WEIR_INVALID_REQUEST);
+    assert_error(weir_resume_error(r.stream), WEIR_OK);
     weir_resume *second = weir_resume_open(checkpoint, r.connection, NULL);
     assert_int_equal(weir_resume_close(&second), WEIR_INVALID_REQUEST);
     stop(&r);

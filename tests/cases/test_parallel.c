@@ -208,6 +208,16 @@ static void test_what_no_index_serves_is_one_range(void **state)
     assert_int_equal(same_as_alone(db, "SELECT * FROM t", "id", NULL, 3, &said).ranges, 1);
     assert_int_equal(said.count, 1);
     assert_contains(said.last, "no index");
+    if (!db->postgresql) {              /* nor one that the WHERE keeps from serving it */
+        test_side_run(db, "CREATE TABLE k(id integer PRIMARY KEY, kind integer); CREATE INDEX by_kind ON k(kind)");
+        numbers(db, "k", "id, kind", "i, 1", 1, 5000);
+        assert_int_equal(same_as_alone(db, "SELECT * FROM k WHERE kind = 1 AND +id >= 0", "id", NULL, 3, &said).ranges == 1, said.count == 2);
+    }
+    test_side_run(db, "CREATE INDEX by_id ON t(id)");
+    int before = said.count;
+    assert_true(same_as_alone(db, "SELECT * FROM t", "id", "id not null", 3, &said).ranges > 1);
+    assert_true(same_as_alone(db, "SELECT * FROM t", "id, v", "id not null, v not null", 3, &said).ranges > 1);
+    assert_int_equal(said.count, before);
 }
 
 static void test_partitioned_tables(void **state)
@@ -503,7 +513,7 @@ int main(void)
         ON_BOTH(test_nulls_in_keys),
         ON_BOTH(test_no_row_and_one_row),
         ON_POSTGRESQL(test_statistics_that_are_wrong),
-        ON_POSTGRESQL(test_what_no_index_serves_is_one_range),
+        ON_BOTH(test_what_no_index_serves_is_one_range),
         ON_POSTGRESQL(test_partitioned_tables),
         ON_BOTH(test_all_jobs_see_one_moment),
         ON_BOTH(test_bytes_in_order_by_way_of_the_disk),

@@ -323,7 +323,10 @@ static void test_what_killed_runs_left_does_not_stay(void **state)
     make_folder();
     write_reference(db, in_order, "alone.csv");
     attempt a = { .sql = all_rows, .key = by_id, .file = "x.csv", .split = true, .progress = block_manifest };
-    assert_status(run(db->engine, &a), WEIR_IO);
+    /* Nobody is told of the progress of jobs that are done before they are waited for. */
+    for (int i = 0; i < 50 && run(db->engine, &a) == WEIR_OK; i++)
+        assert_int_equal(shell("cd %s && rm x.*", folder), 0);
+    assert_error(&a.error, WEIR_IO);
     assert_contains(a.error.message, "x.manifest.json: Is a directory");
     assert_int_equal(a.place.rows, ROWS);
     a.progress = NULL;
@@ -332,6 +335,35 @@ static void test_what_killed_runs_left_does_not_stay(void **state)
     assert_status(run(db->engine, &a), WEIR_OK);
     assert_int_equal(a.figures.batches, 0);
     assert_whole_pieces("x", "alone.csv");
+    remove_folder();
+}
+
+/* A number of ranges that the rest of the checkpoint cannot have is not believed. */
+static void test_a_number_of_ranges_is_not_believed(void **state)
+{
+    test_database *db = *state;
+    weir_memory_figures memory;
+    char text[8192];
+    make_t(db);
+    make_folder();
+    attempt a = { .sql = trapped(db), .key = by_id, .file = "x.csv", .split = true };
+    set_trap(db, 4000);
+    assert_status(run(db->engine, &a), WEIR_DATA);
+    weir_stmt *stmt = weir_sql(a.sql);
+    weir_checkpoint *checkpoint = weir_checkpoint_new(db->engine, stmt, WEIR_CHECKPOINT_OPTIONS(.key = a.key));
+    assert_int_equal(weir_checkpoint_load(checkpoint, in_folder("x.csv.weir-checkpoint")), WEIR_OK);
+    weir_blob data = weir_checkpoint_data(checkpoint);
+    const char *rest = memchr((const char *)data.ptr + strlen("ranges 1 "), ' ', data.len);
+    int length = snprintf(text, sizeof text, "ranges 1 999999%.*s", (int)((const char *)data.ptr + data.len - rest), rest);
+    assert_true(length > 0 && length < (int)sizeof text);
+    assert_int_equal(weir_checkpoint_set_data(checkpoint, text, (size_t)length), WEIR_OK);
+    assert_int_equal(weir_checkpoint_save(checkpoint, in_folder("x.csv.weir-checkpoint")), WEIR_OK);
+    weir_checkpoint_free(&checkpoint);
+    weir_stmt_free(&stmt);
+    assert_status(run(db->engine, &a), WEIR_DATA);
+    assert_contains(a.error.message, "its number of ranges");
+    weir_memory_usage(&memory);
+    assert_true(memory.peak_bytes < 64 << 20);
     remove_folder();
 }
 
@@ -569,6 +601,7 @@ int main(void)
         ON_BOTH(test_finished_ranges_stay),
         ON_BOTH(test_what_killed_runs_left_does_not_stay),
         ON_BOTH(test_links_are_not_followed),
+        ON_BOTH(test_a_number_of_ranges_is_not_believed),
         ON_BOTH(test_files_that_changed_are_read_again),
         ON_BOTH(test_what_changed_is_refused),
         ON_POSTGRESQL(test_partitions_have_files_of_their_own),
