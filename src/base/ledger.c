@@ -52,7 +52,8 @@ static void count_in_budgets(const weir_ledger *ledger, int64_t bytes)
         if (charge->shared && !charge->budget->busy && !charge->budget->gathers)
             continue;
         weir_budget_count(charge->budget, bytes);
-        charge->budget->shared += charge->shared ? bytes : 0;
+        if (charge->shared)             /* of one thread; a ledger's own budget may be of several */
+            charge->budget->shared += bytes;
     }
 }
 
@@ -92,7 +93,7 @@ static bool fits_budgets(const weir_ledger *ledger, size_t bytes)
     for (; ledger; ledger = ledger->parent)
         for (const weir_charge *charge = ledger->charges; charge; charge = charge->next)
             if (applies(charge) && (bytes > INT64_MAX || room_in(charge->budget) < (int64_t)bytes)) {
-                charge->budget->refused = true;
+                __atomic_store_n(&charge->budget->refused, true, __ATOMIC_RELAXED);    /* whose of several threads is no matter */
                 return false;
             }
     return true;

@@ -93,7 +93,7 @@ int weir_parallel_fail(weir_parallel *p, const weir_error *error)
     int status = p->error.status;
     weir_unlock(&p->mutex);
     atomic_store(&p->stop, true);
-    if (p->has_blocks)
+    if (atomic_load(&p->has_blocks))
         weir_blocks_stop(&p->blocks);
     return status;
 }
@@ -137,6 +137,17 @@ static int make_segments(weir_parallel *p, const weir_value *after, weir_error *
     return weir_segments_make(&p->segments, p->connections[0], p->postgresql, p->split, &wish, error);
 }
 
+/* Any thread may ask while segments come and go. */
+static void tell_plan(weir_parallel *p)
+{
+    const char *source = p->planned && p->segments.count ? p->segments.all[0].plan.source : "";
+    weir_lock(&p->mutex);
+    p->about.ranges = p->planned ? p->segments.ranges : 0;
+    memcpy(p->about.snapshot, p->snapshot, sizeof p->about.snapshot);
+    weir_error_text(p->about.source, sizeof p->about.source, source, strlen(source));
+    weir_unlock(&p->mutex);
+}
+
 int weir_parallel_plan_here(weir_parallel *p, const weir_value *after)
 {
     weir_error error = { 0 };
@@ -147,6 +158,7 @@ int weir_parallel_plan_here(weir_parallel *p, const weir_value *after)
     if (status == WEIR_OK && (!p->planned || after))
         status = make_segments(p, after, &error);
     p->planned = status == WEIR_OK;
+    tell_plan(p);
     return status == WEIR_OK ? WEIR_OK : weir_parallel_fail(p, &error);
 }
 
@@ -499,7 +511,7 @@ int weir_parallel_run_here(weir_parallel *p, const weir_parallel_calls *calls)
     p->share = (p->calls.bytes ? p->options.memory - p->options.memory / 4 : p->options.memory) / p->options.jobs;
     if (p->calls.bytes && !atomic_load(&p->failed)) {
         bool made = make_room(p) == WEIR_OK;
-        p->has_blocks = true;
+        atomic_store(&p->has_blocks, true);     /* before `failed` is looked at: weir_parallel_fail sets that first */
         if (!made) {
             weir_error_out_of_memory(&error);
             return weir_parallel_fail(p, &error);
@@ -532,14 +544,15 @@ void weir_parallel_info(const weir_parallel *parallel, weir_parallel_figures *ou
     *out = (weir_parallel_figures){ 0 };
     if (is_constant(p))
         return;
+    weir_lock(&p->mutex);
+    *out = p->about;
+    weir_unlock(&p->mutex);
     out->jobs = p->options.jobs;
-    const char *source = p->planned && p->segments.count ? p->segments.all[0].plan.source : "";
-    out->ranges = p->planned ? p->segments.ranges : 0;
     out->ranges_done = atomic_load(&p->ranges_done);
     out->rows = atomic_load(&p->rows);
     out->batches = atomic_load(&p->batches);
     out->bytes = atomic_load(&p->bytes);
-    if (p->has_blocks) {
+    if (atomic_load(&p->has_blocks)) {
         weir_lock(&p->blocks.mutex);
         out->spilled = p->blocks.spilled;
         weir_unlock(&p->blocks.mutex);
@@ -547,8 +560,6 @@ void weir_parallel_info(const weir_parallel *parallel, weir_parallel_figures *ou
     for (int i = 0; p->options.memory && i < p->options.jobs; i++)
         out->memory_peak += atomic_load(&p->peaks[i]);
     out->memory_peak += p->options.memory ? atomic_load(&p->budget.peak) : 0;
-    memcpy(out->snapshot, p->snapshot, sizeof out->snapshot);
-    weir_error_text(out->source, sizeof out->source, source, strlen(source));
 }
 
 static void close_connections(weir_parallel *p)

@@ -153,8 +153,9 @@ struct weir_parallel {
     bool              postgresql, connected, planned, ran;
     bool              split;            /* ranges are wanted for themselves, also by one job */
     weir_blocks       blocks;
-    bool              has_blocks;
-    pthread_mutex_t   mutex;            /* of error, next, running */
+    atomic_bool       has_blocks;       /* set once they are made: who fails it from elsewhere stops them, too */
+    pthread_mutex_t   mutex;            /* of error, next, running, about */
+    weir_parallel_figures about;        /* what planning tells, for whoever asks from elsewhere: ranges, source, snapshot */
     pthread_mutex_t   handles;          /* of connections: held while they come and go, and while they are cancelled */
     pthread_cond_t    ended;            /* a job ended */
     weir_connection **connections;

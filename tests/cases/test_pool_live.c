@@ -508,7 +508,9 @@ static void visit(crowd *c, int thread, int round)
         while (out > peak && !atomic_compare_exchange_weak(&c->peak, &peak, out)) {}
         if (weir_connection_run(connection, "SELECT 1") < 0)
             atomic_fetch_add(&c->failures, 1);
-        test_sleep_ms(thread < 8 && round == 0 ? 2300 : 5);          /* at first nobody else gets one */
+        test_sleep_ms(5);
+        for (int i = 0; thread < 8 && round == 0 && atomic_load(&c->timeouts) == 0 && i < 6000; i++)
+            test_sleep_ms(10);                                       /* at first nobody else gets one in time */
         atomic_fetch_sub(&c->out, 1);
     } else if (status == WEIR_TIMEOUT) {
         atomic_fetch_add(&c->timeouts, 1);
