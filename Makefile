@@ -39,8 +39,8 @@ check-debian:
 	@scripts/install-packages build packaging
 	@scripts/check-debian
 
-# Every test, with what those of the packaging look for (cmake, zsh, man), the sanitizers, the analyzers, the Debian packages, the soak, the wire, all
-# faults, planted bugs, and README.md's first steps. It takes hours.
+# Every test, with what those of the packaging look for (cmake, zsh, man), the sanitizers, the analyzers, the Debian packages, samples under
+# valgrind and by each compiler, the soak, the wire, all faults, planted bugs, and README.md's first steps. It takes hours.
 check-all:
 	@scripts/install-packages packaging
 	@$(MAKE) check
@@ -90,10 +90,11 @@ check-valgrind:
 	@[ -f build-valgrind/build.ninja ] || $(SETUP) build-valgrind
 	@scripts/check-valgrind build-valgrind
 
-# gcc and clang, -O0 to -O3, link-time optimisation, without tasks: built with warnings as errors, a sample of the tests run in each.
+# gcc and clang, -O0 to -O3, link-time optimisation, without tasks, musl: built with warnings as errors, a sample of the tests run in each.
+# KINDS: some of them, as scripts/check-portable names them.
 check-portable:
-	@scripts/install-packages build test portable
-	@scripts/check-portable
+	@scripts/install-packages build test portable musl
+	@scripts/check-portable $(KINDS)
 
 # What `make check` does for some seconds: threads and tasks that do everything at random, on both databases at once.
 soak: $(BUILD)/build.ninja
@@ -146,12 +147,13 @@ help:
 	@echo 'make figure          draws docs/memory.svg, memory over ROWS (10000000) rows, streamed and buffered'
 	@echo 'make check           runs every test, against real SQLite files and PostgreSQL servers of its own'
 	@echo 'make check-all       the same, check-sanitize, check-thread and check-tidy, the Debian packages (check-debian: built in a copy of the tree,'
-	@echo '                     looked at by lintian), the soak, the wire, all faults (check-faults), planted bugs (check-planted),'
+	@echo '                     looked at by lintian), samples under valgrind (check-valgrind) and by each compiler and for musl (check-portable),'
+	@echo '                     the soak, the wire, all faults (check-faults), planted bugs (check-planted),'
 	@echo "                     README.md's first steps in a copy (check-readme)"
 	@echo 'make check-sanitize  the same with the address and undefined behaviour sanitizers, in build-sanitize/'
 	@echo 'make check-thread    the same with the thread sanitizer, in build-thread/'
 	@echo 'make check-valgrind  a sample of the tests, most in tasks, under valgrind, in build-valgrind/'
-	@echo 'make check-portable  gcc and clang at -O0 to -O3, with link-time optimisation, without tasks, in build-portable/'
+	@echo 'make check-portable  a sample with gcc and clang, -O0 to -O3, link-time optimisation, without tasks, musl; KINDS="gcc-O3 musl-no-tasks"'
 	@echo 'make soak            32 threads and 200 tasks at random on a pool of 8 for SECONDS (600); SEED (1), BUILD (build)'
 	@echo 'make wire            each fault of the network at every WIRE-th (1st) byte of a program; SEED (1), BUILD (build)'
 	@echo 'make fuzz            libFuzzer on all that strangers may send, SECONDS (60) for each target'

@@ -35,7 +35,7 @@ typedef struct flow {
     bool    ended;                      /* the source has no more */
     bool    shut;                       /* the target was told that no more comes */
     int64_t passed, taken;              /* handed on; read */
-    int64_t messages;                   /* SERVER's: begun so far */
+    int64_t messages, readies;          /* SERVER's: begun so far; ReadyForQuery among them */
     unsigned char head[5];              /* … and of the one that passes, … */
     uint32_t headed, left, length;      /* … bytes of the head so far, of the body still to come, and of the whole body */
     bool    selects;                    /* its body begins as far as it passed with "SELECT " */
@@ -282,6 +282,8 @@ static void look_at_messages(test_proxy *proxy, flow *f, unsigned char *bytes, s
     for (size_t i = 0; i < length; i++) {
         if (f->left > 0) {
             size_t n = length - i < f->left ? length - i : f->left;
+            if (f->head[0] == 'Z' && f->left == 1 && ++f->readies == fault->ready_message)
+                bytes[i] = (unsigned char)fault->ready_state;
             say_rows(fault, f, bytes + i, n);
             f->left -= (uint32_t)n;
             i += n - 1;
@@ -500,7 +502,7 @@ void test_proxy_set(test_proxy *proxy, test_fault fault)
     for (int i = 0; i < proxy->pair_count; i++)
         for (int side = CLIENT; side <= SERVER; side++) {
             flow *f = &proxy->pairs[i]->flows[side];
-            f->passed = f->taken = f->messages = 0;
+            f->passed = f->taken = f->messages = f->readies = 0;
         }
     pthread_mutex_unlock(&proxy->lock);
     wake_up(proxy);

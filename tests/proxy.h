@@ -25,6 +25,8 @@ typedef struct test_fault {
     int     huge_message;       /* > 0: this message of the server, counted from 1, says that it has huge_length bytes; in clear only, for
                                  * connections that do not ask for TLS */
     uint32_t huge_length;
+    int     ready_message;      /* > 0: this ReadyForQuery, counted from 1, says that the transaction is in ready_state: 'I', 'T' or 'E' */
+    char    ready_state;
     const char *select_says;    /* not NULL: each CommandComplete "SELECT n" with as many digits has these instead */
     bool    reset;              /* cuts as a crash does (RST), not as a polite end */
     bool    single_bytes;       /* the server's bytes come one by one, each when the one before was read */

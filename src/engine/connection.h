@@ -119,6 +119,9 @@ typedef struct weir_call {
  * in step with the server: results of a transaction that is gone are ended, a lost link is hung up. `started` is what the start
  * function returned. Copies the link's error to *error, with the abort's cause in the detail of a 25P02. The status. */
 int weir_connection_drive(weir_connection *connection, int started, const weir_call *call, weir_error *error);
+/* A drive went well, and the transaction is over that nothing ended, with the result that it was for: the server cannot be believed. The
+ * connection is given up. Gives WEIR_INTERFACE. */
+int weir_connection_nonsense(weir_connection *connection, weir_error *error);
 /* Puts "aborted by: …" into the error's detail, unless there is no cause or it is named already. */
 void weir_connection_name_cause(weir_error *error, const weir_error *cause);
 /* A command of the connection's own: COMMIT, SAVEPOINT … */

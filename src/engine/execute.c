@@ -160,7 +160,9 @@ static int prepare(execution *run)
 {
     weir_cursor *cursor = run->result->cursor;
     int started = cursor->link->driver->prepare(cursor->link, cursor);
-    return weir_connection_drive(run->connection, started, WEIR_CALL(.answer_by = run->answer_by, .reads = true), &run->error);
+    int status = weir_connection_drive(run->connection, started, WEIR_CALL(.answer_by = run->answer_by, .reads = true), &run->error);
+    /* The result went with a transaction, of which the server says that it is over. */
+    return status == WEIR_OK && !cursor->link ? weir_connection_nonsense(run->connection, &run->error) : status;
 }
 
 /* One step per column: how its field becomes a cell of the row. */

@@ -194,6 +194,17 @@ int weir_connection_drive(weir_connection *connection, int started, const weir_c
     return status;
 }
 
+int weir_connection_nonsense(weir_connection *connection, weir_error *error)
+{
+    weir_error_set(error, WEIR_INTERFACE, "the server ended the transaction under a statement that does not");
+    error->disconnect = true;
+    connection->slot->link->lost = true;
+    connection->in_transaction = true;      /* what was done in it is in doubt: the program has to say that it knows */
+    weir_error_keep(&connection->abort_cause, error);
+    weir_connection_drop_link(connection, WEIR_INVALIDATE_ALL);
+    return WEIR_INTERFACE;
+}
+
 void weir_connection_note_idle(const weir_connection *connection)
 {
     if (connection->last_used && connection->server != WEIR_LINK_IDLE)

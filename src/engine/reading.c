@@ -236,9 +236,10 @@ int weir_result_fill(weir_result *result, weir_batch *batch, int started, int64_
 {
     weir_cursor *cursor = result->cursor;
     const weir_call *call = WEIR_CALL(.answer_by = answer_by, .reads = true);
+    weir_connection *connection = result->open.connection;
     bool tried = false;
     int status;
-    while ((status = weir_connection_drive(result->open.connection, started, call, error)) == WEIR_OK && batch && result->budget) {
+    while ((status = weir_connection_drive(connection, started, call, error)) == WEIR_OK && batch && result->budget) {
         if (cursor->sink->count == 0 && !cursor->ended && weir_sink_ends(cursor->sink, WEIR_OUT_OF_MEMORY)) {
             if (tried || !result->bounds.memory) {
                 weir_bounds_row_error(result, error);
@@ -251,6 +252,8 @@ int weir_result_fill(weir_result *result, weir_batch *batch, int started, int64_
         } else if (!weir_bounds_wants_more(result)) {
             break;
         }
+        if (!cursor->link)
+            return weir_connection_nonsense(connection, error);
         rows = weir_bounds_credit(result, (int64_t)cursor->sink->count);
         weir_bounds_expect(result, (int64_t)cursor->sink->count, rows);
         batch->expected = cursor->sink->count + (size_t)rows;

@@ -311,6 +311,38 @@ static void test_a_row_that_grows_as_it_comes_is_whole(void **state)
     close_connection_ok(&connection);
 }
 
+/* Each ReadyForQuery lies once about the transaction, in each way: whatever comes of it, no row is missing or doubled without an error, and the
+ * result that goes with "the transaction is over" is no longer used. The server is dialled again where it cannot be believed. */
+static void test_a_state_of_the_transaction_that_is_a_lie(void **state)
+{
+    test_database *db = *state;
+    const weir_execution_options *options[] = { OPTIONS(.yield_per = 5), OPTIONS(.memory = 1 << 20), NULL };
+    test_proxy *proxy = test_proxy_start(test_environment("WEIR_TEST_PG_SCRAM"), TEST_PROXY_TCP);
+    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.read_timeout_ms = 5000));
+    int refused = 0;
+    for (int i = 0; i < 3 * 3 * 10; i++) {
+        weir_connection *connection = connect_ok(engine);
+        test_proxy_set(proxy, (test_fault){ .ready_message = 1 + i / 9, .ready_state = "ITE"[i % 3] });
+        int64_t rows = 0, before = weir_connection_run(connection, i & 1 ? "SELECT 1" : "CREATE TEMPORARY TABLE t(id int)");
+        weir_result *result = test_query(connection, "SELECT id FROM generate_series(1, 23) AS id ORDER BY id", options[i / 3 % 3]);
+        for (const weir_row *row; (row = weir_result_next(result)) != NULL; )
+            assert_int_equal(weir_row_int64_at(row, 0), ++rows);
+        int status = weir_result_error(result)->status;
+        assert_true(rows == 23 || status != WEIR_OK);
+        refused += before < 0 || status == WEIR_INTERFACE;
+        (void)!weir_result_close(&result);
+        (void)!weir_connection_rollback(connection);
+        test_proxy_set(proxy, (test_fault){ 0 });
+        (void)!weir_connection_close(&connection);
+    }
+    assert_true(refused > 0);
+    weir_connection *connection = connect_ok(engine);
+    assert_int_equal(test_query_int(connection, "SELECT 7"), 7);
+    close_connection_ok(&connection);
+    weir_engine_close(&engine);
+    test_proxy_stop(&proxy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +356,7 @@ int main(void)
         ON_POSTGRESQL(test_a_gigabyte_announced_is_none_in_memory),
         ON_POSTGRESQL(test_a_server_counts_by_execute_or_by_portal),
         ON_POSTGRESQL(test_a_row_that_grows_as_it_comes_is_whole),
+        ON_POSTGRESQL(test_a_state_of_the_transaction_that_is_a_lie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

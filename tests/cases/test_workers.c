@@ -42,13 +42,13 @@ static void make_table(test_database *db)
 }
 
 /* What tests add to the options. */
-static struct { int64_t memory; weir_stmt *(*partition)(const char *name, void *context); } more;
+static struct { int64_t memory; const char *schema; weir_stmt *(*partition)(const char *name, void *context); } more;
 
 static weir_worker *open_worker(weir_engine *engine, const char *sql, const char *job)
 {
     weir_stmt *stmt = weir_sql(sql);
     weir_worker *worker = weir_worker_open(engine, stmt, WEIR_WORKER_OPTIONS(.job = job, .directory = directory, .order = "id not null",
-                                           .range_bytes = 32768, .lease_ms = LEASE_MS, .yield_per = more.memory ? 0 : 100, .memory = more.memory, .partition = more.partition, .writer = WEIR_WRITER_OPTIONS(.header = WEIR_OFF)));
+                                           .range_bytes = 32768, .lease_ms = LEASE_MS, .yield_per = more.memory ? 0 : 100, .memory = more.memory, .schema = more.schema, .partition = more.partition, .writer = WEIR_WRITER_OPTIONS(.header = WEIR_OFF)));
     weir_stmt_free(&stmt);
     return worker;
 }
@@ -518,6 +518,75 @@ static void test_partitions_need_a_program_that_reads_them(void **state)
     remove_directory();
 }
 
+/* ---- names ------------------------------------------------------------------------------------------------------------------------------ */
+static void test_hostile_names(void **state)
+{
+    test_database *db = *state;
+    static const char *const schemas[] = {
+        "we\"ird 'x'; DROP TABLE t; --", "line\nend %s %n @ :job", "sch\xC3\xA4" "fer \xE6\xBC\xA2", "x23456789012345678901234567890123456789012345678901234567890123",
+    };
+    static const char *const refused_schemas[] = { "", "x234567890123456789012345678901234567890123456789012345678901234" };
+    static const char *const refused_jobs[] = { "", ".", "..", "../up", "a/b", "a b", "a\nb", "a'b", "a\"b", "%s\n", "j\xC3\xB6" "b",
+                                                "x2345678901234567890123456789012345678901234567890123456789012345" };
+    weir_job_figures figures;
+    weir_error error;
+    make_table(db);
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        make_directory();
+        more.schema = schemas[i];
+        weir_worker *worker = open_worker(db->engine, QUERY, "a.b_c-9");
+        int status = weir_worker_run(worker);
+        assert_error(weir_worker_error(worker), WEIR_OK);
+        assert_int_equal(weir_worker_close(&worker), status);
+        assert_int_equal(weir_job_status(db->engine, schemas[i], "a.b_c-9", &figures, &error), WEIR_OK);
+        assert_int_equal(figures.rows, ROWS);
+        check_manifest(db, "a.b_c-9");
+        remove_directory();
+    }
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM t"), ROWS);
+    for (size_t i = 0; i < sizeof refused_schemas / sizeof *refused_schemas; i++) {
+        more.schema = refused_schemas[i];
+        weir_worker *worker = open_worker(db->engine, QUERY, "j");
+        assert_contains(weir_worker_error(worker)->message, "1 to 63 bytes");
+        assert_status(weir_worker_close(&worker), WEIR_ARGUMENT);
+        assert_status(weir_job_status(db->engine, refused_schemas[i], "j", &figures, &error), WEIR_ARGUMENT);
+    }
+    more.schema = NULL;
+    for (size_t i = 0; i < sizeof refused_jobs / sizeof *refused_jobs; i++) {
+        weir_worker *worker = open_worker(db->engine, QUERY, refused_jobs[i]);
+        assert_contains(weir_worker_error(worker)->message, "a job's name has 1 to 64");
+        assert_status(weir_worker_close(&worker), WEIR_ARGUMENT);
+        assert_status(weir_job_status(db->engine, NULL, refused_jobs[i], &figures, &error), WEIR_INVALID_REQUEST);
+    }
+}
+
+/* A part's name may be a link that somebody left: nothing is written through it, nor through the manifest's. */
+static void test_links_are_not_followed(void **state)
+{
+    test_database *db = *state;
+    static const char *const names[] = { "linked.r000000.a1.csv", "linked.manifest.json" };
+    char command[512];
+    make_table(db);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        make_directory();
+        snprintf(command, sizeof command, "cd %s && echo precious > kept && ln -s kept %s", directory, names[i]);
+        assert_int_equal(system(command), 0);
+        weir_worker *worker = open_worker(db->engine, QUERY, "linked");
+        assert_status(weir_worker_run(worker), WEIR_IO);
+        assert_contains(weir_worker_error(worker)->hint, "a symbolic link stands in the file's place");
+        assert_status(weir_worker_close(&worker), WEIR_IO);
+        snprintf(command, sizeof command, "cd %s && test \"$(cat kept)\" = precious && rm kept %s", directory, names[i]);
+        assert_int_equal(system(command), 0);
+        worker = open_worker(db->engine, QUERY, "linked");
+        assert_status(weir_worker_run(worker), WEIR_OK);
+        assert_status(weir_worker_close(&worker), WEIR_OK);
+        if (i == 0)
+            check_manifest(db, "linked");
+        remove_directory();
+        test_side_run(db, "DELETE FROM weir_jobs.jobs");
+    }
+}
+
 static void test_sqlite_has_no_jobs(void **state)
 {
     test_database *db = *state;
@@ -537,6 +606,8 @@ int main(void)
         ON_POSTGRESQL(test_a_cancel_is_heard_behind_a_lock),
         ON_POSTGRESQL(test_a_lost_connection_is_no_attempt),
         ON_POSTGRESQL(test_a_budget),
+        ON_POSTGRESQL(test_hostile_names),
+        ON_POSTGRESQL(test_links_are_not_followed),
         ON_POSTGRESQL(test_partitions_two_workers_one_killed_one_paused),
         ON_POSTGRESQL(test_partitions_need_a_program_that_reads_them),
         ON_SQLITE(test_sqlite_has_no_jobs),

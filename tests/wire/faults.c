@@ -1,6 +1,7 @@
 /* wire_faults short|long: each kind of fault at many points of a program, by several workers at once, in threads and in tasks, in clear and
  * under TLS; then what the tables must have. Prints kinds, points and outcomes. Environment: WEIR_WIRE=1 tries every byte of the short
- * program (2: every second) and thousands of the long one; WEIR_WIRE_SEED (1); WEIR_WIRE_POINT tries that one only, as the message of a failure names it. */
+ * program (2: every second) and thousands of the long one; WEIR_WIRE_SEED (1); WEIR_WIRE_POINT tries that one only, as the message of a failure names it;
+ * WEIR_WIRE_FROM those from that one on. */
 #include "wire.h"
 #include <inttypes.h>
 #include <libpq-fe.h>
@@ -527,6 +528,7 @@ int main(int argc, char **argv)
     run.urls[0] = environment("WEIR_TEST_PG_SCRAM", NULL);
     run.urls[1] = environment("WEIR_TEST_PG_TLS", NULL);
     run.base = (int64_t)getpid() << 32;
+    atomic_store(&run.next, strtoull(environment("WEIR_WIRE_FROM", "0"), NULL, 10));
     run.workers = run.step ? MOST_WORKERS : WORKERS;
     for (int tls = 0; tls < 2; tls++)
         make_tables(tls);
