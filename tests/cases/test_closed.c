@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- an allocator that can be told to fail ------------------------------------------------------------------------------- */
 
@@ -212,7 +213,7 @@ static void test_closed_handles(void **state)
     assert_engine(engine, stmt, WEIR_RESOURCE_CLOSED);
     assert_kept_row(row);
     char path[800];
-    snprintf(path, sizeof path, "%s.csv", db->path[0] ? db->path : "/tmp/weir-test-closed");
+    snprintf(path, sizeof path, "%s/closed-%s-%ld.csv", test_environment("WEIR_TEST_DIR"), db->dialect, (long)getpid());
     weir_writer *writer = weir_writer_open(path, NULL);
     weir_writer_abort(&writer);
     assert_writer(writer, result, row, WEIR_RESOURCE_CLOSED);

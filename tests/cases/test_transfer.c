@@ -192,10 +192,17 @@ static void test_a_table_made_like_another(void **state)
 /* ---- outside of tasks --------------------------------------------------------------------------------------------------------- */
 static int seen;
 
+static const char *refused_path(void)
+{
+    static char path[80];
+    snprintf(path, sizeof path, "/tmp/weir-transfer-refused-%ld.csv", (long)getpid());
+    return path;
+}
+
 static void write_outside(void *engine)
 {
     weir_error error;
-    weir_writer *writer = weir_writer_open("/tmp/weir-transfer-refused.csv", NULL);
+    weir_writer *writer = weir_writer_open(refused_path(), NULL);
     seen = weir_writer_error(writer)->status;
     weir_writer_abort(&writer);
     weir_connection *none = weir_engine_connect(engine);
@@ -270,7 +277,7 @@ static void test_files_are_refused_on_a_loops_thread(void **state)
     assert_status(kind->close(&tasks), WEIR_OK);
     kind->drop(own);
     assert_status(seen, WEIR_WOULD_BLOCK);
-    assert_int_not_equal(access("/tmp/weir-transfer-refused.csv", F_OK), 0);
+    assert_int_not_equal(access(refused_path(), F_OK), 0);
 }
 
 int main(void)

@@ -2,19 +2,7 @@
 # weir export --jobs --resume, in one file and with --split, killed, stopped, out of room and without its server, repeated until it ends well: the
 # bytes are those of one run. usage: test_jobs_resume.sh sqlite|postgresql; with postgresql also a server of its own, which is restarted.
 set -uo pipefail
-WEIR=${WEIR:-${WEIR_COMMAND:?set WEIR to the command}}
-HERE=$(cd "$(dirname "$0")" && pwd)
-TMP=$(mktemp -d "${TMPDIR:-/tmp}/weir-jobs-resume.XXXXXX") || exit 2
-OWN=
-end() { [ -z "$OWN" ] || "$HERE/../servers" stop "$OWN"; rm -rf "$TMP"; }
-trap end EXIT
-export LC_ALL=C
-cd "$TMP" || exit 2
-mkdir work
-. "$HERE/common.sh"
-SEED=${WEIR_TEST_SEED:-20261123}
-RANDOM=$SEED
-ROWS=20000
+. "$(dirname "$0")/resume.sh" jobs-resume
 # shellcheck disable=SC2034  # of common.sh
 database=${1:?sqlite or postgresql}
 

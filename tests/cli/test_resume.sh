@@ -2,19 +2,7 @@
 # weir export --resume, killed, stopped, out of room and without its server at many points, repeated until it ends well: the file is byte for
 # byte that of one run. usage and environment as test_export.sh; with postgresql also a server of its own, which is restarted.
 set -uo pipefail
-WEIR=${WEIR:-${WEIR_COMMAND:?set WEIR to the command}}
-HERE=$(cd "$(dirname "$0")" && pwd)
-TMP=$(mktemp -d "${TMPDIR:-/tmp}/weir-resume.XXXXXX") || exit 2
-OWN=
-end() { [ -z "$OWN" ] || "$HERE/../servers" stop "$OWN"; rm -rf "$TMP"; }
-trap end EXIT
-export LC_ALL=C
-cd "$TMP" || exit 2
-mkdir work
-. "$HERE/common.sh"
-SEED=${WEIR_TEST_SEED:-20261122}
-RANDOM=$SEED
-ROWS=20000
+. "$(dirname "$0")/resume.sh" resume
 
 make_tables() {
     local key=$1 series=$2
