@@ -59,6 +59,7 @@ struct test_proxy {
     test_fault      fault;
     int64_t         bytes[2];           /* of clients, of servers */
     int64_t         messages;           /* of servers */
+    bool            garbled_for_nothing;
     int             accepted, pair_count;
     pair           *pairs[MAX_PAIRS];
     bool            tracing;
@@ -304,6 +305,22 @@ static void look_at_messages(test_proxy *proxy, flow *f, unsigned char *bytes, s
     }
 }
 
+/* A record of TLS in clear: a ChangeCipherSpec, or a handshake's ClientHello or ServerHello, of less than 64 KiB. */
+static bool is_record_in_clear(const unsigned char *r, size_t length)
+{
+    return (length >= 6 && r[0] == 20 && !r[3] && r[4] == 1 && r[5] == 1) ||
+           (length >= 7 && r[0] == 22 && (r[5] == 1 || r[5] == 2) && !r[6]);
+}
+
+/* Whether the byte at that place has no meaning: the version of a record in clear, which peers must ignore (RFC 8446, 5.1). */
+static bool is_ignored(const unsigned char *bytes, size_t length, size_t at)
+{
+    for (size_t part = 1; part <= 2; part++)
+        if (at >= part && bytes[at + 1 - part] == 3 && is_record_in_clear(bytes + at - part, length - (at - part)))
+            return true;
+    return false;
+}
+
 /* What was just read, as it is to be handed on. */
 static void spoil(test_proxy *proxy, flow *f, int from)
 {
@@ -311,8 +328,11 @@ static void spoil(test_proxy *proxy, flow *f, int from)
     size_t length = f->end - f->start;
     if (from == SERVER)
         look_at_messages(proxy, f, (unsigned char *)f->bytes + f->start, length);
-    if (at > f->taken && at <= f->taken + (int64_t)length)
-        f->bytes[f->start + (size_t)(at - f->taken - 1)] ^= (char)proxy->fault.garble_with;
+    if (at > f->taken && at <= f->taken + (int64_t)length) {
+        size_t place = (size_t)(at - f->taken - 1);
+        proxy->garbled_for_nothing = is_ignored((const unsigned char *)f->bytes + f->start, length, place);
+        f->bytes[f->start + place] ^= (char)proxy->fault.garble_with;
+    }
     f->taken += (int64_t)length;
     if (f->shut)
         f->start = f->end;
@@ -498,6 +518,7 @@ void test_proxy_set(test_proxy *proxy, test_fault fault)
 {
     pthread_mutex_lock(&proxy->lock);
     proxy->fault = fault;
+    proxy->garbled_for_nothing = false;
     proxy->bytes[CLIENT] = proxy->bytes[SERVER] = proxy->messages = 0;
     for (int i = 0; i < proxy->pair_count; i++)
         for (int side = CLIENT; side <= SERVER; side++) {
@@ -553,6 +574,14 @@ int test_proxy_accepted(test_proxy *proxy)
     int accepted = proxy->accepted;
     pthread_mutex_unlock(&proxy->lock);
     return accepted;
+}
+
+bool test_proxy_garbled_for_nothing(test_proxy *proxy)
+{
+    pthread_mutex_lock(&proxy->lock);
+    bool for_nothing = proxy->garbled_for_nothing;
+    pthread_mutex_unlock(&proxy->lock);
+    return for_nothing;
 }
 
 int test_proxy_open(test_proxy *proxy)

@@ -54,6 +54,8 @@ int64_t test_proxy_bytes(test_proxy *proxy);
 int64_t test_proxy_bytes_sent(test_proxy *proxy);           /* the clients' */
 int test_proxy_accepted(test_proxy *proxy);
 int test_proxy_open(test_proxy *proxy);
+/* The byte that was garbled since the last test_proxy_set is one of those that TLS's peers must ignore. */
+bool test_proxy_garbled_for_nothing(test_proxy *proxy);
 /* The server's messages handed on since its connections began or the last test_proxy_set; without TLS. */
 int64_t test_proxy_messages(test_proxy *proxy);
 /* Writes down from now on which messages pass, and forgets what was written; one connection, at rest, without TLS: ">B >E(weir_p1) >S

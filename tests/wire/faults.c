@@ -200,7 +200,7 @@ static const char *judge(const point *p, const attempt *a, outcome o)
     if (o == DEADLINE && !(flags & SILENT))
         return "a connection that ends is waited for";
     bool struck = kinds[p->kind].counts == NOTHING || p->at + SLACK < run.totals[p->world][kinds[p->kind].counts];
-    if (o == RIGHT && flags & GARBLES && !(flags & MIXED) && under_tls(p->world) && struck)
+    if (o == RIGHT && flags & GARBLES && !(flags & MIXED) && under_tls(p->world) && struck && !test_proxy_garbled_for_nothing(a->proxy))
         return "a garbled byte under TLS, and no error";
     if (o == RIGHT && struck && !(flags & (HARMLESS | GARBLES | LIES)))
         return "the fault had no effect: it is none, or the test cannot see it";
