@@ -1,7 +1,7 @@
 """The whole field of contenders, and the workloads that run them: what people use instead of weir, on tables of four kinds.
 
-A contender is (words, environment, options); options: part (it reads one n-th of the rows: it is slow), rounds (it runs in so many at most),
-hash (which of the checksum's costs is its own), sum (False: it computes none), ends (what marks a program that is not there)."""
+A contender is (words, environment, options); options: part (it reads one n-th of the rows: it is slow), slow (it runs in a third of the
+rounds), hash (which of the checksum's costs is its own), sum (False: it computes none), ends (what marks a program that is not there)."""
 import os, subprocess, sys
 
 PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers")
@@ -24,10 +24,10 @@ def sqlalchemy_path():
     return os.pathsep.join(found) if os.path.isdir(found[0]) else ""
 
 
-def python(peers, script, *words, part=10, rounds=3, **environment):
+def python(peers, script, *words, part=10, **environment):
     path = os.pathsep.join(p for p in (peers, sqlalchemy_path()) if p)
     return ([PYTHON, os.path.join(PEERS, script), *words], {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PEER_SHAPE": "", **environment},
-            {"part": part, "rounds": rounds, "hash": CHECKSUM_PYTHON})
+            {"part": part, "slow": True, "hash": CHECKSUM_PYTHON})
 
 
 def hash_python(peers, part):
@@ -110,7 +110,7 @@ class Narrow:
     @staticmethod
     def contenders(peers, home, server):
         file, tcp = os.path.join(home, "bench.sqlite"), server.over_tcp()
-        lite, few = {"PEER_URL": f"sqlite:///{file}?mode=ro"}, {"rounds": 3}
+        lite, few = {"PEER_URL": f"sqlite:///{file}?mode=ro"}, {"slow": True}
         zdb = {"PEER_ZDB_URL": f"postgresql://localhost:{server.port}/bench?user=bench&password=x&unix-socket={server.socket}"}
         return {
             WEIR_ROWS: ([peers + "/weir_rows", "5000"], URL), WEIR_INSTANCES: ([peers + "/weir_instances", "5000"], URL),
@@ -174,7 +174,7 @@ class Stop:
     def contenders(peers, home, server):
         chosen = {name: case for name, case in Narrow.contenders(peers, home, server).items()
                   if "SQLite" not in name and "TCP" not in name and name not in (DISCARD, CHECKSUM, CHECKSUM_PYTHON) and "partitions" not in name}
-        return {name: (case[0], {**case[1], "PEER_STOP": str(Stop.stop)}, {"sum": False, "rounds": (case[2:] or ({},))[0].get("rounds", 9)})
+        return {name: (case[0], {**case[1], "PEER_STOP": str(Stop.stop)}, {"sum": False, "slow": (case[2:] or ({},))[0].get("slow", False)})
                 for name, case in chosen.items()}
 
 
@@ -189,7 +189,7 @@ class Sweep:
     def contenders(peers, home, server):
         cases = {}
         for size in Sweep.sizes:
-            options = {"part": 10} if size == 1 else {}
+            options = {"part": 10, "slow": True} if size == 1 else {}
             for name, words, extra in (("weir rows, yield_per", [peers + "/weir_rows", str(size)], URL),
                                        ("weir instances, yield_per", [peers + "/weir_instances", str(size)], URL),
                                        ("libpq FETCH", [peers + "/libpq_peer", "fetch", str(size), "binary"], {})):

@@ -209,7 +209,7 @@ static void end_returned(weir_many *many, int status)
         return;
     }
     weir_result_fail(result, &many->error);
-    (void)!weir_result_close(&result);
+    weir_result_drop(&result);
 }
 
 static int run_all(weir_many *many, weir_many_run *runs, size_t run_count)

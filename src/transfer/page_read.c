@@ -14,16 +14,10 @@ void weir_page_rows_init(weir_page_rows *page)
     weir_arena_init(&page->arena, weir_ledger_root(), WEIR_MEMORY_HANDLES, 0);
 }
 
-static void drop_result(weir_result **result)
-{
-    int told = weir_result_close(result);
-    (void)told;
-}
-
 void weir_page_rows_free(weir_page_rows *page)
 {
     if (page->result)
-        drop_result(&page->result);
+        weir_result_drop(&page->result);
     weir_arena_free(&page->arena);
     weir_page_rows_init(page);
 }

@@ -197,7 +197,7 @@ static void test_the_recommended_batch_fits(void **state)
         weir_result_info(result, &info);
         assert_int_equal(info.rows, 20000);
         if (db->postgresql)
-            assert_int_equal(info.round_trips, f->round_trips);
+            assert_in_range(info.round_trips, f->round_trips - 1, f->round_trips);   /* of slices, one fewer behind the end */
         close_result_ok(&result);
         weir_engine_memory(engine, &held);
         assert_true(held.peak_bytes <= (size_t)(memory * 7 / 10));

@@ -131,6 +131,31 @@ static void test_other_statements_run_between_slices(void **state)
     close_connection_ok(&connection);
 }
 
+/* Where a batch is little more than a slice: each Execute asks for a batch, not for all that is left, which another statement would have
+ * to wait for, and the stream to hold. */
+static void test_each_batch_is_asked_for_by_itself(void **state)
+{
+    test_database *db = *state;
+    static const int64_t sizes[] = { 53, 55, 60, 80, 100, 110, 160, 200 };
+    make_wide(db, "20000");
+    weir_connection *connection = weir_engine_connect(db->engine);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        weir_result *result = query(connection, WIDE_ROWS, OPTIONS(.yield_per = sizes[i]));
+        weir_result_figures figures;
+        for (int64_t id = 1; id <= ROWS; id++) {
+            assert_row(weir_result_next(result), id, WIDE);
+            if (id % 250 == 0)
+                run_ok(connection, "SELECT 1");
+        }
+        assert_null(weir_result_next(result));
+        weir_result_info(result, &figures);
+        assert_true(figures.round_trips >= ROWS / sizes[i]);
+        assert_in_range(figures.ledger_peak_bytes, 1, 2 * (size_t)sizes[i] * WIDE + 4 * MIB);
+        close_result_ok(&result);
+    }
+    close_connection_ok(&connection);
+}
+
 static void test_a_stream_is_left_within_a_batch(void **state)
 {
     test_database *db = *state;
@@ -217,6 +242,7 @@ int main(void)
         ON_BOTH(test_partitions_are_as_long_as_ever),
         ON_BOTH(test_some_rows_are_those_at_hand),
         ON_BOTH(test_other_statements_run_between_slices),
+        ON_POSTGRESQL(test_each_batch_is_asked_for_by_itself),
         ON_BOTH(test_a_stream_is_left_within_a_batch),
         ON_POSTGRESQL(test_an_error_behind_slices_is_told),
         ON_POSTGRESQL(test_a_time_out_in_force_takes_batches_whole),

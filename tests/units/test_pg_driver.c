@@ -488,6 +488,53 @@ static void test_copy_is_refused_and_the_link_lives(void **state)
     }
 }
 
+/* A row that is put before the reader, two columns, as the server would have sent it; behind it the next message begins. */
+static int read_made(fixture *f, stream *s, const char *bytes, size_t length)
+{
+    weir_pg_link *link = (weir_pg_link *)f->link;
+    uint32_t size = __builtin_bswap32((uint32_t)length + 4);
+    cells_empty(&s->cells);
+    link->cursor = &s->cursor;
+    link->in_start = 0;
+    link->in[0] = 'D';
+    memcpy(link->in + 1, &size, 4);
+    memcpy(link->in + 5, bytes, length);
+    link->in[5 + length] = 'Z';
+    link->in_end = length + 6;
+    int status = weir_pg_read_rows(link);
+    link->cursor = NULL;
+    link->in_start = link->in_end = 0;
+    link->base.lost = false;
+    return status;
+}
+
+/* A row is taken in a quick way, if it is as nearly all are; that way must not be less strict than the other one. */
+static void test_rows_whose_lengths_are_wrong_are_refused(void **state)
+{
+    fixture *f = *state;
+    stream s;
+#define ROW(text, bytes) { text, bytes, sizeof bytes - 1 }
+    static const struct { const char *text, *bytes; size_t length; } rows[] = {
+        ROW(NULL, "\0\2" "\0\0\0\10" "\0\0\0\0\0\0\0\7" "\0\0\0\1" "x"),
+        ROW(NULL, "\0\2" "\377\377\377\377" "\377\377\377\377"),
+        ROW("longer than its fields", "\0\2" "\0\0\0\10" "\0\0\0\0\0\0\0\7" "\0\0\0\1" "xy"),
+        ROW("impossible length", "\0\2" "\377\377\377\376" "\0\0\0\1" "x"),
+        ROW("impossible length", "\0\2" "\0\0\0\10" "\0\0\0\0\0\0\0\7" "\200\0\0\1"),
+        ROW("longer than its row", "\0\2" "\0\0\0\10" "\0\0\0\0\0\0\0\7" "\0\0\0\2" "x"),
+        ROW("inside a field's length", "\0\2" "\0\0\0\10" "\0\0\0\0\0\0\0\7" "\0\0"),
+    };
+    assert_int_equal(stream_prepare(f, &s, "SELECT 1::bigint, 'x'::text", WEIR_MODE_BUFFERED, NULL, NULL, 0), 0);
+    assert_int_equal(stream_open(f, &s, 0), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(read_made(f, &s, rows[i].bytes, rows[i].length), rows[i].text ? WEIR_INTERFACE : WEIR_OK);
+        if (rows[i].text)
+            assert_non_null(strstr(f->link->error.message, rows[i].text));
+        else
+            assert_int_equal(s.cells.sink.count, 1);
+    }
+    stream_close(f, &s);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -500,7 +547,7 @@ int main(void)
         TEST(test_a_value_refused_by_kept_types_is_stale_and_unsent), TEST(test_types_of_the_catalog), TEST(test_declared_cursors),
         TEST(test_a_stale_statement_says_so), TEST(test_types_of_the_catalog), TEST(test_declared_cursors),
         TEST(test_the_bracket_restores_by_value), TEST(test_many_statements_are_kept_and_the_oldest_dropped),
-        TEST(test_copy_is_refused_and_the_link_lives),
+        TEST(test_copy_is_refused_and_the_link_lives), TEST(test_rows_whose_lengths_are_wrong_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,6 @@ void weir_pg_discard_ahead(weir_pg_link *link, weir_pg_cursor *cursor)
     for (size_t i = 0; i < link->group_count; i++)
         if (link->groups[i].cursor == cursor && link->groups[i].kind == WEIR_PG_GROUP_AHEAD)
             link->groups[i] = (weir_pg_group){ WEIR_PG_GROUP_DISCARD, NULL };
-    cursor->ahead_rows = 0;
     if (link->spilling && link->spilling_for == cursor) {
         link->skip = link->spilling;
         link->spilling = 0;
@@ -323,8 +322,6 @@ static int take_ready(weir_pg_link *link, const uint8_t *body, size_t length)
     memmove(link->groups, link->groups + 1, --link->group_count * sizeof *link->groups);
     if (group.kind == WEIR_PG_GROUP_AHEAD) {
         group.cursor->has_kept = true;
-        group.cursor->kept_rows = group.cursor->ahead_rows;
-        group.cursor->ahead_rows = 0;
         link->operation_done = link->operation_done || link->draining;
         return WEIR_OK;
     }
@@ -559,7 +556,6 @@ static void leave_rest(weir_pg_link *link)
         return;
     }
     link->groups[0].kind = WEIR_PG_GROUP_AHEAD;
-    cursor->ahead_rows = cursor->batch_rows;
     link->draining = streamed && !cursor->base.may_prefetch;
     link->operation_done = !link->draining;
 }

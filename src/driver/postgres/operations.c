@@ -408,9 +408,10 @@ static bool is_ahead(const weir_pg_link *link, const weir_pg_cursor *cursor, siz
 static bool take_ahead(weir_pg_link *link, weir_pg_cursor *cursor)
 {
     size_t index;
+    int64_t rows = cursor->asked_count ? cursor->asked[0] : cursor->batch_rows;
     if (cursor->has_kept) {
         weir_pg_expect(link, WEIR_PG_PART_ROWS);
-        cursor->batch_rows = cursor->kept_rows;
+        cursor->batch_rows = rows;
         link->replay = true;
         return true;
     }
@@ -418,10 +419,9 @@ static bool take_ahead(weir_pg_link *link, weir_pg_cursor *cursor)
         return false;
     link->groups[index] = (weir_pg_group){ WEIR_PG_GROUP_OPERATION, cursor };
     weir_pg_expect(link, WEIR_PG_PART_ROWS);
-    expect_batch(link, cursor, cursor->ahead_rows);
+    expect_batch(link, cursor, rows);
     link->low_water_stays = cursor->base.bytes - cursor->bytes_before >= MANY_BYTES;
     cursor->bytes_before = cursor->base.bytes;
-    cursor->ahead_rows = 0;
     return true;
 }
 
@@ -478,7 +478,6 @@ int weir_pg_open_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
     }
     weir_pg_send_execute(link, cursor->portal, rows);
     note_opened(cursor, rows);
-    cursor->ahead_rows = rows;
     weir_pg_tell_round_trip(link, "open", rows);
     base_cursor->round_trips++;
     int status = weir_pg_send_sync(link, WEIR_PG_GROUP_AHEAD, cursor);
@@ -511,7 +510,6 @@ static void note_stale(weir_pg_link *link, weir_pg_cursor *cursor)
 /* ---- fetch -------------------------------------------------------------------------------------------------------------------- */
 static int send_ahead(weir_pg_link *link, weir_pg_cursor *cursor, int64_t rows)
 {
-    cursor->ahead_rows = rows;
     note_asked(cursor, rows);
     weir_pg_send_execute(link, cursor->portal, rows);
     weir_pg_tell_round_trip(link, "fetch", rows);

@@ -164,7 +164,6 @@ struct weir_pg_cursor {
     bool        in_place;               /* no value takes more room than its bytes */
     bool        reused;                 /* the statement was prepared by an earlier execution */
     int64_t     batch_rows;             /* rows the fetch that runs asked for */
-    int64_t     ahead_rows;             /* rows of the batch on its way; 0: none */
     int64_t     bytes_before;           /* of base.bytes, when the batch was asked for that came last */
     int64_t     rows_from, bytes_from;  /* of base.rows and base.bytes, when the operation that runs, or was the last, began */
     int64_t     sliced;                 /* rows of the last batch that ended after a slice; 0: none did */
@@ -173,7 +172,6 @@ struct weir_pg_cursor {
     int64_t     rows_opened;            /* … with all since this, the portal's begin, */
     int64_t     asked[WEIR_PG_MAX_ASKED];   /* … or, where it only says that there is more, the rows that each asked for which is not */
     size_t      asked_count;            /* completed, the first first */
-    int64_t     kept_rows;              /* rows the kept raw batch was asked for */
     int64_t     least;                  /* bytes of a row's fields that go straight into the sink's object, as far as known beforehand */
     weir_buffer kept;                   /* a batch taken raw, whole messages, from kept_at on not read yet */
     size_t      kept_at;

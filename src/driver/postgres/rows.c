@@ -229,7 +229,7 @@ static inline bool read_direct(const weir_pg_cursor *cursor, weir_sink *sink, co
             break;
         }
         next = source + (length > 0 ? length : 0);
-        if (length > 0 && (spare -= length) < 0)
+        if (length < -1 || (length > 0 && (spare -= length) < 0))
             return false;
         if (way >= OPT_OF_8) {
             if (!put_optional(way, source, length, at))
@@ -290,11 +290,13 @@ static inline bool read_plain(const weir_pg_cursor *cursor, weir_sink *sink, wei
             next = source + 8;
             continue;
         }
-        if (length < 0) {
+        if (length == -1) {
             target->type = WEIR_T_NULL;
             next = source;
             continue;
         }
+        if (length < 0)
+            return false;
         next = source + length;
         if ((spare -= length) < 0)
             return false;
@@ -339,6 +341,8 @@ static inline bool read_plain(const weir_pg_cursor *cursor, weir_sink *sink, wei
         if (step->decode(decode, step, source, (size_t)length, target) != WEIR_OK)
             return false;
     }
+    if (spare != 0)
+        return false;
     sink->next += sink->stride;
     sink->count++;
     return true;
