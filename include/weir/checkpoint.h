@@ -120,8 +120,8 @@ typedef struct weir_resume_options {
  * taken with; those of weir_connection_execute and weir_session_scalars. */
 WEIR_API weir_resume *weir_resume_open(weir_checkpoint *checkpoint, weir_connection *connection, const weir_resume_options *options);
 WEIR_API weir_resume *weir_resume_open_session(weir_checkpoint *checkpoint, weir_session *session, const weir_resume_options *options);
-/* Up to `rows` rows (0: yield_per, else 1000), NULL at the end or on an error, as weir_result_fetchmany; they live until the next call. Of
- * textual SQL one row stays behind until its successor is known to have another key: batches may be one row smaller or larger. */
+/* Up to `rows` rows, as weir_result_fetchmany (0: those at hand, as weir_result_fetchsome); NULL at the end or on an error; they live until the
+ * next call. Of textual SQL one row stays behind until its successor is known to have another key: batches may be one row smaller or larger. */
 WEIR_API const weir_partition *weir_resume_fetchmany(weir_resume *stream, size_t rows);
 /* The first `rows` rows of the last partition, and all before it, are done with: the checkpoint's place is behind them. Nothing is written:
  * weir_checkpoint_save does that. The same again is no error. An error's words are the checkpoint's (weir_checkpoint_error).

@@ -6,19 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Sanitizers hold on to freed memory: then only the ledger's figures are weir's. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { RSS_IS_OURS = 0 };
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-enum { RSS_IS_OURS = 0 };
-#else
-enum { RSS_IS_OURS = 1 };
-#endif
-#else
-enum { RSS_IS_OURS = 1 };
-#endif
-
 #define MIB ((size_t)1 << 20)
 
 WEIR_ENTITY_DECLARE(parent);
