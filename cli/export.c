@@ -101,7 +101,7 @@ const command_spec export_command = {
         "Passwords need not stand in the URL: PGPASSWORD, ~/.pgpass and service= work.\n"
         "\n"
         "Parameters are sent as values, never put into the SQL text. PostgreSQL reads them as the type that the query wants; to\n"
-        "SQLite, integers and decimals are sent as numbers and all else as text.\n"
+        "SQLite, integers and decimals are sent as numbers, all else, and what has leading zeros or a +, as text.\n"
         "PostgreSQL exports run in one REPEATABLE READ READ ONLY transaction: one snapshot of the data.\n"
         "CSV is RFC 4180 with LF line ends. In a file of one column, NULL is written \"\" unless --null is given, since readers\n"
         "skip empty lines.\n"

@@ -134,11 +134,13 @@ int query_build(const export_settings *settings, text *sql)
 
 /* ---- parameters ------------------------------------------------------------------------------------------------------ */
 /* PostgreSQL knows the type that a parameter must have and reads the text as that. SQLite knows none, and to it the text '5' is
- * not the number 5: there, what looks like a number is sent as one. */
+ * not the number 5: there, what looks like a number is sent as one. 01234 and +49 do not: they are what texts are, and a column of
+ * numbers finds them all the same. */
 static weir_value parameter_value(const char *given, bool sqlite)
 {
-    size_t digits = strspn(given, "0123456789+-.eE");
-    bool number = sqlite && *given && !given[digits] && strpbrk(given, "0123456789") != NULL;
+    const char *first = given + (*given == '-');
+    size_t digits = strspn(first, "0123456789+-.eE");
+    bool number = sqlite && !first[digits] && strpbrk(first, "0123456789") != NULL && *first != '+' && !(*first == '0' && strspn(first, "0123456789") > 1);
     char *end = NULL;
     if (number) {
         errno = 0;
@@ -177,12 +179,20 @@ static int bind_parameter(weir_stmt *stmt, const char *given, bool sqlite)
     return 0;
 }
 
-static int check_all_given(const weir_stmt *stmt, const text_list *given)
+/* What is a parameter, the database decides: a :name in a dollar quote is one to SQLite only. */
+static int check_all_given(const weir_stmt *stmt, const text_list *given, bool sqlite)
 {
-    for (size_t i = 0; i < weir_stmt_parameter_count(stmt); i++) {
+    weir_error error;
+    weir_stmt_text(stmt, sqlite ? "sqlite" : "postgresql", false, NULL, 0, &error);
+    for (size_t i = 0; error.status != WEIR_OK && i < weir_stmt_parameter_count(stmt); i++) {
         const char *name = weir_stmt_parameter_name(stmt, i);
         size_t length = strlen(name);
-        bool found = false;
+        text quoted = { 0 };
+        text_add(&quoted, "'");
+        text_add(&quoted, name);
+        text_add(&quoted, "'");
+        bool found = strstr(error.message, quoted.data) == NULL;
+        text_free(&quoted);
         for (size_t j = 0; j < given->count && !found; j++)
             found = !strncmp(given->items[j], name, length) && given->items[j][length] == '=';
         if (!found)
@@ -201,7 +211,7 @@ weir_stmt *query_statement(const export_settings *settings, const char *sql, boo
     if (*code == 0 && weir_stmt_error(stmt)->status != WEIR_OK)
         *code = failure_report("cannot use the parameters", weir_stmt_error(stmt));
     if (*code == 0)
-        *code = check_all_given(stmt, &settings->parameters);
+        *code = check_all_given(stmt, &settings->parameters, sqlite);
     if (*code != 0)
         weir_stmt_free(&stmt);
     return *code == 0 ? stmt : NULL;

@@ -117,6 +117,8 @@ test_columns_where_order_by_and_params() {
     same "$out" $'status,id\n"",2\nopen,1'
     same "$(query 'select :a, typeof(:a), typeof(:b), typeof(:c), typeof(:d)' --param a=5 --param b=1.5 --param c=x5 --param d=)" \
         '5,integer,real,text,text'
+    same "$(query 'select :a, typeof(:a), typeof(:b), typeof(:c), typeof(:d), typeof(:e)' --param a=01234 --param b=+49 --param c=-0 --param d=-07.5 --param e=0.50)" \
+         "01234,text,text,integer,text,real"
     same "$(query "select ':a', :a" --param "a=it's; DROP TABLE invoices --")" ":a,it's; DROP TABLE invoices --"
 }
 
@@ -318,6 +320,8 @@ test_ctrl_c_works_while_connecting() {
 pg() { PGOPTIONS='-c client_min_messages=warning' psql -qAtX "$URL" -c "$1"; }
 
 test_pg_tables_names_and_params() {
+    same "$(query "select \$\$ :a \$\$, E'\\':b', /* /* */ :c */ \$x\$\$:d\$x\$, :e::int" --param e=1)" "\" :a \",':b,\$:d,1"
+    fails 2 ":e has no value" export "$URL" --query "select \$\$ :a \$\$, :e::int" --to -
     pg 'DROP SCHEMA IF EXISTS "Ex.port" CASCADE; CREATE SCHEMA "Ex.port"; CREATE TABLE "Ex.port"."We""ird" (id int, "Name" text, d numeric(30,10));
         INSERT INTO "Ex.port"."We""ird" VALUES (1, $$a,b$$, 12345678901234567890.5), (2, NULL, -0.1)'
     succeeds export "$URL" --table '"Ex.port".We"ird' --order-by id --to -
