@@ -49,8 +49,6 @@ static int name_columns(weir_records *records, weir_text record, bool *only_name
     const char *next = record.ptr, *end = record.ptr + record.len;
     char made_up[32];
     *only_names = records->header;
-    if (record.len >= 3 && !memcmp(next, "\xEF\xBB\xBF", 3))        /* a byte order mark, as some programs write it */
-        next += 3;
     for (size_t number = 1; next; number++) {
         weir_field field = { 0 };
         if (!take_field(records, &next, end, number, &field))

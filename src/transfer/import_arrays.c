@@ -1,6 +1,7 @@
-/* Arrays in files: as PostgreSQL writes them ({1,NULL,"a b"}; documentation, section 8.15) and as JSON ([1,null,"a b"]). One parser for
- * both, since they differ in brackets, in the word for NULL, and in how quotes are escaped. Items are texts: whoever takes the array
- * knows the elements' type. */
+/* Arrays in files: as PostgreSQL writes them ({1,NULL,"a b"}, [0:1]={1,2}; documentation, section 8.15) and as JSON ([1,null,"a b"]). One
+ * parser for both, since they differ in brackets, in the word for NULL, and in how quotes are escaped. Items are texts: whoever takes the
+ * array knows the elements' type. Where that is JSON, all that stands in an array of JSON's is an item as it is, arrays too. */
+#include <stdlib.h>
 #include <strings.h>
 #include "transfer/import_values.h"
 #include "transfer/json_text.h"
@@ -16,7 +17,10 @@ typedef struct reading {
     weir_arena *arena;
     weir_value *items;                  /* room for `room` of them */
     size_t      count, room;
+    bool        raw;                    /* items are JSON */
     int32_t     lengths[DIMENSIONS_MAX];        /* -1: not known yet */
+    int32_t     bounds[DIMENSIONS_MAX], told[DIMENSIONS_MAX];   /* the lower ones, and the lengths that the upper ones tell */
+    int32_t     bound_count;            /* dimensions of which they are given */
     int32_t     depth;                  /* of the items; 0: not known yet */
     const char *why;
 } reading;
@@ -81,6 +85,79 @@ static bool take_bare(reading *r)
     return add(r, null ? weir_value_null() : weir_value_text((weir_text){ first, length }));
 }
 
+/* Up to the comma or bracket that is no part of it. Whether it is JSON, whoever takes it finds out. */
+static bool take_raw(reading *r)
+{
+    const char *first = r->next;
+    bool inside = false;
+    for (size_t depth = 0; r->next < r->end; r->next++) {
+        char c = *r->next;
+        if (inside)
+            inside = c != '"' && (c != '\\' || ++r->next < r->end);
+        else if (c == '"')
+            inside = true;
+        else if (c == '[' || c == '{')
+            depth++;
+        else if (depth == 0 && (c == ',' || c == ']'))
+            break;
+        else if (depth > 0 && (c == ']' || c == '}'))
+            depth--;
+    }
+    if (r->next > r->end)
+        r->next = r->end;
+    const char *last = r->next;
+    while (last > first && memchr(" \t\r\n", last[-1], 4))
+        last--;
+    weir_text item = { first, (size_t)(last - first) };
+    if (item.len == 0)
+        return fail(r, "has an empty place");
+    return add(r, item.len == 4 && !memcmp(first, "null", 4) ? weir_value_null() : weir_value_text(item));
+}
+
+/* A number of [lower:upper], which `behind` ends. */
+static bool take_bound(reading *r, char behind, int64_t *out)
+{
+    const char *first = r->next;
+    r->next += r->next < r->end && (*r->next == '-' || *r->next == '+');
+    const char *digits = r->next;
+    while (r->next < r->end && *r->next >= '0' && *r->next <= '9')
+        r->next++;
+    if (r->next == digits || r->next - digits > 10 || r->next == r->end || *r->next != behind)
+        return fail(r, "has bounds that are none");
+    *out = strtoll(first + (*first == '+'), NULL, 10);
+    r->next++;
+    return true;
+}
+
+/* [0:1][-1:2]= in front of the items. */
+static bool take_bounds(reading *r)
+{
+    while (r->next < r->end && *r->next == '[') {
+        int64_t lower, upper;
+        if (r->bound_count == DIMENSIONS_MAX)
+            return fail(r, "has more than 6 dimensions");
+        r->next++;
+        if (!take_bound(r, ':', &lower) || !take_bound(r, ']', &upper))
+            return false;
+        if (lower < INT32_MIN || upper < lower || upper >= INT32_MAX || upper - lower >= INT32_MAX)
+            return fail(r, "has bounds that are none");
+        r->bounds[r->bound_count] = (int32_t)lower;
+        r->told[r->bound_count++] = (int32_t)(upper - lower + 1);
+    }
+    if (r->bound_count && (r->next == r->end || *r->next++ != '='))
+        return fail(r, "has no = behind its bounds");
+    skip_space(r);
+    return true;
+}
+
+static bool bounds_fit(reading *r)
+{
+    bool fit = r->bound_count == 0 || (r->count && r->bound_count == r->depth);
+    for (int32_t i = 0; fit && i < r->bound_count; i++)
+        fit = r->told[i] == r->lengths[i];
+    return fit || fail(r, "has other items than its bounds say");
+}
+
 static bool take_level(reading *r, int32_t depth)
 {
     if (depth == DIMENSIONS_MAX)
@@ -90,7 +167,10 @@ static bool take_level(reading *r, int32_t depth)
     skip_space(r);
     while (r->next < r->end && *r->next != r->as->close) {
         bool good;
-        if (*r->next == r->as->open) {
+        if (r->raw) {
+            r->depth = 1;
+            good = take_raw(r);
+        } else if (*r->next == r->as->open) {
             good = (r->depth == 0 || depth + 1 < r->depth || fail(r, "has items beside arrays")) && take_level(r, depth + 1);
         } else {
             if (r->depth != 0 && r->depth != depth + 1)
@@ -128,28 +208,39 @@ static size_t most_items(weir_text text)
     return count;
 }
 
-int weir_field_array(const weir_field *field, weir_arena *arena, weir_value *out, char *reason)
+/* [0:1]=, where JSON would go on with a comma or end. */
+static bool begins_with_bounds(weir_text text)
+{
+    size_t i = 1;
+    while (i < text.len && memchr("+-0123456789", text.ptr[i], 12))
+        i++;
+    return i > 1 && i < text.len && text.ptr[0] == '[' && text.ptr[i] == ':';
+}
+
+int weir_field_array(const weir_field *field, weir_type element, weir_arena *arena, weir_value *out, char *reason)
 {
     weir_text text = { field->ptr, field->length };
-    bool is_json = field->kind == WEIR_FIELD_JSON || (text.len && text.ptr[0] == '[' && !memchr(text.ptr, '=', text.len));
+    bool is_json = field->kind == WEIR_FIELD_JSON || (text.len && text.ptr[0] == '[' && !begins_with_bounds(text));
     reading r = { .as = is_json ? &json : &literal, .next = text.ptr, .end = text.ptr + text.len, .arena = arena,
-                  .room = most_items(text), .lengths = { -1, -1, -1, -1, -1, -1 } };
-    if (text.len == 0 || text.ptr[0] != r.as->open)
-        return weir_field_refuse(field, "is no array ({1,2} or [1,2])", reason);
+                  .room = most_items(text), .raw = is_json && element == WEIR_T_JSON, .lengths = { -1, -1, -1, -1, -1, -1 } };
     weir_array *array = weir_arena_take(arena, sizeof *array);
-    int32_t *lengths = weir_arena_take(arena, sizeof r.lengths);
+    int32_t *shape = weir_arena_take(arena, sizeof r.lengths + sizeof r.bounds);
     r.items = weir_arena_take(arena, r.room * sizeof *r.items);
-    if (!array || !lengths || !r.items)
+    if (!array || !shape || !r.items)
         return WEIR_OUT_OF_MEMORY;
-    bool good = take_level(&r, 0);
+    bool good = is_json || take_bounds(&r);
+    if (good && (r.next == r.end || *r.next != r.as->open))
+        good = fail(&r, "is no array ({1,2} or [1,2])");
+    good = good && take_level(&r, 0) && bounds_fit(&r);
     skip_space(&r);
     if (good && r.next != r.end)
         good = fail(&r, "goes on behind its closing bracket");
     if (!good)
         return r.why ? weir_field_refuse(field, r.why, reason) : WEIR_OUT_OF_MEMORY;
-    memcpy(lengths, r.lengths, sizeof r.lengths);
-    *array = (weir_array){ .element_type = WEIR_T_TEXT, .dimensions = r.count ? r.depth : 0, .lengths = lengths, .count = r.count,
-                           .items = r.items };
+    memcpy(shape, r.lengths, sizeof r.lengths);
+    memcpy(shape + DIMENSIONS_MAX, r.bounds, sizeof r.bounds);
+    *array = (weir_array){ .element_type = WEIR_T_TEXT, .dimensions = r.count ? r.depth : 0, .lengths = shape,
+                           .lower_bounds = r.bound_count ? shape + DIMENSIONS_MAX : NULL, .count = r.count, .items = r.items };
     *out = weir_value_array(array);
     return WEIR_OK;
 }

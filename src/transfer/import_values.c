@@ -206,7 +206,7 @@ static const take_fn takes[WEIR_T_COUNT_] = {
 
 static int take_array(const weir_field *field, weir_type element, weir_arena *arena, weir_value *out, char *reason)
 {
-    int status = weir_field_array(field, arena, out, reason);
+    int status = weir_field_array(field, element, arena, out, reason);
     if (status != WEIR_OK || !takes[element])
         return status;
     weir_array *array = (weir_array *)(uintptr_t)out->as.array;     /* made here */

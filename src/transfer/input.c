@@ -123,6 +123,17 @@ static size_t scan(weir_input *input)
     return SIZE_MAX;
 }
 
+/* The byte order mark that some programs write in front of a file is no part of its first record. */
+static void skip_mark(weir_input *input)
+{
+    enum { MARK = 3 };
+    if (input->consumed || input->overlong || input->end - input->start < MARK || memcmp(input->block + input->start, "\xEF\xBB\xBF", MARK))
+        return;
+    input->start += MARK;
+    input->consumed = MARK;
+    input->scanned = input->scanned > MARK ? input->scanned - MARK : 0;
+}
+
 int weir_input_record(weir_input *input, weir_text *record, weir_error *error)
 {
     input->scanned = 0;
@@ -145,6 +156,8 @@ int weir_input_record(weir_input *input, weir_text *record, weir_error *error)
             return WEIR_RECORD_END;
     }
     input->scanned = length;
+    skip_mark(input);
+    length = input->scanned;
     char *first = input->block + input->start;
     if (length > 0 && first[length - 1] == '\r')
         length--;

@@ -1,7 +1,7 @@
 /* JSON lines: one object per row and line.
  * Numbers are numbers with all their digits, NaN and infinities strings; JSON columns are embedded (what a database calls JSON
- * and is none becomes a string); arrays are arrays; blobs base64; all else the text form as a string. Columns of the same
- * name get a number: id, id_1. */
+ * and is none becomes a string); arrays are arrays (those of JSON with several dimensions strings, for nobody could tell dimensions
+ * from items); blobs base64; all else the text form as a string. Columns of the same name get a number: id, id_1. */
 #include "transfer/encode.h"
 #include "transfer/json_text.h"
 
@@ -159,6 +159,14 @@ static int put_array(weir_sheet *sheet, size_t column, const weir_array *array)
     if (array->dimensions == 0) {
         weir_output_bytes(sheet->output, "[]", 2);
         return WEIR_OK;
+    }
+    if (array->dimensions > 1 && array->element_type == WEIR_T_JSON) {
+        weir_value value = weir_value_array(array);
+        weir_text text;
+        int status = weir_long_text(sheet, column, &value, &text);
+        if (status == WEIR_OK)
+            weir_json_put_string(sheet->output, text);
+        return status;
     }
     return put_dimension(sheet, column, array, 0, &item);
 }

@@ -265,6 +265,35 @@ static void test_w9_connect_args_go_to_libpq_or_the_server_and_come_back_after_a
     close_both(&connection, &engine);
 }
 
+/* What comes as text looks as any other server reads it, whatever the database, the role or the environment sets. */
+static void test_forms_of_texts_are_not_the_servers(void **state)
+{
+    test_database *db = *state;
+    static const char *const questions[][2] = {
+        { "SELECT daterange('2020-02-01', '2020-03-04')", "[2020-02-01,2020-03-04)" },
+        { "SELECT ROW(timestamp '2020-02-01 03:04:05', interval '-1 year +2 days -3:00')", "(\"2020-02-01 03:04:05\",\"-1 years +2 days -03:00:00\")" },
+        { "SELECT point(0.1::float8, 0.30000000000000004)", "(0.1,0.30000000000000004)" },
+        { "SELECT ROW('\\x00ff5c'::bytea)", "(\"\\\\x00ff5c\")" },
+    };
+    static const char *const resets[] = { "DISCARD ALL", "RESET ALL", "SET DateStyle TO DEFAULT" };
+    char url[1024];
+    snprintf(url, sizeof url, "%s%s", db->url, "&options=-c%20datestyle%3DSQL,DMY%20-c%20intervalstyle%3Dsql_standard"
+                                               "%20-c%20extra_float_digits%3D-4%20-c%20bytea_output%3Descape");
+    weir_engine *engine;
+    assert_status(weir_engine_open(&engine, url, NULL), WEIR_OK);
+    weir_connection *connection = weir_engine_connect(engine);
+    for (size_t i = 0; i <= sizeof resets / sizeof *resets; i++) {
+        for (size_t q = 0; q < sizeof questions / sizeof *questions; q++)
+            assert_text(connection, questions[q][0], questions[q][1]);
+        assert_text(connection, "SELECT '[01/02/2020,04/03/2020)'::daterange", "[2020-02-01,2020-03-04)");     /* the server's order */
+        assert_status(weir_connection_rollback(connection), WEIR_OK);
+        assert_status(weir_connection_options(connection, OPTIONS(.isolation_level = WEIR_AUTOCOMMIT)), WEIR_OK);
+        if (i < sizeof resets / sizeof *resets)
+            run_ok(connection, resets[i]);
+    }
+    close_both(&connection, &engine);
+}
+
 static void test_w9_what_the_server_does_not_know_is_an_argument_error(void **state)
 {
     test_database *db = *state;
@@ -368,6 +397,7 @@ int main(void)
         ON_POSTGRESQL(test_parameters_reach_a_declared_cursor),
         ON_POSTGRESQL(test_portals_are_open_exactly_as_long_as_their_results),
         ON_POSTGRESQL(test_w9_connect_args_go_to_libpq_or_the_server_and_come_back_after_a_reset),
+        ON_POSTGRESQL(test_forms_of_texts_are_not_the_servers),
         ON_POSTGRESQL(test_w9_what_the_server_does_not_know_is_an_argument_error),
         ON_POSTGRESQL(test_w10_megabytes_both_ways_do_not_lock_each_other_out),
     };

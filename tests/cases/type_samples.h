@@ -94,6 +94,7 @@ static const struct sample {
     { "char(5)", "ab", "character", STRING(TEXT, "ab   ") },
     { "name", "pg_class", NULL, STRING(TEXT, "pg_class") },
     { "\"char\"", "x", NULL, STRING(TEXT, "x") },
+    { "\"char\"", "", NULL, STRING(TEXT, "") },
     { "bytea", "\\x", NULL, BLOB("") },
     { "bytea", "\\x00ff005c27", NULL, BLOB("\0\377\0\\'") },
     { "date", "1970-01-01", NULL, DATE(0) },

@@ -186,10 +186,11 @@ test_copy_to_sqlite_and_back() {
 test_pg_types_survive_a_copy_between_servers_and_files() {
     sql 'DROP TABLE IF EXISTS kinds, kinds2'
     sql "CREATE TABLE kinds (id int PRIMARY KEY, n numeric(20,4), t timestamptz, ts timestamp, d date, tm time, iv interval, u uuid, j jsonb,
-         b bytea, a int[], x text[], bo boolean, r real, ip inet)"
+         b bytea, a int[], x text[], bo boolean, r real, ip inet, c \"char\", ja jsonb[], jm jsonb[])"
     sql "INSERT INTO kinds SELECT i, i * 1.25, now() + i * interval '1 hour', '2024-02-29 12:00:00.5', date '2000-01-01' + i, '23:59:59.999999',
          '1 year 2 days 3.5 s', md5(i::text)::uuid, jsonb_build_object('k', i, 's', '\"q'), decode(md5(i::text), 'hex'), ARRAY[i, NULL, -i],
-         ARRAY['a,b', NULL, '\"', 'NULL'], i % 2 = 0, i / 7.0, '10.0.0.1' FROM generate_series(1, 1500) AS i"
+         ARRAY['a,b', NULL, '\"', 'NULL'], i % 2 = 0, i / 7.0, '10.0.0.1', '',
+         ARRAY['{\"a\": [1, \"]\"]}', '[1, 2]', NULL, '\"s\"', '3']::jsonb[], ARRAY[['[1]'], ['{}']]::jsonb[] FROM generate_series(1, 1500) AS i"
     sql "INSERT INTO kinds (id) VALUES (0)"
     succeeds copy "$URL" "$URL" --table kinds --to-table kinds2 --create
     same "$(sql 'SELECT count(*) FROM (SELECT * FROM kinds EXCEPT SELECT * FROM kinds2) AS x')" 0

@@ -84,6 +84,9 @@ static void test_csv(void **state)
     assert_reads("csv", "a,b\n1,2\n3,4", "2:[1][2];3:[3][4];");
     assert_reads("csv", "a,b\r\n1,2\r\n3,4\r\n", "2:[1][2];3:[3][4];");
     assert_reads("csv", "\xEF\xBB\xBF" "a,b\n1,2\n", "2:[1][2];");
+    assert_reads("jsonl", "\xEF\xBB\xBF{\"a\":1}\n{\"a\":2}", "1:[1];2:[2];");
+    assert_reads("csv", "\xEF\xBB\xBF\n\"a\"\n\xEF\xBB\xBF\n", "3:[\xEF\xBB\xBF];");
+    assert_reads("csv", "\xEF\xBB\xBF", "");
     assert_reads("csv", "a,b\n,\"\"\n", "2:N[];");
     assert_reads("csv", "a,b\n\"x\"\"y\",\"\"\"\"\n", "2:[x\"y][\"];");
     assert_reads("csv", "a,b\n\"x\ny\",2\n3,4\n", "2:[x\ny][2];4:[3][4];");
@@ -252,6 +255,8 @@ static void test_arrays(void **state)
     assert_value(WEIR_FIELD_TEXT, "{}", WEIR_T_ARRAY, "{}");
     assert_value(WEIR_FIELD_TEXT, "{\"a \\\"b\\\\\",\"NULL\", c d }", WEIR_T_ARRAY, "{\"a \\\"b\\\\\",\"NULL\",\"c d\"}");
     assert_value(WEIR_FIELD_TEXT, "{{1,2},{3,4}}", WEIR_T_ARRAY, "{{1,2},{3,4}}");
+    assert_value(WEIR_FIELD_TEXT, "[0:1][-2:-1]={{1,2},{3,4}}", WEIR_T_ARRAY, "[0:1][-2:-1]={{1,2},{3,4}}");
+    assert_value(WEIR_FIELD_TEXT, "[\"a=b\"]", WEIR_T_ARRAY, "{a=b}");
     assert_value(WEIR_FIELD_JSON, "[1,null,\"x\\u00e9\"]", WEIR_T_ARRAY, "{1,NULL,x\xc3\xa9}");
     assert_value(WEIR_FIELD_JSON, "[[1],[2]]", WEIR_T_ARRAY, "{{1},{2}}");
     assert_value(WEIR_FIELD_TEXT, "{{{{{{1}}}}}}", WEIR_T_ARRAY, "{{{{{{1}}}}}}");
@@ -267,8 +272,19 @@ static void test_arrays(void **state)
     of_numbers.ptr = "{1,NULL,7}";
     assert_int_equal(weir_field_value(&of_numbers, WEIR_T_ARRAY, WEIR_T_INT32, &numbers, &array, why), WEIR_OK);
     assert_int_equal(array.as.array->items[2].as.i, 7);
+    of_numbers = (weir_field){ .kind = WEIR_FIELD_JSON, .ptr = "[{\"a\": [1, \"]\"]}, [2,3],null,\"s,\\\"\" , 3 ]", .length = 41 };
+    assert_int_equal(weir_field_value(&of_numbers, WEIR_T_ARRAY, WEIR_T_JSON, &numbers, &array, why), WEIR_OK);
+    static const char *const items[] = { "{\"a\": [1, \"]\"]}", "[2,3]", NULL, "\"s,\\\"\"", "3" };
+    assert_int_equal(array.as.array->count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        weir_text item = array.as.array->items[i].as.text;
+        assert_int_equal(array.as.array->items[i].type, items[i] ? WEIR_T_JSON : WEIR_T_NULL);
+        if (items[i])
+            assert_true(item.len == strlen(items[i]) && !memcmp(item.ptr, items[i], item.len));
+    }
     weir_arena_free(&numbers);
-    static const char *const bad[] = { "{1,2", "{1,,2}", "{1,}", "{{1},2}", "{1,{2}}", "{{1,2},{3}}", "{1}x", "1", "", "{\"a}", "{1 2 \"x\"}" };
+    static const char *const bad[] = { "[1:2]={1}", "[1:2]={}", "[2:1]={1,2}", "[1:2]{1,2}", "[1:2][1:1]={1,2}", "[1:2147483647]={1}", "[:2]={1,2}",
+                                       "[99999999999:99999999999]={1}", "[1:2]=[1,2]", "{1,2", "{1,,2}", "{1,}", "{{1},2}", "{1,{2}}", "{{1,2},{3}}", "{1}x", "1", "", "{\"a}", "{1 2 \"x\"}" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         weir_arena arena;
         weir_arena_init(&arena, &ledger, WEIR_MEMORY_OUTPUT, 256);

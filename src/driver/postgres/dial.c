@@ -402,10 +402,11 @@ static int drive(weir_pg_link *link, int status, const dial_limits *limits)
     return status < 0 ? status : WEIR_OK;
 }
 
-/* The first exchange is ours: a Sync. If libpq had read on, its framing fails. */
+/* The first exchange is ours: what settles the forms of texts, up to a Sync. If libpq had read on, its framing fails. */
 static int shake_hands(weir_pg_link *link, const dial_limits *limits, weir_error *error)
 {
     weir_pg_operation_begin(link, WEIR_PG_COMMAND, NULL);
+    weir_pg_send_text_forms(link);
     int status = drive(link, weir_pg_send_sync(link, WEIR_PG_GROUP_OPERATION, NULL), limits);
     if (status != WEIR_OK)
         *error = link->base.error;

@@ -145,6 +145,20 @@ static bool is_text(weir_type type)
     return type == WEIR_T_TEXT || type == WEIR_T_JSON || type == WEIR_T_INET || type == WEIR_T_ENUM || type == WEIR_T_OTHER;
 }
 
+/* The byte of a "char", written as weir_pg_decode_char reads it: the empty text is 0, \200 to \377 are those beyond ASCII. */
+static bool put_char(weir_text text, weir_buffer *out)
+{
+    const char *p = text.ptr;
+    bool octal = text.len == 4 && p[0] == '\\' && (p[1] == '2' || p[1] == '3') && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' && p[3] <= '7';
+    if (text.len == 1 && (p[0] & 0x80) == 0)
+        weir_buffer_byte(out, p[0]);
+    else if (text.len == 0 || octal)
+        weir_buffer_byte(out, octal ? (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0')) : 0);
+    else
+        return false;
+    return true;
+}
+
 /* Types whose bytes are not their text, of values that are text: 1: written, 0: not one of them. */
 static int put_special(const weir_value *value, const weir_pg_type *type, weir_buffer *out, weir_error *error)
 {
@@ -155,9 +169,9 @@ static int put_special(const weir_value *value, const weir_pg_type *type, weir_b
         weir_buffer_byte(out, 1);               /* the version of jsonb */
     else if (type->type == WEIR_T_INET && !weir_pg_encode_inet(text, type->base_oid == OID_CIDR, out))
         return weir_error_set(error, WEIR_DATA, "the text is no %s", type->name);
-    else if (type->base_oid == WEIR_PG_OID_CHAR && text.len != 1)
-        return weir_error_set(error, WEIR_DATA, "a text of %zu bytes cannot be sent as %s", text.len, type->name);
-    else if (type->type != WEIR_T_INET && type->base_oid != WEIR_PG_OID_CHAR && type->base_oid != WEIR_PG_OID_NAME && type->base_oid != OID_XML)
+    else if (type->base_oid == WEIR_PG_OID_CHAR)
+        return put_char(text, out) ? 1 : weir_error_set(error, WEIR_DATA, "a text of %zu bytes cannot be sent as %s", text.len, type->name);
+    else if (type->type != WEIR_T_INET && type->base_oid != WEIR_PG_OID_NAME && type->base_oid != OID_XML)
         return 0;
     int status = type->type == WEIR_T_INET ? WEIR_OK : weir_pg_append_text(text, out, error);
     return status == WEIR_OK ? 1 : status;

@@ -335,6 +335,8 @@ void weir_pg_discard_ahead(weir_pg_link *link, weir_pg_cursor *cursor);
 
 /* ---- settings.c ---------------------------------------------------------------------------------------------------------------- */
 bool weir_pg_libpq_knows(const char *key);      /* the other keys of connect_args are settings of the server */
+/* Appends to the operation what settles the forms of texts. */
+void weir_pg_send_text_forms(weir_pg_link *link);
 /* The statement that gives a setting its value. WEIR_OK or WEIR_OUT_OF_MEMORY (in link->base.error). */
 int  weir_pg_setting_text(weir_pg_link *link, const char *key, const char *value, weir_buffer *out);
 /* Looks at the cursor's statement, which has completed with this tag. */

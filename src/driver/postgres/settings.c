@@ -1,6 +1,7 @@
-/* The session settings that a link promises, put back when a statement changed them: UTF8, and connect_args after a reset
- * (RULES W7, W9). */
+/* The session settings that a link promises, put back when a statement changed them: UTF8, and after a reset the forms of texts and
+ * connect_args (RULES W7, W9). */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include "driver/postgres/pg.h"
 
@@ -12,6 +13,22 @@ bool weir_pg_libpq_knows(const char *key)
         known = !strcmp(o->keyword, key);
     PQconninfoFree(options);
     return known;
+}
+
+/* Values that come and go as text only (ranges, composite types, points) are the same whatever the database or the
+ * environment sets: exact, and read by any other server as what they are. DateStyle's order of day and month stays the server's. */
+static const char *const text_forms[] = { "DateStyle", "ISO", "IntervalStyle", "postgres", "extra_float_digits", "1", "bytea_output", "hex" };
+enum { TEXT_FORMS = sizeof text_forms / sizeof *text_forms };
+
+void weir_pg_send_text_forms(weir_pg_link *link)
+{
+    char sql[512] = "SELECT";
+    size_t length = strlen(sql);
+    for (size_t i = 0; i < TEXT_FORMS; i += 2)
+        length += (size_t)snprintf(sql + length, sizeof sql - length, "%s pg_catalog.set_config('%s', '%s', false)", i ? "," : "",
+                                   text_forms[i], text_forms[i + 1]);
+    weir_pg_send_simple(link, sql);
+    weir_pg_expect(link, WEIR_PG_PART_PLAIN);
 }
 
 static bool in_word(char c) { return isalnum((unsigned char)c) || c == '_' || c == '.'; }
@@ -30,7 +47,7 @@ void weir_pg_note_reset(weir_pg_link *link, const char *tag)
 {
     const char *sql = link->cursor->base.statement->sql;
     bool to_default = !strcmp(tag, "SET") && mentions(sql, "DEFAULT");
-    if (link->plan->connect_args && (to_default || !strcmp(tag, "RESET") || !strcmp(tag, "DISCARD ALL")))
+    if (to_default || !strcmp(tag, "RESET") || !strcmp(tag, "DISCARD ALL"))
         link->reset_sql = sql;
 }
 
@@ -61,8 +78,12 @@ static int send_setting(weir_pg_link *link, const char *key, const char *value)
 static int send_settings(weir_pg_link *link, const char *reset_sql)
 {
     int status = WEIR_OK;
-    bool all = mentions(reset_sql, "ALL");
-    for (const char *const *arg = link->plan->connect_args; status == WEIR_OK && arg[0]; arg += 2)
+    bool all = mentions(reset_sql, "ALL"), forms = all;
+    for (size_t i = 0; i < TEXT_FORMS; i += 2)
+        forms = forms || mentions(reset_sql, text_forms[i]);
+    if (forms)
+        weir_pg_send_text_forms(link);
+    for (const char *const *arg = link->plan->connect_args; status == WEIR_OK && arg && arg[0]; arg += 2)
         if ((all || mentions(reset_sql, arg[0])) && !weir_pg_libpq_knows(arg[0]))
             status = send_setting(link, arg[0], arg[1]);
     return status;
