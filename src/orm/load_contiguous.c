@@ -119,6 +119,7 @@ static int deliver(passage *p)
         status = copy_cells(p, (weir_row *)(void *)carry->row, &p->batch->arena);
     if (status != WEIR_OK)
         return status;
+    WEIR_HOLDS(p->out);
     while (p->out_index == p->out->capacity) {
         p->out = p->out->next;
         p->out_index = 0;

@@ -42,9 +42,8 @@ static void make_name(weir_buffer *name, const char *prefix, const char *table, 
     if (!apart && name->length <= LONGEST_NAME)
         return;
     if (name->length > LONGEST_NAME - 9)
-        name->length = LONGEST_NAME - 9;
-    while (name->length > 0 && name->length == LONGEST_NAME - 9 && ((unsigned char)name->data[name->length] & 0xC0) == 0x80)
-        name->length--;                 /* not inside a character */
+        for (name->length = LONGEST_NAME - 9; name->length > 0 && ((unsigned char)name->data[name->length] & 0xC0) == 0x80; )
+            name->length--;             /* not inside a character */
     weir_buffer_printf(name, "_%08x", (unsigned)number);
 }
 

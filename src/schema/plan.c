@@ -1,6 +1,7 @@
 /* The tables that entities ask for, association tables among them, in an order in which they can be made. */
 #include "schema/plan.h"
 #include <string.h>
+#include "base/holds.h"
 #include "schema/types.h"
 #include "sql/select.h"
 
@@ -114,7 +115,7 @@ static bool same_table(const char *key, const char *other)
 static bool is_composite(const weir_schema_table *table, const weir_schema_table *to, const char *key)
 {
     size_t found = 0;
-    for (const weir_schema_column *column = to ? to->columns : NULL; column; column = column->next) {
+    for (const weir_schema_column *column = to->columns; column; column = column->next) {
         size_t named = 0;
         for (const weir_schema_column *near = table->columns; near; near = near->next)
             named +=
@@ -133,7 +134,7 @@ static int refer(weir_schema_plan *plan, weir_schema_table *table, const weir_sc
     if (to && !find_column(to, point + 1))
         return weir_error_set(error, WEIR_MAPPING, "%s.%s: its foreign key \"%s\" names a column that %s does not map",
                               table->owner, column->member->name, key, to->owner);
-    bool composite = is_composite(table, to, key);
+    bool composite = to && is_composite(table, to, key);
     for (const weir_schema_column *first = table->columns; composite && first != column; first = first->next)
         if (same_table(key, first->member->foreign_key))
             return WEIR_OK;             /* the first of them has said it for all */
@@ -240,6 +241,7 @@ static int place_all(weir_schema_plan *plan, weir_error *error)
     plan->order = take(plan, (plan->table_count + 1) * sizeof *plan->order, error);
     for (size_t i = 0; plan->order && i < plan->table_count; i++) {
         weir_schema_table *table = plan->order[i] = next_table(plan);
+        WEIR_HOLDS(table);              /* one is left for each place */
         table->placed = true;
         for (weir_schema_reference *reference = table->references; reference; reference = reference->next) {
             const weir_schema_table *to = weir_schema_plan_find(plan, reference->table, strlen(reference->table));

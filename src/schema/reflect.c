@@ -282,7 +282,9 @@ static int reflect(weir_reflection *r, weir_reflect_fn fn, void *context)
 {
     weir_buffer out;
     const char *guard = weir_reflect_identifier(r, NULL, r->options->guard ? r->options->guard : "reflected h", true);
-    int status = guard ? weir_reflect_read(r) : r->error->status;
+    if (!guard)
+        return r->error->status;
+    int status = weir_reflect_read(r);
     if (status == WEIR_OK)
         status = weir_reflect_shape(r);
     if (status != WEIR_OK)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include "base/holds.h"
 #include "schema/live.h"
 #include "schema/reflect.h"
 #include "sql/identifier.h"
@@ -120,6 +121,7 @@ static const char *cell(weir_reflection *r, const weir_row *row, int column)
 /* ---- enums ------------------------------------------------------------------------------------------------------------------- */
 static int compare_enums(const weir_reflected_enum *a, const weir_reflected_enum *b)
 {
+    WEIR_HOLDS(a->schema && a->name && b->schema && b->name);
     int order = strcmp(a->schema, b->schema);
     return order ? order : strcmp(a->name, b->name);
 }
@@ -195,7 +197,7 @@ static int read_columns(weir_reflection *r, weir_reflected_table *table, const q
         table->why = "it has no columns";
     if (finish(r, &result) != WEIR_OK)
         return r->error->status;
-    for (size_t i = 0; i < table->column_count && r->error->status == WEIR_OK; i++)
+    for (size_t i = 0; oids && i < table->column_count && r->error->status == WEIR_OK; i++)
         table->columns[i].labels = oids[i] ? read_enum(r, oids[i]) : NULL;
     return r->error->status;
 }

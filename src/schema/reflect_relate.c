@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include "base/holds.h"
 #include "schema/reflect.h"
 #include "schema/types.h"
 #include "sql/entity.h"
@@ -145,11 +146,13 @@ static bool has_rival(const weir_reflected_table *table, const weir_reflected_ke
 /* Whether a second table between leads from the one to the other. */
 static bool has_rival_between(const weir_reflection *r, const weir_reflected_table *between)
 {
+    WEIR_HOLDS(between->keys && between->keys->next);       /* what a table between is */
     const weir_reflected_table *a = between->keys->target, *b = between->keys->next->target;
     for (size_t i = 0; i < r->table_count; i++) {
         const weir_reflected_table *other = &r->tables[i];
         if (other == between || !other->between)
             continue;
+        WEIR_HOLDS(other->keys && other->keys->next);
         const weir_reflected_table *c = other->keys->target, *d = other->keys->next->target;
         if ((a == c && b == d) || (a == d && b == c))
             return true;
@@ -182,6 +185,7 @@ static const char *to_many_name(weir_reflection *r, const weir_reflected_table *
 
 static const char *many_to_many_name(weir_reflection *r, const weir_reflected_table *between, const weir_reflected_key *far)
 {
+    WEIR_HOLDS(between->keys && between->keys->next);
     if (between->keys->target == between->keys->next->target)
         return weir_reflect_text(r, "%s_by_%s", between->name, role(r, far));
     return has_rival_between(r, between) ? weir_reflect_text(r, "%s_by_%s", far->target->name, between->name) : far->target->name;
@@ -207,6 +211,7 @@ static void relate_to_many(weir_reflection *r, weir_reflected_table *holder)
 
 static void relate_many_to_many(weir_reflection *r, weir_reflected_table *between)
 {
+    WEIR_HOLDS(between->keys && between->keys->next);
     weir_reflected_key *sides[] = { between->keys, between->keys->next };
     for (size_t i = 0; i < 2 && r->error->status == WEIR_OK; i++) {
         weir_reflected_key *near = sides[i], *far = sides[1 - i];

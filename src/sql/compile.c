@@ -89,15 +89,14 @@ static void read_tree_facts(const weir_renderer *r, const weir_select_tree *tree
 
 static int render(weir_renderer *r, const weir_stmt *stmt, const struct weir_page *page, weir_compiled *out)
 {
-    weir_scope scope = { .stmt = stmt };
-    r->scope = &scope;
+    weir_scope *scope = r->scope;
     if (stmt->write) {
-        weir_render_write(r, &scope, page);
+        weir_render_write(r, scope, page);
         bool returns = stmt->tree->columns.count && !(page && page->no_returning);
-        out->shape = returns ? weir_shape_finish(r, &scope, stmt->tree) : NULL;
+        out->shape = returns ? weir_shape_finish(r, scope, stmt->tree) : NULL;
     } else if (stmt->tree) {
-        weir_render_select(r, &scope);
-        out->shape = weir_shape_finish(r, &scope, stmt->tree);
+        weir_render_select(r, scope);
+        out->shape = weir_shape_finish(r, scope, stmt->tree);
     } else {
         weir_sql_read_facts(stmt->text, stmt->length, r->dialect, &out->facts);
         if (check_facts(&out->facts, r->error) != WEIR_OK)
@@ -121,7 +120,8 @@ int weir_stmt_compile_as(const weir_stmt *stmt, const weir_dialect *dialect, boo
     if (status != WEIR_OK) {
         *error = *weir_stmt_error(stmt);
     } else {
-        weir_renderer renderer = { .dialect = dialect, .arena = arena, .error = error, .literals = literals, .text = &text };
+        weir_scope scope = { .stmt = stmt };
+        weir_renderer renderer = { .dialect = dialect, .arena = arena, .error = error, .literals = literals, .text = &text, .scope = &scope };
         weir_buffer_init(&text, arena->ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
         weir_buffer_reserve(&text, stmt->tree ? 512 : stmt->length + 1);
         renderer.with_end = &renderer.with;

@@ -1,5 +1,6 @@
 /* What stands in FROM: everything that a select names, less what an enclosing select already has; and where its joins hang. */
 #include "sql/render.h"
+#include "base/holds.h"
 #include <string.h>
 
 /* Two entities may map one table. */
@@ -67,6 +68,7 @@ static void collect_exprs(weir_renderer *r, weir_scope *scope, const weir_expr_l
 
 static void refuse_twice(weir_renderer *r, const weir_entity *entity, const weir_source *source)
 {
+    WEIR_HOLDS(source || entity);
     const char *name = source ? weir_source_name(r, source) : entity->table ? entity->table : entity->name;
     weir_render_fail(r, WEIR_INVALID_REQUEST, "%s is joined twice under one name: give it another one by weir_alias", name);
 }

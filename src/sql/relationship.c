@@ -66,10 +66,13 @@ int weir_key_path_find(const weir_entity *near, const weir_entity *far, bool hol
         return weir_error_out_of_memory(error);
     const weir_member **near_keys = lists, **far_referenced = lists + room;
     const weir_member **far_keys = lists + 2 * room, **near_referenced = lists + 3 * room;
-    if ((near != far || holder_is_near) && collect_keys(near, far, near_keys, far_referenced, &here, error) != WEIR_OK)
-        return error->status;
-    if ((near != far || !holder_is_near) && collect_keys(far, near, far_keys, near_referenced, &there, error) != WEIR_OK)
-        return error->status;
+    int status = WEIR_OK;
+    if (near != far || holder_is_near)
+        status = collect_keys(near, far, near_keys, far_referenced, &here, error);
+    if (status == WEIR_OK && (near != far || !holder_is_near))
+        status = collect_keys(far, near, far_keys, near_referenced, &there, error);
+    if (status != WEIR_OK)
+        return status;
     if (!here && !there)
         return WEIR_NO_FOREIGN_KEYS;
     if ((here && there) || !is_one_path(far_referenced, here) || !is_one_path(near_referenced, there))

@@ -427,6 +427,22 @@ static void test_long_names_of_indexes_stay_different(void **state)
         1);
 }
 
+/* Wherever the cut falls in a character: PostgreSQL would not take half of one. */
+static void test_long_names_of_indexes_are_cut_between_characters(void **state)
+{
+    test_database *db = *state;
+#define WIDE "\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217\u5217"
+    static const char *const columns[] = { WIDE, "a" WIDE, "ab" WIDE };
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        const weir_member members[] = { WEIR_COLUMN(thing, id, .primary_key = true), WEIR_COLUMN(thing, size, .column = columns[i], .indexed = true) };
+        const weir_entity other = { .name = "thing", .table = "other", .size = sizeof(struct thing), .member_count = 2, .members = members };
+        create_ok(db, ALL(&other));
+        assert_int_equal(test_side_int(db, db->postgresql ? "SELECT count(*) FROM pg_indexes WHERE indexname ~ '^ix_other_(a|ab)?\u5217+_[0-9a-f]{8}$'"
+                                                          : "SELECT count(*) FROM sqlite_master WHERE name GLOB 'ix_other_*\u5217_[0-9a-f]*'"), 1);
+        drop_ok(db, ALL(&other));
+    }
+}
+
 /* Table a and column b_c, table a_b and column c: each has its index, whichever was there first, and none comes twice. */
 static void test_indexes_of_different_tables_have_different_names(void **state)
 {
@@ -712,6 +728,7 @@ int main(void)
         ON_BOTH(test_association_tables_have_both_keys),
         ON_BOTH(test_tables_in_schemas),
         ON_BOTH(test_long_names_of_indexes_stay_different),
+        ON_BOTH(test_long_names_of_indexes_are_cut_between_characters),
         ON_BOTH(test_a_failure_takes_back_all_tables),
         ON_BOTH(test_engines_of_any_options_serve),
         ON_BOTH(test_generated_keys_are_generated),
