@@ -159,9 +159,7 @@ static int set_up(weir_lite_link *link, const weir_dial_plan *plan, weir_dial_wa
 static void hang_up(weir_link *base)
 {
     weir_lite_link *link = lite(base);
-    for (sqlite3_stmt *statement; link->db && (statement = sqlite3_next_stmt(link->db, NULL)) != NULL; )
-        sqlite3_finalize(statement);
-    sqlite3_close_v2(link->db);
+    sqlite3_close_v2(link->db);         /* the engine forgot its cursors before; statements of SQLite's modules (FTS) are theirs to end */
     weir_free(link);
 }
 
