@@ -6,7 +6,8 @@
 
 enum { LONGEST_STATEMENT = 1 << 20 };
 
-/* What a value's type is called where the table is made. A column of SQLite's that was declared without a type takes anything. */
+/* What a value's type is called where the table is made. A column of SQLite's that was declared without a type takes anything; one with TEXT
+ * in its type does not make numbers of digits, be they a numeric's or JSON's. */
 static const struct { const char *postgresql, *sqlite; } names[WEIR_T_COUNT_] = {
     [WEIR_T_NULL] = { "text", "" },
     [WEIR_T_BOOL] = { "boolean", "boolean" },
@@ -25,7 +26,7 @@ static const struct { const char *postgresql, *sqlite; } names[WEIR_T_COUNT_] = 
     [WEIR_T_TIMESTAMPTZ] = { "timestamptz", "timestamptz" },
     [WEIR_T_INTERVAL] = { "interval", "interval" },
     [WEIR_T_UUID] = { "uuid", "uuid" },
-    [WEIR_T_JSON] = { "jsonb", "json" },
+    [WEIR_T_JSON] = { "jsonb", "json_text" },
     [WEIR_T_INET] = { "inet", "text" },
     [WEIR_T_ENUM] = { "text", "text" },
     [WEIR_T_ARRAY] = { "text", "text" },
@@ -72,8 +73,10 @@ static void append_type(making *m, const weir_live_column *column, const weir_ro
 {
     if (exact)
         weir_buffer_text(&m->sql, weir_row_cstr_at(exact, 1));
+    else if (!m->from_postgresql && !m->to_postgresql && column->key && !strcmp(column->info.database_type, "integer"))
+        weir_buffer_text(&m->sql, "int");       /* no row number in the source, and none here */
     else if (!m->from_postgresql && !m->to_postgresql && is_plain(column->info.database_type))
-        weir_buffer_text(&m->sql, column->info.database_type);
+        weir_buffer_text(&m->sql, strcmp(column->info.database_type, "any") ? column->info.database_type : "");    /* STRICT's: as it is */
     else
         weir_buffer_text(&m->sql, m->to_postgresql ? names[column->info.type].postgresql : names[column->info.type].sqlite);
 }
@@ -86,10 +89,12 @@ static size_t key_count(const making *m)
     return count;
 }
 
-/* The sole integer key of a SQLite table is its row number. */
+/* The sole integer key of a SQLite table is its row number, which makes a number of NULL: not so where the source has NULLs or texts in it. */
 static bool is_row_number(const making *m, const weir_live_column *column)
 {
-    return !m->to_postgresql && column->key && key_count(m) == 1 && column->info.type >= WEIR_T_INT16 && column->info.type <= WEIR_T_INT64;
+    bool integer = m->from_postgresql ? column->info.type >= WEIR_T_INT16 && column->info.type <= WEIR_T_INT64
+                                      : !strcmp(column->info.database_type, "integer");
+    return !m->to_postgresql && column->key && column->not_null && key_count(m) == 1 && integer;
 }
 
 static void append_columns(making *m, const weir_partition *exact)

@@ -14,10 +14,11 @@ static const char postgresql_columns[] =
     "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
     "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary "
     "WHERE c.oid = pg_catalog.to_regclass(:quoted) ORDER BY a.attnum";
-/* The row number is never NULL, though SQLite does not say so. */
+/* The row number is never NULL, though SQLite does not say so; INTEGER PRIMARY KEY DESC is none, has an index, and may be. */
 static const char sqlite_columns[] =
     "SELECT name, \"notnull\" <> 0 OR (pk > 0 AND lower(type) = 'integer' AND "
-    "(SELECT count(*) FROM pragma_table_info(:bare, :schema) AS k WHERE k.pk > 0) = 1), pk > 0, 0 "
+    "(SELECT count(*) FROM pragma_table_info(:bare, :schema) AS k WHERE k.pk > 0) = 1 AND "
+    "NOT EXISTS (SELECT 1 FROM pragma_index_list(:bare, :schema) AS o WHERE o.origin = 'pk')), pk > 0, 0 "
     "FROM pragma_table_xinfo(:bare, :schema) WHERE hidden <> 1 ORDER BY cid";
 static const char sqlite_views[] =
     "SELECT count(*) FROM %s WHERE type = 'view' AND name = :bare COLLATE NOCASE ORDER BY 1";

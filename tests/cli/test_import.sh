@@ -183,6 +183,28 @@ test_copy_to_sqlite_and_back() {
     fails 1 "no table none in the source" copy "$URL" "sqlite:////$TMP/other.db" --table none --create
 }
 
+# Keys that are no row numbers, a text of digits in a column for anything.
+test_lite_tables_keep_what_is_in_them() {
+    [ "$database" = sqlite ] || return
+    rm -f other.db more.db
+    sqlite3 more.db "CREATE TABLE loose (id INT PRIMARY KEY, v); INSERT INTO loose VALUES (NULL, 1), (NULL, 'b'), ('x', 2.5), (7, x'00');
+        CREATE TABLE downward (id INTEGER PRIMARY KEY DESC, v); INSERT INTO downward VALUES (NULL, '5'), (3, NULL);
+        CREATE TABLE strict (id INTEGER PRIMARY KEY, v ANY) STRICT; INSERT INTO strict VALUES (1, '05'), (2, 5), (3, 5.0)"
+    for table in loose downward strict; do
+        succeeds copy "sqlite:////$TMP/more.db" "sqlite:////$TMP/other.db" --table $table --create
+        same "$(sqlite3 other.db "SELECT id, typeof(id), v, typeof(v) FROM $table")" "$(sqlite3 more.db "SELECT id, typeof(id), v, typeof(v) FROM $table")"
+    done
+}
+
+test_pg_json_keeps_its_digits_in_sqlite() {
+    sql 'DROP TABLE IF EXISTS kinds, kinds2'
+    sql "CREATE TABLE kinds (id int PRIMARY KEY, j jsonb); INSERT INTO kinds VALUES (1, '12345678901234567890.123'), (2, '1.50'), (3, 'null'), (4, NULL)"
+    rm -f other.db
+    succeeds copy "$URL" "sqlite:////$TMP/other.db" --table kinds --create
+    succeeds copy "sqlite:////$TMP/other.db" "$URL" --table kinds --to-table kinds2 --create
+    same "$(sql 'SELECT id, j::text FROM kinds2 ORDER BY id')" $'1|12345678901234567890.123\n2|1.50\n3|null\n4|'
+}
+
 test_pg_types_survive_a_copy_between_servers_and_files() {
     sql 'DROP TABLE IF EXISTS kinds, kinds2'
     sql "CREATE TABLE kinds (id int PRIMARY KEY, n numeric(20,4), t timestamptz, ts timestamp, d date, tm time, iv interval, u uuid, j jsonb,
