@@ -75,7 +75,8 @@ WEIR_API WEIR_MUST_CHECK int64_t weir_connection_execute_dicts(weir_connection *
  * SQLite: one prepared INSERT. In the connection's transaction (under AUTOCOMMIT in one of its own, which finish commits), in a
  * savepoint of its own: an error takes all of it back, and the transaction goes on. One at a time per connection, and nothing else runs
  * on it meanwhile (WEIR_INVALID_REQUEST) but a rollback or its close, which end the COPY. Memory: one buffer, and the longest row.
- * Values are converted exactly, as parameters are; text that meets another type is read as weir_value_as_… read it.
+ * Values are converted exactly, as parameters are; text that meets another type is read as weir_value_as_… read it. What PostgreSQL would
+ * round, 1.005 in a numeric(6,2), is WEIR_DATA.
  * Threads: as for the connection. */
 typedef struct weir_copy weir_copy;
 typedef struct weir_copy_options {

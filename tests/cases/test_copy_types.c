@@ -91,6 +91,37 @@ static void test_texts_by_copy(void **state)
     close_connection_ok(&connection);
 }
 
+/* What the column would round is refused, by both formats of COPY, and the COPY goes on. */
+static void test_nothing_is_rounded_by_copy(void **state)
+{
+    test_database *db = *state;
+    static const struct { const char *column; weir_value value; bool fits; } cases[] = {
+        { "n numeric(6,2)", STRING(NUMERIC, "1.500"), true }, { "n numeric(6,2)", STRING(NUMERIC, "1.005"), false },
+        { "n numeric(6,2)", STRING(TEXT, "1.005"), false }, { "n numeric(6,2)", FLOATING(DOUBLE, 0.125), false },
+        { "n numeric(6,2)", FLOATING(DOUBLE, 19.99), true }, { "n numeric(6,2)", FLOATING(DOUBLE, NAN), true }, { "n numeric(6,2)", INT(64, 7), true },
+        { "n numeric", STRING(NUMERIC, "1.005"), true }, { "n timestamp(0)", TIMESTAMP(1500000), false }, { "n timestamp(0)", TIMESTAMP(1000000), true },
+        { "n timestamp(0)", STRING(TEXT, "2020-01-01 00:00:00.1"), false }, { "n timestamptz(3)", TIMESTAMPTZ(WEIR_TIMESTAMP_INFINITY), true },
+        { "n time(3)", TIME(1234), false }, { "n timetz(3)", TIMETZ(1000, 0), true }, { "n timestamp", TIMESTAMP(1), true },
+    };
+    weir_connection *connection = weir_engine_connect(db->engine);
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        char sql[256];
+        bool as_text = i % 2;           /* a range has no bytes of weir's */
+        snprintf(sql, sizeof sql, "DROP TABLE IF EXISTS things; CREATE TABLE things (%s%s)", cases[i / 2].column, as_text ? ", r int4range" : "");
+        test_side_run(db, sql);
+        weir_copy *copy = weir_copy_open(connection, WEIR_COPY_OPTIONS(.table = "things"));
+        weir_value row[] = { cases[i / 2].value, NONE };
+        int status = weir_copy_values(copy, row, 1 + as_text);
+        if ((status == WEIR_OK) != cases[i / 2].fits)
+            fail_msg("%s, case %zu: %s", cases[i / 2].column, i / 2, weir_copy_error(copy)->message);
+        if (!cases[i / 2].fits)
+            assert_contains(weir_copy_error(copy)->message, "has more digits than");
+        assert_int_equal(weir_copy_finish(&copy), cases[i / 2].fits);
+        assert_status(weir_connection_commit(connection), WEIR_OK);
+    }
+    close_connection_ok(&connection);
+}
+
 static void write_dicts(test_database *db, weir_connection *connection, const struct sample *sample, int count, const char *how)
 {
     weir_entry entries[6][2];
@@ -137,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_POSTGRESQL(test_types_by_copy),
         ON_POSTGRESQL(test_texts_by_copy),
+        ON_POSTGRESQL(test_nothing_is_rounded_by_copy),
         ON_POSTGRESQL(test_types_by_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,7 +138,8 @@ int weir_pg_copy_begin(weir_link *base, weir_copy_in *in)
         return weir_error_out_of_memory(&base->error);
     *copy = (weir_pg_copy){ .in = in, .field_count = statement->column_count };
     for (size_t i = 0; i < copy->field_count; i++) {
-        copy->fields[i] = (weir_pg_field){ .type = statement->columns[i].type };
+        const weir_pg_type *type = statement->columns[i].type;
+        copy->fields[i] = (weir_pg_field){ .type = type, .modifier = weir_pg_rounding(type, statement->columns[i].modifier) };
         copy->text = copy->text || !weir_pg_type_has_bytes(copy->fields[i].type);
     }
     weir_buffer_init(&link->copy_scratch, base->ledger, WEIR_MEMORY_NETWORK, SIZE_MAX / 2);
@@ -172,8 +173,10 @@ static int put_binary(weir_pg_link *link, weir_pg_copy *copy, size_t *column)
     weir_buffer_u16(out, (uint16_t)(copy->field_count + copy->in->numbered));
     for (size_t i = 0; i < copy->field_count && status == WEIR_OK; i++) {
         const weir_pg_field *field = &copy->fields[i];
+        const void *at = weir_feed_at(copy->feed, field->lane, copy->next);
         *column = i;
-        status = field->put(field, weir_feed_at(copy->feed, field->lane, copy->next), out, error);
+        if (field->modifier < 0 || (status = weir_pg_field_fits(field, at, error)) == WEIR_OK)
+            status = field->put(field, at, out, error);
     }
     if (status == WEIR_OK && copy->in->numbered) {
         weir_buffer_u32(out, 8);
@@ -191,7 +194,9 @@ static int put_text(weir_pg_link *link, weir_pg_copy *copy, size_t *column)
         *column = i;
         if (i)
             weir_buffer_byte(out, '\t');
-        status = weir_pg_put_copy_text(field, weir_feed_at(copy->feed, field->lane, copy->next), &link->copy_scratch, out, &link->base.error);
+        const void *at = weir_feed_at(copy->feed, field->lane, copy->next);
+        if (field->modifier < 0 || (status = weir_pg_field_fits(field, at, &link->base.error)) == WEIR_OK)
+            status = weir_pg_put_copy_text(field, at, &link->copy_scratch, out, &link->base.error);
     }
     if (status == WEIR_OK && copy->in->numbered)
         weir_buffer_printf(out, "\t%lld", (long long)copy->in->taken + 1);

@@ -2,7 +2,9 @@
  * value that is converted exactly. */
 #include "driver/postgres/fields.h"
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include "base/decimal.h"
 #include "base/values.h"
 
 enum { OID_XML = 142, OID_CIDR = 650, NULL_LENGTH = -1, LONGEST_FIELD = 0x3fffffff, MOST_PLAIN = 400 };
@@ -316,10 +318,66 @@ static const struct pair { weir_member_type member; bool text; uint32_t oid; wei
 
 void weir_pg_field_plan(weir_pg_field *field, const weir_lane *lane, const weir_pg_type *type)
 {
-    *field = (weir_pg_field){ put_any, lane, type };
+    *field = (weir_pg_field){ put_any, lane, type, field->modifier };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (pairs[i].member == lane->member.type && (pairs[i].text ? weir_pg_is_text_in_binary(type) : pairs[i].oid == type->base_oid))
             field->put = pairs[i].put;
+}
+
+/* ---- what the server would round ------------------------------------------------------------------------------------------------ */
+enum { FINEST = 6 };                    /* digits of a second */
+
+static bool is_time(weir_type type)
+{
+    return type == WEIR_T_TIME || type == WEIR_T_TIMETZ || type == WEIR_T_TIMESTAMP || type == WEIR_T_TIMESTAMPTZ;
+}
+
+int32_t weir_pg_rounding(const weir_pg_type *type, int32_t modifier)
+{
+    bool rounds = modifier >= 0 && (type->type == WEIR_T_NUMERIC || (is_time(type->type) && modifier < FINEST));
+    return rounds ? modifier : -1;
+}
+
+static int would_round(const weir_pg_field *field, const weir_value *value, int precision, int scale, weir_error *error)
+{
+    char text[64], shape[32];
+    size_t length = weir_value_format(value, text, sizeof text);
+    if (field->type->type == WEIR_T_NUMERIC)
+        snprintf(shape, sizeof shape, "%d,%d", precision, scale);
+    else
+        snprintf(shape, sizeof shape, "%d", precision);
+    return weir_error_set(error, WEIR_DATA, "%s%s has more digits than %s (%s) keeps", text, length >= sizeof text ? "..." : "",
+                          field->type->name, shape);
+}
+
+static int numeric_fits(const weir_pg_field *field, const weir_value *value, weir_error *error)
+{
+    char digits[MOST_PLAIN];
+    weir_decimal decimal;
+    int precision = (field->modifier - 4) >> 16 & 0xFFFF, scale = (((field->modifier - 4) & 0x7FF) ^ 1024) - 1024;
+    bool floating = value->type == WEIR_T_DOUBLE || value->type == WEIR_T_FLOAT;
+    weir_text text = floating ? plain_digits(value, digits) : value->as.text;
+    if ((!floating && value->type != WEIR_T_NUMERIC && !is_text(value->type)) || !weir_decimal_split(text, &decimal))
+        return WEIR_OK;                 /* a whole number, NaN, or nothing for this column anyway */
+    return scale < 0 || decimal.fraction.len <= (size_t)scale ? WEIR_OK : would_round(field, value, precision, scale, error);
+}
+
+int weir_pg_field_fits(const weir_pg_field *field, const void *at, weir_error *error)
+{
+    char reason[WEIR_REASON_SIZE];
+    weir_error ignored = { .status = WEIR_OK };
+    weir_value value;
+    if (weir_lane_value(field->lane, at, &value, reason) != WEIR_OK || value.type == WEIR_T_NULL)
+        return WEIR_OK;                 /* told where it is put */
+    if (field->type->type == WEIR_T_NUMERIC)
+        return numeric_fits(field, &value, error);
+    if (is_text(value.type) && convert(&value, field->type, &value, &ignored) != WEIR_OK)
+        return WEIR_OK;
+    int64_t usec = value.type == WEIR_T_TIME ? value.as.time.usec : value.type == WEIR_T_TIMETZ ? value.as.timetz.usec
+                 : value.type == WEIR_T_TIMESTAMP ? value.as.timestamp.usec : value.type == WEIR_T_TIMESTAMPTZ ? value.as.timestamptz.usec : 0;
+    bool finite = usec != WEIR_TIMESTAMP_INFINITY && usec != WEIR_TIMESTAMP_MINUS_INFINITY;
+    bool fits = !finite || usec % (int64_t)weir_powers_of_ten[FINEST - field->modifier] == 0;
+    return fits ? WEIR_OK : would_round(field, &value, field->modifier, 0, error);
 }
 
 /* ---- what has bytes ------------------------------------------------------------------------------------------------------------ */

@@ -12,11 +12,16 @@ struct weir_pg_field {
     weir_pg_put_fn      put;
     const weir_lane    *lane;
     const weir_pg_type *type;
+    int32_t             modifier;       /* of a column that would round: numeric(6,2), timestamp(0); else -1 */
 };
 
 /* Whether there are bytes of ours for each value of the type: else the whole COPY is text. */
 bool weir_pg_type_has_bytes(const weir_pg_type *type);
 void weir_pg_field_plan(weir_pg_field *field, const weir_lane *lane, const weir_pg_type *type);
+/* The modifier of a column of this type, if it is one by which the server rounds; else -1. */
+int32_t weir_pg_rounding(const weir_pg_type *type, int32_t modifier);
+/* WEIR_OK, or WEIR_DATA: the value is one that a column with the field's modifier would round. */
+int weir_pg_field_fits(const weir_pg_field *field, const void *at, weir_error *error);
 /* One value (which may be NULL) as a field. */
 int weir_pg_put_value(const weir_value *value, const weir_pg_type *type, weir_buffer *out, weir_error *error);
 /* The same in the text format of COPY: escaped, without the tab or newline behind it. */

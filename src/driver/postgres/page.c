@@ -100,7 +100,7 @@ static int refuse(weir_pg_link *link, const weir_lane *lane, size_t set, int sta
 static int put_array(weir_pg_link *link, const weir_feed *feed, const weir_lane *lane, const weir_pg_type *type)
 {
     weir_buffer *out = &link->out;
-    weir_pg_field field;
+    weir_pg_field field = { .modifier = -1 };
     size_t mark = out->length;
     if (!type || !type->element)
         return weir_error_set(&link->base.error, WEIR_INTERNAL, "the server takes no array for column '%s'", lane->name);
