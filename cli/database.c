@@ -1,6 +1,8 @@
 /* Engines for the URLs of the command line. */
 #include "database.h"
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "failure.h"
 #include "signals.h"
 #include "text.h"
@@ -12,6 +14,47 @@ static void refuse_new_file(const char *url, text *out)
     text_add(out, url);
     if (text_begins(url, "sqlite://") && has_path && !strstr(url, "?mode=") && !strstr(url, "&mode="))
         text_add(out, strchr(url, '?') ? "&mode=rw" : "?mode=rw");
+}
+
+bool database_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* The path of sqlite:///path?parameters; empty for another URL. */
+static void take_path(const char *url, text *out)
+{
+    static const char scheme[] = "sqlite:///";
+    text_add(out, "");
+    if (!text_begins(url, scheme))
+        return;
+    for (const char *p = url + sizeof scheme - 1; *p && *p != '?'; p++) {
+        char hex[3] = { p[0] == '%' ? p[1] : 0, p[0] == '%' && p[1] ? p[2] : 0, 0 }, *end = hex;
+        char byte = hex[0] && hex[1] ? (char)strtol(hex, &end, 16) : *p;
+        bool escaped = end == hex + 2;
+        text_add_n(out, escaped ? &byte : p, 1);
+        p += escaped ? 2 : 0;
+    }
+}
+
+int database_keep_apart(const char *url, const char *path, const char *option)
+{
+    static const char *const files[] = { "", "-wal", "-shm", "-journal" };
+    text database = { 0 };
+    int code = 0;
+    take_path(url, &database);
+    size_t length = database.length;
+    for (size_t i = 0; path && length && code == 0 && i < sizeof files / sizeof *files; i++) {
+        text file = { 0 };
+        text_add(&file, database.data);
+        text_add(&file, files[i]);
+        if (database_same_file(file.data, path))
+            code = failure_say(EXIT_USAGE, "wrong value for %s: %s is the database itself, which would be replaced; give another file", option, path);
+        text_free(&file);
+    }
+    text_free(&database);
+    return code;
 }
 
 int database_failed(const char *what, const weir_error *error)

@@ -152,6 +152,8 @@ static int check_settings(const export_settings *s)
         return failure_say(EXIT_USAGE, "wrong usage: --to is missing; give --to FILE, or --to - for standard output");
     if (code == 0)
         code = export_check_file(s);
+    if (code == 0)
+        code = database_keep_apart(s->url, s->to, "--to");
     return code != 0 ? code : jobs_wanted(s) ? jobs_check_settings(s) : resume_check_settings(s);
 }
 

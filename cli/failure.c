@@ -140,6 +140,8 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
     { NULL, "image is malformed", "the database file is damaged: restore it, or try sqlite3's .recover" },
     { NULL, "database is locked", "another program is writing: run the {} again when it is done" },
     { NULL, "readonly database", "weir {} only reads: give it a SELECT" },
+    { NULL, " of the record", "mend the record, or convert the file, as by iconv -f LATIN1 -t UTF-8" },
+    { NULL, "not valid UTF-8 (", "*" },
     { NULL, "not valid UTF-8", "mend the data, or write U+FFFD in its place with --replace-invalid" },
 };
 

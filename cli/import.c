@@ -68,6 +68,11 @@ static int check_settings(const import_settings *s)
         return failure_say(EXIT_USAGE, "wrong usage: --from is missing; give --from FILE, or --from - for standard input");
     if (s->on_error && strcmp(s->on_error, "stop") && (!text_begins(s->on_error, "skip:") || !s->on_error[5]))
         return failure_say(EXIT_USAGE, "wrong value for --on-error: \"%s\" is unknown; give stop or skip:FILE", s->on_error);
+    const char *rejects = s->on_error && strcmp(s->on_error, "stop") ? s->on_error + 5 : NULL;
+    if (rejects && database_same_file(rejects, s->from))
+        return failure_say(EXIT_USAGE, "wrong value for --on-error: %s is the file that is read, which would be replaced; give another file", rejects);
+    if (database_keep_apart(s->url, rejects, "--on-error") != 0)
+        return EXIT_USAGE;
     if (s->delimiter && strcmp(s->delimiter, "tab") && strlen(s->delimiter) != 1)
         return failure_say(EXIT_USAGE, "wrong value for --delimiter: \"%s\" is not one character; give one, or tab", s->delimiter);
     return 0;

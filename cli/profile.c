@@ -222,6 +222,10 @@ static int run_profile(int count, char **words)
     if (code == 0 && !settings.svg)
         code = failure_say(EXIT_USAGE, "wrong usage: --svg is missing; give the figure's file, as in --svg memory.svg");
     if (code == 0)
+        code = database_keep_apart(settings.query.url, settings.svg, "--svg");
+    if (code == 0)
+        code = database_keep_apart(settings.query.url, settings.json, "--json");
+    if (code == 0)
         code = is_child ? measure_one(&settings) : profile_all(&settings, count, words);
     text_list_free(&settings.query.parameters);
     text_list_free(&settings.yield_per);

@@ -102,6 +102,8 @@ static int run_reflect(int count, char **words)
         code = failure_say(EXIT_USAGE, "wrong usage: the URL is missing; see weir help reflect");
     if (code == 0 && settings.to && guard_of(settings.to) && !*guard_of(settings.to))
         code = failure_say(EXIT_USAGE, "wrong value for --to: \"%s\" names no file; give one, as in --to shop.h", settings.to);
+    if (code == 0)
+        code = database_keep_apart(settings.url, settings.to, "--to");
     if (code == 0) {
         failure_command("reflect", "check the names of --table and --schema");
         signals_start("reflect", "nothing was written");

@@ -112,6 +112,20 @@ test_nulls() {
     succeeds export "$DB" --table single --to - --no-header --null NULL;     same "$out" $'a\nNULL\nb'
 }
 
+test_the_database_itself_is_no_place_to_write_to() {
+    cp shop.db 'work/a%b.db'
+    ln -s 'a%b.db' work/link
+    : > 'work/a%b.db-wal'
+    local url=sqlite:///work/a%25b.db?mode=ro
+    for file in 'work/a%b.db' ./work/link 'work/a%b.db-wal'; do
+        fails 2 "is the database itself" export "$url" --table invoices --to "$file"
+        fails 2 "is the database itself" reflect "$url" --to "$file"
+        fails 2 "is the database itself" profile "$url" --table invoices --svg "$file"
+        fails 2 "is the database itself" import "$url" --table invoices --from - --on-error "skip:$file"
+    done
+    cmp -s shop.db 'work/a%b.db' || problem "the database was changed"
+}
+
 # Its module has statements of its own, which end with it. What is freed is filled, so that its use shows.
 test_virtual_tables() {
     sqlite3 work/search.db "CREATE VIRTUAL TABLE notes USING fts5(body); INSERT INTO notes VALUES ('one'), ('two')" || return

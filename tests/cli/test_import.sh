@@ -129,6 +129,8 @@ test_wrong_usage_is_exit_code_2() {
     fails 2 "not one character" import "$URL" --table people --from - --delimiter ab
     fails 2 "TARGET-URL is missing" copy "$URL" --table people
     fails 2 "leave --columns away" copy "$URL" "$URL" --table people --create --columns id
+    printf 'id\n1\n' > work/in.csv
+    fails 2 "is the file that is read" import "$URL" --table people --from work/in.csv --on-error skip:work/../work/in.csv
     fails 1 "No such file" import "$URL" --table people --from work/none.csv
     printf 'nope\n1\n' > work/in.csv
     fails 1 "nope" import "$URL" --table people --from work/in.csv
