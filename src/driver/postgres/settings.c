@@ -17,7 +17,8 @@ bool weir_pg_libpq_knows(const char *key)
 
 /* Values that come and go as text only (ranges, composite types, points) are the same whatever the database or the
  * environment sets: exact, and read by any other server as what they are. DateStyle's order of day and month stays the server's. */
-static const char *const text_forms[] = { "DateStyle", "ISO", "IntervalStyle", "postgres", "extra_float_digits", "1", "bytea_output", "hex" };
+static const char *const text_forms[] = { "DateStyle", "ISO", "IntervalStyle", "postgres", "extra_float_digits", "1", "bytea_output", "hex",
+                                           "array_nulls", "on" };
 enum { TEXT_FORMS = sizeof text_forms / sizeof *text_forms };
 
 void weir_pg_send_text_forms(weir_pg_link *link)
