@@ -126,6 +126,17 @@ bool weir_parse_int64(weir_text text, int64_t *out)
            digits_to_int64(decimal.whole, decimal.negative, out);
 }
 
+size_t weir_put_fixed(char out[WEIR_FIXED_SIZE], double v)
+{
+    double size = fabs(v), whole = floor(size);
+    unsigned millionths = (unsigned)((size - whole) * 1e6 + 0.5);
+    if (millionths == 1000000) {
+        millionths = 0;
+        whole += 1;
+    }
+    return (size_t)snprintf(out, WEIR_FIXED_SIZE, "%s%.0f.%06u", v < 0 ? "-" : "", whole, millionths);
+}
+
 /* No double lies so close to a half-way point that a digit behind the 770th could matter otherwise than by being there. */
 enum { SIGNIFICANT = 800, EXPONENT_LIMIT = 1000000 };
 

@@ -24,6 +24,10 @@ static inline unsigned weir_digit_count(uint64_t v)
 /* At most 20 digits, no NUL. Returns the length. */
 size_t weir_put_uint64(char *out, uint64_t v);
 
+/* A finite number with six digits behind a point, whatever the program's locale puts there; at most WEIR_FIXED_SIZE bytes. Returns the length. */
+enum { WEIR_FIXED_SIZE = 330 };
+size_t weir_put_fixed(char out[WEIR_FIXED_SIZE], double v);
+
 /* A finite decimal without what does not change its value: no zeros at either end. 0 has no digits and is not negative. */
 typedef struct weir_decimal {
     bool negative, has_point;

@@ -2,6 +2,7 @@
 #include "transfer/advise.h"
 #include <stdio.h>
 #include <string.h>
+#include "base/decimal.h"
 #include "base/holds.h"
 #include "engine/connection.h"
 #include "sql/statement.h"
@@ -127,7 +128,9 @@ static weir_rewrite sample_of(const weir_advice *advice, char *middle, size_t si
     weir_rewrite rewrite = { .end = text->end };
     double share = advice->table.rows > 0 ? 100.0 * 3 * SAMPLE / advice->table.rows : 100;
     if (can_sample(advice)) {
-        snprintf(middle, size, " TABLESAMPLE SYSTEM (%.6f)", share < 0.000001 ? 0.000001 : share < 100 ? share : 100.0);
+        char percent[WEIR_FIXED_SIZE];
+        size_t length = weir_put_fixed(percent, share < 0.000001 ? 0.000001 : share < 100 ? share : 100.0);
+        snprintf(middle, size, " TABLESAMPLE SYSTEM (%.*s)", (int)(length < 10 ? length : 10), percent);
         rewrite.middle = middle;
         rewrite.middle_at = text->behind_table;
     }

@@ -1,9 +1,9 @@
 /* JSON texts as trees. The text is checked as a whole first, so that building the tree meets no mistake. */
 #include "transfer/json_tree.h"
-#include <stdlib.h>
 #include <string.h>
 #include "base/error.h"
 #include "base/holds.h"
+#include "base/values.h"
 #include "transfer/json_text.h"
 
 typedef struct builder {
@@ -133,10 +133,6 @@ bool weir_json_is(const weir_json *value, const char *text)
 
 double weir_json_number(const weir_json *value, double otherwise)
 {
-    char digits[64];
-    if (!value || value->kind != WEIR_JSON_NUMBER || value->text.len >= sizeof digits)
-        return otherwise;
-    memcpy(digits, value->text.ptr, value->text.len);
-    digits[value->text.len] = 0;
-    return strtod(digits, NULL);
+    double number;
+    return value && value->kind == WEIR_JSON_NUMBER && weir_parse_double(value->text, &number) ? number : otherwise;
 }

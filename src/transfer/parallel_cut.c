@@ -1,8 +1,8 @@
 /* Keys between two keys: the way from one to the other in even pieces. Only how large a range becomes hangs on it. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include "base/decimal.h"
+#include "base/values.h"
 #include "transfer/parallel.h"
 
 /* ---- order ------------------------------------------------------------------------------------------------------------------------ */
@@ -109,13 +109,7 @@ static size_t cut_floats(double from, double to, size_t n, weir_value *out)
 
 static bool read_numeric(const weir_value *v, double *out)
 {
-    char digits[400];
-    if (v->as.text.len >= sizeof digits)
-        return false;
-    memcpy(digits, v->as.text.ptr, v->as.text.len);
-    digits[v->as.text.len] = 0;
-    *out = strtod(digits, NULL);
-    return isfinite(*out) && fabs(*out) < 1e15;
+    return weir_parse_double(v->as.text, out) && isfinite(*out) && fabs(*out) < 1e15;
 }
 
 static size_t cut_numerics(const weir_value *low, const weir_value *high, size_t n, weir_arena *arena, weir_value *out)
@@ -125,13 +119,13 @@ static size_t cut_numerics(const weir_value *low, const weir_value *high, size_t
     if (!read_numeric(low, &from) || !read_numeric(high, &to) || from >= to)
         return 0;
     for (size_t i = 1; i < n; i++) {
-        char digits[64];
-        int length = snprintf(digits, sizeof digits, "%.6f", from + (to - from) * ((double)i / (double)n));
-        char *copy = weir_arena_bytes(arena, (size_t)length + 1);
+        char digits[WEIR_FIXED_SIZE];
+        size_t length = weir_put_fixed(digits, from + (to - from) * ((double)i / (double)n));
+        char *copy = weir_arena_bytes(arena, length + 1);
         if (!copy)
             break;
-        memcpy(copy, digits, (size_t)length + 1);
-        out[count++] = weir_value_numeric((weir_numeric){ copy, (size_t)length });
+        memcpy(copy, digits, length + 1);
+        out[count++] = weir_value_numeric((weir_numeric){ copy, length });
     }
     return count;
 }

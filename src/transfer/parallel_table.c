@@ -2,6 +2,7 @@
 #include "transfer/parallel_table.h"
 #include <stdio.h>
 #include <string.h>
+#include "base/decimal.h"
 #include "base/values.h"
 #include "transfer/explain.h"
 #include "transfer/order_parts.h"
@@ -299,6 +300,8 @@ static int by_sample(finder *f)
     const weir_table_question *q = f->ask;
     double pages = (double)q->facts->bytes / PAGE, wanted = (double)(q->ranges * PAGES_PER_RANGE);
     double percent = 100 * (wanted < FEWEST_PAGES ? FEWEST_PAGES : wanted) / (pages < 1 ? 1 : pages);
+    char shown[WEIR_FIXED_SIZE];
+    weir_put_fixed(shown, percent > 100 ? 100 : percent);
     weir_buffer_text(&f->sql, "SELECT ");
     for (size_t i = 0; i < q->keys; i++)
         weir_buffer_printf(&f->sql, "%ss.k%zu", i ? ", " : "", i);
@@ -308,8 +311,7 @@ static int by_sample(finder *f)
     weir_buffer_text(&f->sql, "row_number() OVER (ORDER BY ");
     for (size_t i = 0; i < q->keys; i++)
         weir_buffer_printf(&f->sql, "%st.%s%s", i ? ", " : "", f->columns[i].name, direction(f, i));
-    weir_buffer_printf(&f->sql, ") AS n, count(*) OVER () AS m FROM %s AS t TABLESAMPLE SYSTEM (%.6f) WHERE ", q->facts->name,
-                       percent > 100 ? 100 : percent);
+    weir_buffer_printf(&f->sql, ") AS n, count(*) OVER () AS m FROM %s AS t TABLESAMPLE SYSTEM (%s) WHERE ", q->facts->name, shown);
     for (size_t i = 0; i < q->keys; i++)
         weir_buffer_printf(&f->sql, "%st.%s IS NOT NULL", i ? " AND " : "", f->columns[i].name);
     weir_buffer_printf(&f->sql, ") AS s WHERE s.n %% greatest(s.m / %zu, 1) = 0 ORDER BY s.n", q->ranges);

@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <math.h>
 #include "value_help.h"
+#include "base/decimal.h"
 
 static double as_double(weir_value v)
 {
@@ -138,6 +139,10 @@ static void test_the_locale_changes_nothing(void **state)
         char text[WEIR_FORMATTED_SIZE];
         weir_format_double(text, 0x1p-44);                  /* by the slow way */
         assert_string_equal(text, "5.684341886080802e-14");
+        char fixed[WEIR_FIXED_SIZE];
+        assert_int_equal(weir_put_fixed(fixed, -1234.5), 12);
+        assert_string_equal(fixed, "-1234.500000");
+        assert_int_equal(weir_put_fixed(fixed, -DBL_MAX), 317);
         setlocale(LC_ALL, "C");
     }
     unsetenv("LOCPATH");
