@@ -1,6 +1,8 @@
 /* The command: finds the subcommand and runs it. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <weir/weir.h>
 #include "advise.h"
 #include "copy.h"
@@ -88,8 +90,18 @@ static int flushed(int code)
     return code;
 }
 
+/* A standard descriptor that is closed would become a file's or a connection's, and messages would go there. It becomes one that nothing can
+ * be read from, or written to. */
+static void fill_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            return;
+}
+
 int main(int count, char **words)
 {
+    fill_descriptors();
     if (count < 2) {
         overview(stderr);
         return EXIT_USAGE;

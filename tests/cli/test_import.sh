@@ -41,6 +41,13 @@ test_standard_input_and_options() {
     same "$(sql "SELECT id, coalesce(name, 'NULL') FROM people ORDER BY id")" $'7|NULL\n8|x'
 }
 
+test_a_closed_descriptor_is_no_connection() {
+    make_table
+    timeout 20 "$WEIR" import "$URL" --table people --from - <&- 2> stderr
+    same "$?" 1
+    holds "$(cat stderr)" "cannot read standard input: Bad file descriptor"
+}
+
 test_without_a_header_the_columns_are_the_tables() {
     make_table
     printf '7,x,3,2001-02-03\n' > work/in.csv
