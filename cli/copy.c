@@ -203,9 +203,15 @@ static int copy_rows(copy_run *run)
     return code;
 }
 
+/* The source is let go of first: where it is the same SQLite file, its reader would keep the writer from committing. */
 static int commit(copy_run *run)
 {
     signals_finishing();
+    signals_watch_connection(NULL);
+    int closed = weir_result_close(&run->result);
+    run->result = NULL;
+    if (closed != WEIR_OK || weir_connection_rollback(run->from) != WEIR_OK)
+        return failure_say(EXIT_FAILED, "reading the source failed at its end: nothing is copied; run the copy again");
     return weir_connection_commit(run->to) == WEIR_OK ? 0 : database_failed("cannot commit", weir_connection_error(run->to));
 }
 

@@ -205,6 +205,14 @@ test_lite_tables_keep_what_is_in_them() {
     done
 }
 
+test_copy_within_a_database() {
+    make_table
+    sql "INSERT INTO people (id, name) VALUES (1, 'a'), (2, NULL)"
+    sql 'DROP TABLE IF EXISTS back'
+    succeeds copy "$URL" "$URL" --table people --to-table back --create
+    same "$(sql 'SELECT id, name FROM back ORDER BY id')" $'1|a\n2|'
+}
+
 test_pg_json_keeps_its_digits_in_sqlite() {
     sql 'DROP TABLE IF EXISTS kinds, kinds2'
     sql "CREATE TABLE kinds (id int PRIMARY KEY, j jsonb); INSERT INTO kinds VALUES (1, '12345678901234567890.123'), (2, '1.50'), (3, 'null'), (4, NULL)"
