@@ -40,6 +40,18 @@ static int take_int(const weir_field *field, const weir_value *text, weir_arena 
     return WEIR_OK;
 }
 
+/* Digits that became none, or infinity: not words that say so, and not 0.0e-5. */
+static bool out_of_range(weir_text text, double number)
+{
+    bool digits = text.len && text.ptr[text.len - 1] >= '0' && text.ptr[text.len - 1] <= '9';
+    if (number != 0)
+        return isinf(number) && digits;
+    for (size_t i = 0; i < text.len && (text.ptr[i] | 32) != 'e'; i++)
+        if (text.ptr[i] >= '1' && text.ptr[i] <= '9')
+            return true;
+    return false;
+}
+
 static int take_double(const weir_field *field, const weir_value *text, weir_arena *arena, weir_value *out, char *reason)
 {
     (void)arena;
@@ -47,7 +59,7 @@ static int take_double(const weir_field *field, const weir_value *text, weir_are
     if (!weir_parse_double(text->as.text, &number))
         return weir_field_refuse(field, "is no number", reason);
     *out = weir_value_double(number);
-    return WEIR_OK;
+    return out_of_range(text->as.text, number) ? weir_field_refuse(field, "is beyond the range of a double", reason) : WEIR_OK;
 }
 
 /* Rounded as the program that wrote it did: its shortest digits are those of a float. */
@@ -56,10 +68,9 @@ static int take_float(const weir_field *field, const weir_value *text, weir_aren
     int status = take_double(field, text, arena, out, reason);
     if (status != WEIR_OK)
         return status;
-    bool was_finite = isfinite(out->as.d);
     out->type = WEIR_T_FLOAT;
     out->as.d = (double)(float)out->as.d;
-    return was_finite && !isfinite(out->as.d) ? weir_field_refuse(field, "is too large for a real", reason) : WEIR_OK;
+    return out_of_range(text->as.text, out->as.d) ? weir_field_refuse(field, "is beyond the range of a real", reason) : WEIR_OK;
 }
 
 static const char no_number[] = "is no decimal number";

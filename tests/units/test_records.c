@@ -228,7 +228,14 @@ static void test_values(void **state)
                  "!'012345678901234567890123456789012345678…' is no date (2024-05-01)");
     assert_value(WEIR_FIELD_TEXT, "12345678901234567890.123456789", WEIR_T_NUMERIC, "12345678901234567890.123456789");
     assert_value(WEIR_FIELD_NUMBER, "0.14285715", WEIR_T_FLOAT, "0.14285715");
-    assert_value(WEIR_FIELD_NUMBER, "1e39", WEIR_T_FLOAT, "!'1e39' is too large for a real");
+    assert_value(WEIR_FIELD_NUMBER, "1e39", WEIR_T_FLOAT, "!'1e39' is beyond the range of a real");
+    assert_value(WEIR_FIELD_NUMBER, "1e-46", WEIR_T_FLOAT, "!'1e-46' is beyond the range of a real");
+    assert_value(WEIR_FIELD_NUMBER, "1e-45", WEIR_T_FLOAT, "1e-45");
+    assert_value(WEIR_FIELD_NUMBER, "-1e999", WEIR_T_DOUBLE, "!'-1e999' is beyond the range of a double");
+    assert_value(WEIR_FIELD_NUMBER, "0.1e-400", WEIR_T_DOUBLE, "!'0.1e-400' is beyond the range of a double");
+    assert_value(WEIR_FIELD_NUMBER, "5e-324", WEIR_T_DOUBLE, "5e-324");
+    assert_value(WEIR_FIELD_NUMBER, "-0.0e-999", WEIR_T_DOUBLE, "-0");
+    assert_value(WEIR_FIELD_TEXT, "-Infinity", WEIR_T_FLOAT, "-Infinity");
     assert_value(WEIR_FIELD_TRUE, "true", WEIR_T_BOOL, "true");
     assert_value(WEIR_FIELD_TEXT, "f", WEIR_T_BOOL, "false");
     assert_value(WEIR_FIELD_NUMBER, "1", WEIR_T_BOOL, "true");
