@@ -2,6 +2,7 @@
 #include "database.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include "failure.h"
 #include "signals.h"
@@ -10,9 +11,9 @@
 /* SQLite would make an empty database of a mistyped name. */
 static void refuse_new_file(const char *url, text *out)
 {
-    bool has_path = strcmp(url, "sqlite://") && strcmp(url, "sqlite:///") && strcmp(url, "sqlite:///:memory:");
+    bool has_path = strcasecmp(url, "sqlite://") && strcasecmp(url, "sqlite:///") && strcasecmp(url, "sqlite:///:memory:");
     text_add(out, url);
-    if (text_begins(url, "sqlite://") && has_path && !strstr(url, "?mode=") && !strstr(url, "&mode="))
+    if (!strncasecmp(url, "sqlite://", 9) && has_path && !strstr(url, "?mode=") && !strstr(url, "&mode="))
         text_add(out, strchr(url, '?') ? "&mode=rw" : "?mode=rw");
 }
 
@@ -27,7 +28,7 @@ static void take_path(const char *url, text *out)
 {
     static const char scheme[] = "sqlite:///";
     text_add(out, "");
-    if (!text_begins(url, scheme))
+    if (strncasecmp(url, scheme, sizeof scheme - 1) != 0)
         return;
     for (const char *p = url + sizeof scheme - 1; *p && *p != '?'; p++) {
         char hex[3] = { p[0] == '%' ? p[1] : 0, p[0] == '%' && p[1] ? p[2] : 0, 0 }, *end = hex;

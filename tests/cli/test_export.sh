@@ -63,6 +63,8 @@ test_wrong_usage_is_exit_code_2() {
     fails 2 "comma" export "$DB" --table invoices --to - --null a,b
     fails 2 "URL" export "mysql://host/db" --table invoices --to -
     fails 2 "URL" export shop.db --table invoices --to -
+    fails 1 "No such file" export SQLite:///mistyped.db --table invoices --to -
+    [ ! -e mistyped.db ] || problem "mistyped.db was made"
     fails 2 "no name" export "$DB" --table '"open' --to -
     fails 2 "no name" export "$DB" --table 'a..b' --to -
     fails 2 "list of names" export "$DB" --table invoices --columns 'id,,status' --to -
@@ -119,6 +121,7 @@ test_the_database_itself_is_no_place_to_write_to() {
     local url=sqlite:///work/a%25b.db?mode=ro
     for file in 'work/a%b.db' ./work/link 'work/a%b.db-wal'; do
         fails 2 "is the database itself" export "$url" --table invoices --to "$file"
+        fails 2 "is the database itself" export "SQLite${url#sqlite}" --table invoices --to "$file"
         fails 2 "is the database itself" reflect "$url" --to "$file"
         fails 2 "is the database itself" profile "$url" --table invoices --svg "$file"
         fails 2 "is the database itself" import "$url" --table invoices --from - --on-error "skip:$file"
