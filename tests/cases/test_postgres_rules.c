@@ -186,6 +186,33 @@ static void test_w2_a_parameter_becomes_the_type_that_the_server_inferred(void *
     close_connection_ok(&connection);
 }
 
+static void test_w2_where_nothing_tells_the_type_the_value_does(void **state)
+{
+    test_database *db = *state;
+    static const char *const texts[] = { "SELECT jsonb_build_object('a', :p)::text", "SELECT jsonb_build_object('a', :p)::text FROM (VALUES (:p)) AS v(x)",
+                                         "SELECT jsonb_build_object('a', :p)::text, :p, num_nulls(:p)" };
+    weir_connection *connection = weir_engine_connect(db->engine);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        weir_stmt *stmt = weir_sql(texts[i]);
+        WEIR_BIND(stmt, "p", "x");
+        weir_result *result = weir_connection_execute(connection, stmt, NULL);
+        const weir_row *row = weir_result_next(result);
+        assert_non_null(row);
+        assert_string_equal(weir_row_cstr_at(row, 0), "{\"a\": \"x\"}");
+        close_result_ok(&result);
+        weir_stmt_free(&stmt);
+    }
+    run_ok(connection, "CREATE TEMP TABLE two(a integer, b text)");
+    weir_stmt *contradiction = weir_sql("UPDATE two SET a = :p, b = :p");
+    WEIR_BIND(contradiction, "p", "x");
+    weir_result *result = weir_connection_execute(connection, contradiction, NULL);
+    assert_error(weir_result_error(result), WEIR_PROGRAMMING);
+    assert_string_equal(weir_result_error(result)->sqlstate, "42P08");
+    assert_status(weir_result_close(&result), WEIR_PROGRAMMING);
+    weir_stmt_free(&contradiction);
+    close_connection_ok(&connection);
+}
+
 static void test_w2_numbers_are_converted_exactly_or_refused_before_anything_is_sent(void **state)
 {
     test_database *db = *state;
@@ -527,6 +554,7 @@ int main(void)
         ON_POSTGRESQL(test_w1_begin_travels_with_what_comes_first),
         ON_POSTGRESQL(test_an_explicit_transaction_is_all_a_stream_needs_and_it_is_open),
         ON_POSTGRESQL(test_w2_a_parameter_becomes_the_type_that_the_server_inferred),
+        ON_POSTGRESQL(test_w2_where_nothing_tells_the_type_the_value_does),
         ON_POSTGRESQL(test_w2_numbers_are_converted_exactly_or_refused_before_anything_is_sent),
         ON_POSTGRESQL(test_w2_types_of_the_catalog_are_looked_up_once),
         ON_POSTGRESQL(test_w2_a_parameter_without_a_type_is_of_its_own_type),

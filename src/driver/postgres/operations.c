@@ -211,13 +211,16 @@ int weir_pg_prepare(weir_link *base, weir_cursor *base_cursor)
     return send_prepare(link, cursor);
 }
 
-/* "could not determine data type of parameter $2": that one is declared by its C type. The number is in every language. */
+/* "could not determine data type of parameter $2": that one is declared by its C type. The number is in every language. Where the
+ * parameter has a type at its second place, the SQLSTATE is another one. */
 static bool declare_parameter(weir_pg_link *link, weir_pg_cursor *cursor)
 {
     const weir_compiled *compiled = cursor->base.statement;
     const char *dollar = strrchr(link->group_error.message, '$');
     size_t number = dollar ? (size_t)strtoul(dollar + 1, NULL, 10) : 0;
-    if (strcmp(link->group_error.sqlstate, "42P18") != 0 || number < 1 || number > compiled->value_count ||
+    bool unknown = !strcmp(link->group_error.sqlstate, "42P18") ||
+                   (!strcmp(link->group_error.sqlstate, "42P08") && !link->group_error.detail[0]);      /* else two types contradict each other */
+    if (!unknown || number < 1 || number > compiled->value_count ||
         link->declared_tries++ > compiled->value_count)
         return false;
     if (!link->declared_oids) {
