@@ -429,15 +429,28 @@ static void append_sorted(weir_buffer *text, const weir_copy *copy, const char *
     weir_buffer_text(text, type == WEIR_T_TEXT ? " COLLATE \"C\"" : type == WEIR_T_ENUM ? "::text COLLATE \"C\"" : "");
 }
 
+/* What tells rows apart: the key, and where a part of it is NULL, which is no other row's, their lines. */
+static void append_distinct(weir_buffer *text, const weir_copy *copy, size_t count)
+{
+    append_names(text, copy->upsert, count);
+    weir_buffer_text(text, ", CASE WHEN ");
+    for (size_t i = 0; i < count; i++) {
+        weir_buffer_text(text, i ? " OR " : "");
+        weir_identifier_append(text, copy->upsert[i]);
+        weir_buffer_text(text, " IS NULL");
+    }
+    weir_buffer_text(text, " THEN weir_line END");
+}
+
 /* From the staging table into the target, in the order of the key. */
 static const char *upsert_text(weir_copy *copy)
 {
     weir_buffer text = text_buffer(copy);
     size_t count = count_names(copy->upsert);
     weir_buffer_printf(&text, "INSERT INTO %s (%s) SELECT %s FROM (SELECT DISTINCT ON (", copy->target, copy->in.columns, copy->in.columns);
-    append_names(&text, copy->upsert, count);
+    append_distinct(&text, copy, count);
     weir_buffer_printf(&text, ") %s FROM %s ORDER BY ", copy->in.columns, copy->staging);
-    append_names(&text, copy->upsert, count);
+    append_distinct(&text, copy, count);
     weir_buffer_text(&text, ", weir_line DESC) AS last ORDER BY ");
     for (size_t i = 0; i < count; i++) {
         weir_buffer_text(&text, i ? ", " : "");

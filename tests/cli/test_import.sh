@@ -114,6 +114,15 @@ test_upsert() {
     same "$(sql 'SELECT id, name, height FROM people ORDER BY id' | sed 's/\.0$//')" $'1|later|1\n2|stays|2\n3|c|'
 }
 
+test_upsert_by_a_key_with_nulls() {
+    sql 'DROP TABLE IF EXISTS back'
+    sql 'CREATE TABLE back (a int, b text, v text, UNIQUE (a, b))'
+    sql "INSERT INTO back VALUES (1, 'x', 'old'), (NULL, 'x', 'old')"
+    printf 'a,b,v\n1,x,1\n,x,2\n,x,3\n1,,4\n,,5\n,,6\n1,x,7\n' > work/in.csv
+    succeeds import "$URL" --table back --from work/in.csv --upsert a,b
+    same "$(sql 'SELECT a, b, v FROM back ORDER BY v')" $'|x|2\n|x|3\n1||4\n||5\n||6\n1|x|7\n|x|old'
+}
+
 test_export_and_import_give_the_same_rows() {
     make_table
     sql "INSERT INTO people SELECT i, CASE i % 4 WHEN 0 THEN NULL WHEN 1 THEN '' WHEN 2 THEN 'a,\"b' ELSE 'x
