@@ -13,8 +13,10 @@ enum { FIRST_BLOCK = 256 * 1024 };
 
 static int fail(const weir_input *input, const char *what, int number, weir_error *error)
 {
+    static const char hint[] = "check the path and the permissions of the file that is read";
     char text[128];
     weir_error_set(error, WEIR_IO, "cannot %s %s: %s", what, input->name, weir_error_of_system(number, text, sizeof text));
+    weir_error_text(error->hint, sizeof error->hint, hint, sizeof hint - 1);
     return WEIR_IO;
 }
 

@@ -147,7 +147,7 @@ test_wrong_usage_is_exit_code_2() {
     fails 2 "leave --columns away" copy "$URL" "$URL" --table people --create --columns id
     printf 'id\n1\n' > work/in.csv
     fails 2 "is the file that is read" import "$URL" --table people --from work/in.csv --on-error skip:work/../work/in.csv
-    fails 1 "No such file" import "$URL" --table people --from work/none.csv
+    fails 1 "No such file or directory; check the path and the permissions of the file that is read" import "$URL" --table people --from work/none.csv
     printf 'nope\n1\n' > work/in.csv
     fails 1 "nope" import "$URL" --table people --from work/in.csv
     fails 1 "no_such_table" import "$URL" --table no_such_table --from work/in.csv
