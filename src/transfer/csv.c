@@ -21,6 +21,9 @@ static bool has_special(const char *p, size_t length)
     return seen;
 }
 
+/* At the beginning of a file readers would take it for a byte order mark. */
+static bool begins_with_mark(weir_text text) { return text.len >= 3 && !memcmp(text.ptr, "\xEF\xBB\xBF", 3); }
+
 /* PostgreSQL reads a lone \. as the end of the data. */
 static bool is_end_marker(weir_text text) { return text.len == 2 && text.ptr[0] == '\\' && text.ptr[1] == '.'; }
 
@@ -32,7 +35,7 @@ static bool is_null_text(const weir_sheet *sheet, const char *text, size_t lengt
 static bool needs_quotes(const weir_sheet *sheet, weir_text text)
 {
     return text.len == 0 || text.ptr[0] == ' ' || text.ptr[text.len - 1] == ' ' || has_special(text.ptr, text.len) ||
-           (sheet->null_length && is_null_text(sheet, text.ptr, text.len)) || is_end_marker(text);
+           (sheet->null_length && is_null_text(sheet, text.ptr, text.len)) || is_end_marker(text) || begins_with_mark(text);
 }
 
 static void put_quoted(weir_output *output, weir_text text)

@@ -117,6 +117,7 @@ static void test_csv_quotes_only_what_needs_it(void **state)
         { "plain", "plain" }, { "two words", "two words" }, { "a,b", "\"a,b\"" }, { "say \"hi\"", "\"say \"\"hi\"\"\"" },
         { "\"", "\"\"\"\"" }, { "line\nline", "\"line\nline\"" }, { "cr\rcr", "\"cr\rcr\"" }, { "", "\"\"" },
         { " front", "\" front\"" }, { "back ", "\"back \"" }, { "\\.", "\"\\.\"" },
+        { "\xEF\xBB\xBFmark", "\"\xEF\xBB\xBFmark\"" }, { "no \xEF\xBB\xBFmark", "no \xEF\xBB\xBFmark" },
         { "gr\xC3\xBC\xC3\x9F", "gr\xC3\xBC\xC3\x9F" },
         { "a long text of more than eight bytes", "a long text of more than eight bytes" },
         { "a long text, with a comma behind", "\"a long text, with a comma behind\"" },
