@@ -222,6 +222,20 @@ test_copy_within_a_database() {
     same "$(sql 'SELECT id, name FROM back ORDER BY id')" $'1|a\n2|'
 }
 
+test_lite_numbers_keep_their_digits_or_are_refused() {
+    [ "$database" = sqlite ] || return
+    sql 'DROP TABLE IF EXISTS back'
+    sql 'CREATE TABLE back (n DECIMAL(20,2), t numeric_text)'
+    printf 'n,t\n12345678901234.56,12345678901234567890.5\n0.30000000000000004,1\n-9223372036854775808.00,0\n1e-300,\n1.50,NaN\nNaN,\n' > work/in.csv
+    succeeds import "$URL" --table back --from work/in.csv
+    same "$("$WEIR" export "$URL" --query 'SELECT n, typeof(n), t FROM back' --to - --no-header | head -n 3)" \
+        $'12345678901234.56,real,12345678901234567890.5\n0.30000000000000004,real,1\n-9223372036854775808,integer,0'
+    for number in 1234567890123456.78 9223372036854775808.5 1e-400 0.1000000000000000055511151231257827; do
+        printf 'n\n%s\n' $number > work/in.csv
+        fails 1 "loses digits: make it numeric_text" import "$URL" --table back --from work/in.csv
+    done
+}
+
 test_pg_json_keeps_its_digits_in_sqlite() {
     sql 'DROP TABLE IF EXISTS kinds, kinds2'
     sql "CREATE TABLE kinds (id int PRIMARY KEY, j jsonb); INSERT INTO kinds VALUES (1, '12345678901234567890.123'), (2, '1.50'), (3, 'null'), (4, NULL)"
