@@ -168,6 +168,9 @@ static int describe_table(import *run)
 
 static int open_copy(import *run)
 {
+    if (!run->records.column_count)
+        return weir_error_set(&run->error, WEIR_DATA, "line %lld of %s names no columns: give it keys, or the import --columns",
+                              (long long)run->records.line, run->records.input.name);
     const char **columns = weir_alloc(&run->ledger, WEIR_MEMORY_OUTPUT, (run->records.column_count + 1) * sizeof *columns);
     if (!columns)
         return weir_error_out_of_memory(&run->error);

@@ -161,6 +161,8 @@ test_empty_files() {
     succeeds import "$URL" --table people --from work/in.csv
     printf 'id,name\n' > work/in.csv
     succeeds import "$URL" --table people --from work/in.csv
+    printf '\n{}\n{"id":1}\n' > work/in.jsonl
+    fails 1 "line 2 of work/in.jsonl names no columns" import "$URL" --table people --from work/in.jsonl
     : > work/in.jsonl
     succeeds import "$URL" --table people --from work/in.jsonl
     same "$(rows)" 0
