@@ -190,7 +190,7 @@ test_copy_to_sqlite_and_back() {
     sql "INSERT INTO people SELECT i, 'n' || i, i / 3.0, '2001-02-03' FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7001) SELECT i FROM n) AS s"
     rm -f other.db
     succeeds copy "$URL" "sqlite:////$TMP/other.db" --table people --create --stats json
-    holds "$err" '"rows":7001'
+    holds "$err" '"rows":7001,"batches":2,'
     same "$(sqlite3 other.db 'SELECT count(*), sum(id) FROM people')" "7001|24510501"
     sql 'DROP TABLE IF EXISTS back'
     succeeds copy "sqlite:////$TMP/other.db" "$URL" --table people --to-table back --create
