@@ -67,7 +67,7 @@ typedef struct copy_run {
     bool             source_sqlite, target_sqlite;
     weir_stmt       *stmt;
     weir_result     *result;
-    int64_t          rows;
+    int64_t          rows, batches;
 } copy_run;
 
 static int check_settings(const copy_settings *s)
@@ -208,6 +208,9 @@ static int commit(copy_run *run)
 {
     signals_finishing();
     signals_watch_connection(NULL);
+    weir_result_figures figures = { 0 };
+    weir_result_info(run->result, &figures);
+    run->batches = figures.batches;
     int closed = weir_result_close(&run->result);
     run->result = NULL;
     if (closed != WEIR_OK || weir_connection_rollback(run->from) != WEIR_OK)
@@ -265,6 +268,6 @@ static int run_copy(int count, char **words)
     if (code == 0)
         progress_end(run.rows);
     if (code == 0 && settings.stats)
-        stats_print_json(&(export_stats){ .rows = run.rows, .seconds = stats_clock() - began });
+        stats_print_json(&(export_stats){ .rows = run.rows, .batches = run.batches, .seconds = stats_clock() - began });
     return code;
 }

@@ -17,7 +17,7 @@ extern "C" {
  * demos, not for migrations: a table that exists stays as it is. Errors, in *error (may be NULL) with what to do about them:
  * WEIR_ARGUMENT for no list; before any SQL what weir_entity_check gives, and WEIR_MAPPING for a foreign key to a column that
  * is not mapped; WEIR_MAPPING for a member that no SQL type follows from, or that SQLite cannot
- * generate; those of the database. Then nothing has changed. */
+ * generate, and for a name of more than 63 bytes, which PostgreSQL would cut; those of the database. Then nothing has changed. */
 WEIR_API int weir_create_all(weir_engine *engine, const weir_entity *const *entities, weir_error *error);
 /* DROP TABLE IF EXISTS in the opposite order, association tables too, in one transaction; errors as above. */
 WEIR_API int weir_drop_all(weir_engine *engine, const weir_entity *const *entities, weir_error *error);

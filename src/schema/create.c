@@ -295,6 +295,31 @@ static int drop_all(maker *m)
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------------- */
+static int check_name(const weir_schema_table *table, const char *name, size_t length, weir_error *error)
+{
+    if (length <= LONGEST_NAME)
+        return WEIR_OK;
+    return weir_error_set(error, WEIR_MAPPING, "%s: Identifier '%.*s' exceeds maximum length of %d bytes: PostgreSQL would cut it, and two may become one",
+                          table->owner, (int)length, name, LONGEST_NAME);
+}
+
+/* Before anything is made, or dropped: what a name is cut to may be another table. */
+static int check_names(const maker *m)
+{
+    int status = WEIR_OK;
+    for (size_t i = 0; m->postgresql && i < m->plan.table_count && status == WEIR_OK; i++) {
+        const weir_schema_table *table = m->plan.order[i];
+        const char *bare = weir_table_without_schema(table->name);
+        if (bare != table->name)
+            status = check_name(table, table->name, (size_t)(bare - table->name) - 1, m->error);
+        if (status == WEIR_OK)
+            status = check_name(table, bare, strlen(bare), m->error);
+        for (const weir_schema_column *column = table->columns; column && status == WEIR_OK; column = column->next)
+            status = check_name(table, column->name, strlen(column->name), m->error);
+    }
+    return status;
+}
+
 static int in_transaction(maker *m, weir_engine *engine, int (*work)(maker *m))
 {
     m->connection = weir_engine_connect(engine);
@@ -302,7 +327,7 @@ static int in_transaction(maker *m, weir_engine *engine, int (*work)(maker *m))
     int status = weir_connection_begin(m->connection);
     if (status != WEIR_OK)
         *m->error = *weir_connection_error(m->connection);
-    else if ((status = work(m)) == WEIR_OK && (status = weir_connection_commit(m->connection)) != WEIR_OK)
+    else if ((status = check_names(m)) == WEIR_OK && (status = work(m)) == WEIR_OK && (status = weir_connection_commit(m->connection)) != WEIR_OK)
         *m->error = *weir_connection_error(m->connection);
     int closed = weir_connection_close(&m->connection);         /* rolls back what was not committed */
     if (status == WEIR_OK && closed != WEIR_OK)

@@ -36,7 +36,7 @@ static const char *free_name(weir_renderer *r, const weir_scope *scope, const ch
 
 static weir_label *add_label(weir_renderer *r, weir_scope *scope, const char *name)
 {
-    static weir_label none;
+    static const weir_label none;
     if (!weir_render_grow(r, &scope->labels, scope->label_count, &scope->label_capacity, sizeof *scope->labels))
         return NULL;
     weir_label *label = &scope->labels[scope->label_count++];

@@ -25,6 +25,7 @@ typedef struct import {
     weir_records        records;
     weir_arena          arena;          /* of one record's values */
     weir_type          *types, *elements;       /* of the columns; of an array's items */
+    bool               *binary;         /* columns of SQLite's that make binary numbers of digits */
     bool                has_arrays;
     weir_value         *values;
     weir_copy          *copy;           /* NULL: none is open */
@@ -96,6 +97,16 @@ static bool takes_names_of_table(const import *run)
     return run->options.header == WEIR_OFF && !run->options.columns && run->records.format == &weir_records_csv;
 }
 
+/* As SQLite's rules of affinity have it; PostgreSQL's columns have a type of their own. */
+static bool makes_binary(const weir_column_info *column)
+{
+    static const char *const texts[] = { "TEXT", "CHAR", "CLOB" };
+    bool text = column->database_oid != 0;
+    for (size_t i = 0; i < 3; i++)
+        text = text || strcasestr(column->database_type, texts[i]);
+    return column->type == WEIR_T_NUMERIC && !text;
+}
+
 static int learn_columns(import *run, const weir_result *described)
 {
     weir_records *records = &run->records;
@@ -112,9 +123,11 @@ static int learn_columns(import *run, const weir_result *described)
     run->types = weir_arena_take(&records->names, (records->column_count + 1) * sizeof *run->types);
     run->elements = weir_arena_take(&records->names, (records->column_count + 1) * sizeof *run->elements);
     run->values = weir_arena_take(&records->names, (records->column_count + 1) * sizeof *run->values);
-    if (!run->types || !run->values || !run->elements)
+    run->binary = weir_arena_take(&records->names, (records->column_count + 1) * sizeof *run->binary);
+    if (!run->types || !run->values || !run->elements || !run->binary)
         return weir_error_out_of_memory(&run->error);
     for (size_t i = 0; i < records->column_count; i++) {
+        run->binary[i] = makes_binary(weir_result_column(described, i));
         run->types[i] = weir_result_column(described, i)->type;
         run->elements[i] = WEIR_T_NULL;
         run->has_arrays = run->has_arrays || run->types[i] == WEIR_T_ARRAY;
@@ -155,6 +168,9 @@ static int describe_table(import *run)
 
 static int open_copy(import *run)
 {
+    if (!run->records.column_count)
+        return weir_error_set(&run->error, WEIR_DATA, "line %lld of %s names no columns: give it keys, or the import --columns",
+                              (long long)run->records.line, run->records.input.name);
     const char **columns = weir_alloc(&run->ledger, WEIR_MEMORY_OUTPUT, (run->records.column_count + 1) * sizeof *columns);
     if (!columns)
         return weir_error_out_of_memory(&run->error);
@@ -203,6 +219,8 @@ static int make_values(import *run, char *reason)
     for (size_t i = 0; i < run->records.column_count; i++) {
         char why[WEIR_REASON_SIZE];
         int status = weir_field_value(&run->records.fields[i], run->types[i], run->elements[i], &run->arena, &run->values[i], why);
+        if (status == WEIR_OK && run->binary[i] && run->values[i].type == WEIR_T_NUMERIC)
+            status = weir_numeric_to_binary(&run->records.fields[i], &run->values[i], why);
         if (status == WEIR_DATA)
             snprintf(reason, WEIR_REASON_SIZE, "column '%.60s': %.80s", run->records.columns[i], why);
         if (status != WEIR_OK)

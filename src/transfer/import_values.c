@@ -2,6 +2,7 @@
 #include "transfer/import_values.h"
 #include <math.h>
 #include <stdio.h>
+#include "base/decimal.h"
 
 typedef int (*take_fn)(const weir_field *field, const weir_value *text, weir_arena *arena, weir_value *out, char *reason);
 
@@ -119,6 +120,40 @@ static int take_numeric(const weir_field *field, const weir_value *text, weir_ar
     if (wrong)
         return weir_field_refuse(field, wrong, reason);
     *out = weir_value_numeric((weir_numeric){ digits.ptr, digits.len });
+    return WEIR_OK;
+}
+
+/* Digits of both sides of the point, or of what stands in front of an exponent, without zeros at either end. */
+static size_t significant(weir_text text, char *out)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < text.len && text.ptr[i] != 'e'; i++)
+        if (text.ptr[i] >= (length ? '0' : '1') && text.ptr[i] <= '9')
+            out[length++] = text.ptr[i];
+    while (length && out[length - 1] == '0')
+        length--;
+    return length;
+}
+
+int weir_numeric_to_binary(const weir_field *field, weir_value *value, char *reason)
+{
+    enum { MOST = 1200 };
+    char shortest[WEIR_FORMATTED_SIZE], digits[MOST], kept[WEIR_FORMATTED_SIZE];
+    weir_text text = value->as.text;
+    weir_decimal decimal;
+    int64_t whole;
+    double number;
+    if (!weir_decimal_split(text, &decimal) || !weir_parse_double(text, &number))
+        return WEIR_OK;                 /* NaN and infinities are texts there */
+    if (weir_numeric_to_int64(text, &whole)) {
+        *value = weir_value_int(whole);
+        return WEIR_OK;
+    }
+    size_t length = decimal.whole.len + decimal.fraction.len < MOST ? significant(text, digits) : MOST;
+    size_t left = significant((weir_text){ shortest, weir_format_double(shortest, number) }, kept);
+    if (length != left || memcmp(digits, kept, left) != 0)
+        return weir_field_refuse(field, "loses digits: make it numeric_text", reason);
+    *value = weir_value_double(number);
     return WEIR_OK;
 }
 

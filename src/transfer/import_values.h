@@ -8,6 +8,9 @@
  * as PostgreSQL writes them or as JSON, times as ISO 8601. element: of an array's items. type WEIR_T_NULL: the column takes anything (SQLite). */
 int weir_field_value(const weir_field *field, weir_type type, weir_type element, weir_arena *arena, weir_value *out, char *reason);
 
+/* A numeric for a column in which SQLite keeps binary numbers: as that number, if no digit is lost; else WEIR_DATA. */
+int weir_numeric_to_binary(const weir_field *field, weir_value *value, char *reason);
+
 /* In import_arrays.c: the array, its items as texts; of JSON's arrays of JSON, each item as it stands there. */
 int weir_field_array(const weir_field *field, weir_type element, weir_arena *arena, weir_value *out, char *reason);
 /* What WEIR_DATA says of a field: "'abc…' is no integer". */

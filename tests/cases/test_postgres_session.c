@@ -316,6 +316,11 @@ static void test_w9_what_the_server_does_not_know_is_an_argument_error(void **st
     weir_engine *engine;
     assert_status(weir_engine_open(&engine, db->url, WEIR_ENGINE_OPTIONS(.connect_args = ARGS("work_mem"))), WEIR_ARGUMENT);
     weir_engine_close(&engine);
+    assert_status(weir_engine_open(&engine, db->url, WEIR_ENGINE_OPTIONS(.connect_args = ARGS("connect_timeout", "5s"))), WEIR_ARGUMENT);
+    assert_contains(weir_engine_error(engine)->message, "connect_timeout is a number of seconds, not '5s'");
+    weir_engine_close(&engine);
+    assert_status(weir_engine_open(&engine, "postgresql:///shop?connect_timeout=x", NULL), WEIR_ARGUMENT);
+    weir_engine_close(&engine);
 }
 
 /* ---- W10: what is written is read meanwhile ---------------------------------------------------------------------- */

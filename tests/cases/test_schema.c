@@ -427,6 +427,63 @@ static void test_long_names_of_indexes_stay_different(void **state)
         1);
 }
 
+struct thing_of_any_name { int64_t id, size; };
+
+/* Each byte of the name is in the catalogue, and no other table came or went. */
+static void test_names_of_any_bytes_are_made_as_they_are(void **state)
+{
+    test_database *db = *state;
+    static const char *const names[] = { "a\\b", "a\nb", "a\tb\r", "\"", "\"\"", "'", "\"; DROP TABLE victims; --", "'); DROP TABLE victims; --", "%s%n%d", "$1 ?1 :a",
+                                         "/* a", "select", "S\u00e9lect \u5217", " ", "[a]", "`a`", "\x01\x7f", "0", "E'\\'", "$$a$$",
+                                         "n2345678901234567890123456789012345678901234567890123456789abcd" };
+    test_side_run(db, "CREATE TABLE victims (id INTEGER)");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t length = strlen(names[i]);
+        const weir_member members[] = { WEIR_COLUMN(thing_of_any_name, id, .primary_key = true),
+                                        WEIR_COLUMN(thing_of_any_name, size, .column = names[i], .indexed = true) };
+        const weir_entity entity = { .name = "any", .table = names[i], .size = sizeof(struct thing_of_any_name), .member_count = 2, .members = members };
+        char hex[160], sql[512];
+        for (size_t k = 0; k < length; k++)
+            snprintf(hex + 2 * k, 3, "%02X", (unsigned)(unsigned char)names[i][k]);
+        create_ok(db, ALL(&entity));
+        assert_fits(db, ALL(&entity));
+        snprintf(sql, sizeof sql, db->postgresql ? "SELECT count(*) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relkind = 'r' AND "
+                                                   "upper(encode(convert_to(c.relname::text, 'UTF8'), 'hex')) = '%s' AND "
+                                                   "upper(encode(convert_to(a.attname::text, 'UTF8'), 'hex')) = '%s'"
+                                                 : "SELECT count(*) FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND "
+                                                   "hex(m.name) = '%s' AND hex(c.name) = '%s'", hex, hex);
+        if (test_side_int(db, sql) != 1)
+            fail_msg("name %zu, '%s', is another one in the database", i, names[i]);
+        assert_int_equal(tables(db), 2);
+        drop_ok(db, ALL(&entity));
+        assert_int_equal(tables(db), 1);
+    }
+    test_side_run(db, "DROP TABLE victims");
+}
+
+/* Names that PostgreSQL would cut might become one, or be those of somebody else's table. */
+static void test_names_that_would_be_cut_are_refused(void **state)
+{
+    test_database *db = *state;
+#define N63 "n23456789012345678901234567890123456789012345678901234567890123"
+    static const weir_member plain[] = { WEIR_COLUMN(thing_of_any_name, id, .primary_key = true), WEIR_COLUMN(thing_of_any_name, size) };
+    static const weir_member long_column[] = { WEIR_COLUMN(thing_of_any_name, id, .primary_key = true),
+                                               WEIR_COLUMN(thing_of_any_name, size, .column = N63 "4") };
+    const weir_entity entities[] = { { .name = "cut", .table = N63 "4", .size = sizeof(struct thing_of_any_name), .member_count = 2, .members = plain },
+                                     { .name = "cut", .table = N63 "5.things", .size = sizeof(struct thing_of_any_name), .member_count = 2, .members = plain },
+                                     { .name = "cut", .table = "things", .size = sizeof(struct thing_of_any_name), .member_count = 2, .members = long_column } };
+    test_side_run(db, "CREATE TABLE " N63 " (id INTEGER)");
+    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++) {
+        weir_error error;
+        assert_status(weir_create_all(db->engine, ALL(&entities[i]), &error), WEIR_MAPPING);
+        assert_contains(error.message, "cut: Identifier '" N63);
+        assert_contains(error.message, "exceeds maximum length of 63 bytes");
+        assert_status(weir_drop_all(db->engine, ALL(&entities[i]), &error), WEIR_MAPPING);
+        assert_int_equal(tables(db), 1);
+    }
+    test_side_run(db, "DROP TABLE " N63);
+}
+
 /* Wherever the cut falls in a character: PostgreSQL would not take half of one. */
 static void test_long_names_of_indexes_are_cut_between_characters(void **state)
 {
@@ -725,6 +782,8 @@ int main(void)
         ON_BOTH(test_cycles_are_closed_once_all_tables_are_there),
         ON_SQLITE(test_a_cycle_with_rows_is_dropped_where_foreign_keys_are_enforced),
         ON_BOTH(test_odd_names_are_quoted),
+        ON_BOTH(test_names_of_any_bytes_are_made_as_they_are),
+        ON_POSTGRESQL(test_names_that_would_be_cut_are_refused),
         ON_BOTH(test_association_tables_have_both_keys),
         ON_BOTH(test_tables_in_schemas),
         ON_BOTH(test_long_names_of_indexes_stay_different),

@@ -161,6 +161,8 @@ test_empty_files() {
     succeeds import "$URL" --table people --from work/in.csv
     printf 'id,name\n' > work/in.csv
     succeeds import "$URL" --table people --from work/in.csv
+    printf '\n{}\n{"id":1}\n' > work/in.jsonl
+    fails 1 "line 2 of work/in.jsonl names no columns" import "$URL" --table people --from work/in.jsonl
     : > work/in.jsonl
     succeeds import "$URL" --table people --from work/in.jsonl
     same "$(rows)" 0
@@ -188,7 +190,7 @@ test_copy_to_sqlite_and_back() {
     sql "INSERT INTO people SELECT i, 'n' || i, i / 3.0, '2001-02-03' FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7001) SELECT i FROM n) AS s"
     rm -f other.db
     succeeds copy "$URL" "sqlite:////$TMP/other.db" --table people --create --stats json
-    holds "$err" '"rows":7001'
+    holds "$err" '"rows":7001,"batches":2,'
     same "$(sqlite3 other.db 'SELECT count(*), sum(id) FROM people')" "7001|24510501"
     sql 'DROP TABLE IF EXISTS back'
     succeeds copy "sqlite:////$TMP/other.db" "$URL" --table people --to-table back --create
@@ -220,6 +222,20 @@ test_copy_within_a_database() {
     sql 'DROP TABLE IF EXISTS back'
     succeeds copy "$URL" "$URL" --table people --to-table back --create
     same "$(sql 'SELECT id, name FROM back ORDER BY id')" $'1|a\n2|'
+}
+
+test_lite_numbers_keep_their_digits_or_are_refused() {
+    [ "$database" = sqlite ] || return
+    sql 'DROP TABLE IF EXISTS back'
+    sql 'CREATE TABLE back (n DECIMAL(20,2), t numeric_text)'
+    printf 'n,t\n12345678901234.56,12345678901234567890.5\n0.30000000000000004,1\n-9223372036854775808.00,0\n1e-300,\n1.50,NaN\nNaN,\n' > work/in.csv
+    succeeds import "$URL" --table back --from work/in.csv
+    same "$("$WEIR" export "$URL" --query 'SELECT n, typeof(n), t FROM back' --to - --no-header | head -n 3)" \
+        $'12345678901234.56,real,12345678901234567890.5\n0.30000000000000004,real,1\n-9223372036854775808,integer,0'
+    for number in 1234567890123456.78 9223372036854775808.5 1e-400 0.1000000000000000055511151231257827; do
+        printf 'n\n%s\n' $number > work/in.csv
+        fails 1 "loses digits: make it numeric_text" import "$URL" --table back --from work/in.csv
+    done
 }
 
 test_pg_json_keeps_its_digits_in_sqlite() {

@@ -22,9 +22,19 @@ static void one_line(char *text)
             *p = ' ';
 }
 
+/* libpq looks at it only where it waits itself; what is no number would be no limit. */
+static int check_timeout(const char *value, weir_error *error)
+{
+    size_t digits = value ? strspn(value + (*value == '-'), "0123456789") : 1;
+    bool number = !value || (digits > 0 && digits < 10 && !value[digits + (*value == '-')]);
+    return number ? WEIR_OK : weir_error_set(error, WEIR_ARGUMENT, "connect_timeout is a number of seconds, not '%s'", value);
+}
+
 /* What would go to the server, and into its messages, as something else. */
 static int check_argument(const char *key, const char *value, weir_error *error)
 {
+    if (value && !strcmp(key, "connect_timeout"))
+        return check_timeout(value, error);
     if (!value)
         return weir_error_set(error, WEIR_ARGUMENT, "connect_args: the key '%s' has no value", key);
     if (!weir_pg_libpq_knows(key) && (!strcasecmp(key, "password") || !strcasecmp(key, "sslpassword")))
@@ -46,11 +56,14 @@ int weir_pg_check(weir_dial_plan *plan, weir_error *error)
         PQfreemem(message);
         return status;
     }
+    char *seconds = NULL;
+    for (PQconninfoOption *option = options; option->keyword; option++)
+        seconds = strcmp(option->keyword, "connect_timeout") ? seconds : option->val;
+    int status = check_timeout(seconds, error);
     PQconninfoFree(options);
-    for (const char *const *arg = plan->connect_args; arg && arg[0]; arg += 2)
-        if (check_argument(arg[0], arg[1], error) != WEIR_OK)
-            return error->status;
-    return WEIR_OK;
+    for (const char *const *arg = plan->connect_args; status == WEIR_OK && arg && arg[0]; arg += 2)
+        status = check_argument(arg[0], arg[1], error);
+    return status;
 }
 
 static void ignore_notice(void *context, const char *message)
