@@ -228,8 +228,10 @@ WEIR_API size_t weir_session_deleted_count(const weir_session *session);    /* t
  * set at the flush, when the key of a new target is known; until then they keep their value. The relationship of the other side over
  * the same columns is kept in step where it is loaded. weir_collection_add(order, lines, line), of one-to-many and many-to-many: the
  * collection is changed if it is loaded, and a moved child leaves its old one. Pointers that are written by hand are not seen.
+ * What is in a loaded collection already is not added again. What a relationship with WEIR_CASCADE_DELETE_ORPHAN lost is deleted by the
+ * next flush, unless another parent has taken it by then; taking out what another parent has taken already changes nothing.
  * Errors: WEIR_ARGUMENT for a member that is no such relationship or an instance of another entity; WEIR_INVALID_REQUEST for one of
- * another session, or none; WEIR_DETACHED_INSTANCE. */
+ * another session, or none, and for taking out what is not there; WEIR_DETACHED_INSTANCE. */
 WEIR_API int weir_link_(void *instance, size_t offset, void *target);
 WEIR_API int weir_collection_add_(void *instance, size_t offset, void *item);
 WEIR_API int weir_collection_remove_(void *instance, size_t offset, void *item);

@@ -147,7 +147,7 @@ int weir_cascade_orphan(weir_session *session, weir_instance *child, weir_error 
 
 /* ---- rows that stay ------------------------------------------------------------------------------------------------------------------ */
 
-static bool refers_to(const weir_instance *child, const weir_mapped_relationship *relationship, const weir_instance *parent)
+bool weir_cascade_refers_to(const weir_instance *child, const weir_mapped_relationship *relationship, const weir_instance *parent)
 {
     for (size_t i = 0; i < relationship->pairs.pair_count; i++) {
         weir_value a, b;
@@ -164,8 +164,8 @@ static int orphan(weir_instance *child, const weir_mapped_relationship *relation
 {
     if (weir_instance_state(child) != WEIR_PERSISTENT || weir_is_deleting(child))
         return WEIR_OK;
-    const weir_link_record *link = weir_link_find(child, relationship->pairs.remote[0]);
-    if (link ? link->other != parent : !refers_to(child, relationship, parent))
+    const weir_link_record *link = weir_link_find(child, relationship->pairs.remote, relationship->pairs.pair_count);
+    if (link ? link->other != parent : !weir_cascade_refers_to(child, relationship, parent))
         return WEIR_OK;
     return weir_link_note(child, WEIR_LINK_PARENT_OF, relationship, NULL) == WEIR_OK ? WEIR_OK : weir_error_out_of_memory(error);
 }

@@ -139,13 +139,15 @@ void weir_old_key_written(weir_instance *instance, int savepoint)
     weir_side *side = weir_side_of(instance);
     weir_old_key *old = side->old_key;
     /* A rollback to here takes an insert, or an earlier move, with it. */
-    if (side->inserted_in >= savepoint || (side->past_keys && side->past_keys->moved_in >= savepoint))
+    if (side->inserted_in >= savepoint || weir_past_key_is_since(side, savepoint))
         return;
     old->next = side->past_keys;
     old->moved_in = savepoint;
     side->past_keys = old;
     side->old_key = NULL;
 }
+
+bool weir_past_key_is_since(const weir_side *side, int since) { return side->past_keys && side->past_keys->moved_in >= since; }
 
 void weir_past_key_restore(weir_instance *instance, int since)
 {

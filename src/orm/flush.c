@@ -15,6 +15,16 @@ typedef struct flush {
 
 /* ---- what there is to do ---------------------------------------------------------------------------------------------------------- */
 
+/* Those that no other parent took, and what goes with them, which may leave the list: then its last one takes that place. */
+static int delete_orphans(flush *f)
+{
+    const weir_unit *unit = &f->session->unit;
+    for (size_t i = unit->count; i-- > 0;)
+        if (i < unit->count && weir_link_is_orphan(unit->items[i]) && weir_cascade_orphan(f->session, unit->items[i], f->error) != WEIR_OK)
+            return f->error->status;
+    return WEIR_OK;
+}
+
 /* Deletions are followed up: children that stay lose their parent. The list may grow meanwhile. */
 static int follow_deletions(flush *f)
 {
@@ -50,7 +60,9 @@ static int gather(flush *f)
 {
     const weir_unit *unit = &f->session->unit;
     weir_ledger *ledger = &f->session->store->ledger;
-    int status = follow_deletions(f);
+    int status = delete_orphans(f);
+    if (status == WEIR_OK)
+        status = follow_deletions(f);
     if (status != WEIR_OK)
         return status;
     f->writes = weir_alloc(ledger, WEIR_MEMORY_HANDLES, unit->count * sizeof *f->writes);

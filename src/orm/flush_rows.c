@@ -201,7 +201,8 @@ static void bind_all(const writer *w, const weir_instance *instance, int64_t ver
 
 /* ---- what comes back ------------------------------------------------------------------------------------------------------------------------ */
 
-/* Its place in the identity map; another one that has it, whose row must be gone, leaves the session. */
+/* Its place in the identity map. Another one that has it is on its way to a key of its own, or its row must be gone: then it leaves the
+ * session. */
 static int enter_map(weir_instance *instance, weir_error *error)
 {
     weir_mapper *mapper = weir_mapper_of(instance);
@@ -209,8 +210,14 @@ static int enter_map(weir_instance *instance, weir_error *error)
     weir_identity_entry *entry = weir_identity_entry_of(mapper, key, instance + 1);
     if (entry && entry->instance && entry->instance != instance) {
         weir_instance *other = entry->instance;
-        weir_instance_detach(other);
-        weir_instance_let_go(other);
+        weir_side *side = weir_side_of(other);
+        if (side && side->place && side->old_key) {
+            weir_identity_remove(mapper, other);
+            side->displaced = true;
+        } else {
+            weir_instance_detach(other);
+            weir_instance_let_go(other);
+        }
         entry = weir_identity_entry_of(mapper, key, instance + 1);
     }
     if (!entry)
@@ -260,10 +267,11 @@ static int inserted(writer *w, weir_result *result, weir_instance *instance, int
 static int updated(writer *w, weir_instance *instance, int64_t version)
 {
     set_version(w->mapper, instance + 1, version);
-    const weir_side *side = weir_side_of(instance);
-    if (!side->old_key || weir_identity_key(w->mapper, instance + 1) == instance->key)
+    weir_side *side = weir_side_of(instance);
+    if (!side->old_key || (!side->displaced && weir_identity_key(w->mapper, instance + 1) == instance->key))
         return WEIR_OK;
     weir_identity_remove(w->mapper, instance);
+    side->displaced = false;
     weir_old_key_written(instance, weir_session_savepoint(w->session));
     return enter_map(instance, w->error);
 }
@@ -275,6 +283,15 @@ static void deleted(writer *w, weir_instance *instance)
     weir_instance_set_state(instance, WEIR_DELETED);
     weir_side_of(instance)->deleting = false;
     weir_side_of(instance)->deleted_in = weir_session_savepoint(w->session);
+}
+
+static int check_matched(const writer *w, size_t expected, size_t matched)
+{
+    if (w->kind == WEIR_JOB_INSERT || matched == expected)
+        return WEIR_OK;
+    bool update = w->kind == WEIR_JOB_UPDATE;
+    return weir_error_set(w->error, WEIR_STALE_DATA, "%s statement on table '%s' expected to %s %zu row(s); %zu were matched.",
+                          update ? "UPDATE" : "DELETE", w->mapper->entity->table, update ? "update" : "delete", expected, matched);
 }
 
 static int take_first(writer *w)
@@ -292,22 +309,15 @@ static int take_first(writer *w)
     } else {
         int64_t rows = weir_result_rowcount(result);
         w->matched += rows > 0 ? (size_t)rows : 0;
-        if (rows > 0 && w->kind == WEIR_JOB_UPDATE)
+        if (rows > 1)                   /* told at once: a row that is missing must not make up for it */
+            status = check_matched(w, 1, (size_t)rows);
+        else if (rows > 0 && w->kind == WEIR_JOB_UPDATE)
             status = updated(w, instance, s->version);
         else if (rows > 0)
             deleted(w, instance);
     }
     weir_result_drop(&result);
     return status;
-}
-
-static int check_matched(const writer *w)
-{
-    if (w->kind == WEIR_JOB_INSERT || w->matched == w->expected)
-        return WEIR_OK;
-    bool update = w->kind == WEIR_JOB_UPDATE;
-    return weir_error_set(w->error, WEIR_STALE_DATA, "%s statement on table '%s' expected to %s %zu row(s); %zu were matched.",
-                          update ? "UPDATE" : "DELETE", w->mapper->entity->table, update ? "update" : "delete", w->expected, w->matched);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -427,7 +437,7 @@ static int write_rows(writer *w, const weir_job *jobs, size_t count)
         status = take_all(w);
     for (; w->count; w->count--, w->first = (w->first + 1) % UNDER_WAY)
         weir_result_drop(&w->ring[w->first].result);
-    return status == WEIR_OK ? check_matched(w) : status;
+    return status == WEIR_OK ? check_matched(w, w->expected, w->matched) : status;
 }
 
 int weir_flush_rows(weir_session *session, const weir_job *jobs, size_t count, weir_error *error)

@@ -107,6 +107,8 @@ static weir_identity_entry *append(weir_mapper *mapper)
 static void remove_from_list(weir_identity_map *map, const weir_instance *instance)
 {
     weir_identity_entry *entry = find_in_list(map, instance->key);
+    if (!entry || entry->instance != instance)
+        return;
     entry->instance = NULL;
     map->count--;
     if (entry == map->entries + map->listed - 1)
@@ -179,8 +181,10 @@ static size_t table_for(size_t count)
 static void remove_from_table(weir_identity_map *map, const weir_instance *instance)
 {
     size_t hole = weir_identity_place(map, instance->key);
-    while (map->entries[hole].instance != instance)
+    while (map->entries[hole].instance && map->entries[hole].instance != instance)
         hole = (hole + 1) & map->mask;
+    if (!map->entries[hole].instance)
+        return;
     for (size_t i = (hole + 1) & map->mask; map->entries[i].instance; i = (i + 1) & map->mask) {
         size_t wanted = weir_identity_place(map, map->entries[i].key);
         if (((i - wanted) & map->mask) >= ((i - hole) & map->mask)) {
@@ -213,7 +217,7 @@ void weir_identity_remove(weir_mapper *mapper, weir_instance *instance)
 {
     if (mapper->map.is_list)
         remove_from_list(&mapper->map, instance);
-    else
+    else if (mapper->map.mask)
         remove_from_table(&mapper->map, instance);
 }
 

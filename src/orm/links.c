@@ -31,13 +31,35 @@ void weir_links_drop(weir_side *side)
     }
 }
 
-weir_link_record *weir_link_find(const weir_instance *instance, const weir_member *first)
+/* The same members, in whatever order. Two foreign keys may share some, a tenant's number say. */
+static bool same_columns(const weir_member *const *one, size_t one_count, const weir_member *const *other, size_t other_count)
+{
+    for (size_t i = 0; i < one_count; i++) {
+        size_t k = 0;
+        while (k < other_count && other[k] != one[i])
+            k++;
+        if (k == other_count)
+            return false;
+    }
+    return one_count == other_count;
+}
+
+weir_link_record *weir_link_find(const weir_instance *instance, const weir_member *const *members, size_t count)
 {
     const weir_side *side = weir_side_of(instance);
     for (weir_link_record *record = side ? side->links : NULL; record; record = record->next)
-        if (is_parent(record->kind) && weir_link_members(record)[0] == first)
+        if (is_parent(record->kind) && same_columns(weir_link_members(record), record->relationship->pairs.pair_count, members, count))
             return record;
     return NULL;
+}
+
+bool weir_link_is_orphan(const weir_instance *instance)
+{
+    const weir_side *side = weir_side_of(instance);
+    for (const weir_link_record *record = side ? side->links : NULL; record; record = record->next)
+        if (record->orphans)
+            return weir_instance_state(instance) == WEIR_PERSISTENT && !side->deleting;
+    return false;
 }
 
 /* A later word on the same foreign key, or on the same row of an association table, takes the place of the earlier one. */
@@ -46,7 +68,8 @@ static bool same_matter(const weir_link_record *one, const weir_link_record *oth
     if (is_parent(one->kind) != is_parent(other->kind))
         return false;
     if (is_parent(one->kind))
-        return weir_link_members(one)[0] == weir_link_members(other)[0];
+        return same_columns(weir_link_members(one), one->relationship->pairs.pair_count, weir_link_members(other),
+                            other->relationship->pairs.pair_count);
     return one->relationship == other->relationship && one->other == other->other;
 }
 
@@ -133,12 +156,15 @@ static int sync_link(weir_instance *instance, const weir_link_record *record, we
     return WEIR_OK;
 }
 
+/* Foreign keys that become NULL first: what they share with others is those others' to say. */
 int weir_links_sync(weir_instance *instance, bool deferred, weir_error *error)
 {
     const weir_side *side = weir_side_of(instance);
-    for (const weir_link_record *record = side ? side->links : NULL; record; record = record->next)
-        if (is_parent(record->kind) && record->deferred == deferred && sync_link(instance, record, error) != WEIR_OK)
-            return error->status;
+    for (int given = 0; given <= 1; given++)
+        for (const weir_link_record *record = side ? side->links : NULL; record; record = record->next)
+            if (is_parent(record->kind) && record->deferred == deferred && (record->other != NULL) == given &&
+                sync_link(instance, record, error) != WEIR_OK)
+                return error->status;
     return WEIR_OK;
 }
 
@@ -232,6 +258,18 @@ static int set_parent_side(weir_instance *parent, const weir_mapped_relationship
     return WEIR_OK;
 }
 
+/* The parent that the child has: what it points to, else the one that its foreign key names, if the session has that. */
+static weir_instance *parent_of(weir_instance *child, weir_mapped_relationship *relationship)
+{
+    const weir_relationship *pairs = &relationship->pairs;
+    if (weir_is_loaded(child, relationship))
+        return target_of(child, relationship);
+    const weir_link_record *record = weir_link_find(child, pairs->local, pairs->pair_count);
+    if (record)
+        return record->other;
+    return child->flags & WEIR_INSTANCE_EXPIRED ? NULL : weir_known_target(relationship, child);
+}
+
 /* The child moves to another parent (NULL: none). `from_child`: the relationship is the child's, else the parents'. `old`: known when
  * it is the parents'. */
 static int move(weir_session *session, weir_instance *child, weir_mapped_relationship *relationship, bool from_child, weir_instance *parent,
@@ -241,11 +279,12 @@ static int move(weir_session *session, weir_instance *child, weir_mapped_relatio
     weir_mapper *parent_mapper = parent || old ? weir_mapper_of(parent ? parent : old) : NULL;
     weir_mapped_relationship *of_child = from_child ? relationship : reverse_of(relationship, child_mapper);
     if (of_child && !old)
-        old = target_of(child, of_child);
+        old = parent_of(child, of_child);
     if (old && !parent_mapper)
         parent_mapper = weir_mapper_of(old);
     weir_mapped_relationship *of_parent = !from_child ? relationship : parent_mapper ? reverse_of(relationship, parent_mapper) : NULL;
-    const weir_link_record *earlier = weir_link_find(child, (from_child ? relationship->pairs.local : relationship->pairs.remote)[0]);
+    const weir_member *const *members = from_child ? relationship->pairs.local : relationship->pairs.remote;
+    const weir_link_record *earlier = weir_link_find(child, members, relationship->pairs.pair_count);
     bool linked = parent && (old == parent || (earlier && earlier->other == parent));
     if (weir_link_note(child, from_child ? WEIR_LINK_PARENT : WEIR_LINK_PARENT_OF, relationship, parent) != WEIR_OK)
         return weir_error_out_of_memory(error);
@@ -255,8 +294,10 @@ static int move(weir_session *session, weir_instance *child, weir_mapped_relatio
         return weir_error_out_of_memory(error);
     if (of_child)
         weir_attach_one(child, of_child, parent);
-    if (!parent && old && of_parent && (weir_cascade_of(of_parent->member) & WEIR_CASCADE_DELETE_ORPHAN))
-        return weir_cascade_orphan(session, child, error);
+    if (!parent && old && of_parent && (weir_cascade_of(of_parent->member) & WEIR_CASCADE_DELETE_ORPHAN)) {
+        weir_link_find(child, members, relationship->pairs.pair_count)->orphans = true;
+        return weir_instance_state(child) == WEIR_PENDING ? weir_cascade_orphan(session, child, error) : WEIR_OK;
+    }
     /* Whoever is in the session brings the other one with it. */
     if (parent && of_child && weir_unit_member(session, child + 1) && (weir_cascade_of(of_child->member) & WEIR_CASCADE_SAVE_UPDATE))
         return weir_cascade_add(session, child, error);
@@ -312,20 +353,105 @@ static int link_one(weir_session *session, weir_instance *owner, size_t offset, 
     return other && was != other ? move(session, other, relationship, false, owner, NULL, error) : WEIR_OK;
 }
 
+static int is_not_there(const weir_instance *owner, const weir_mapped_relationship *relationship, const weir_instance *item, weir_error *error)
+{
+    char name[160], of[160];
+    weir_instance_name(item, name, sizeof name);
+    weir_instance_name(owner, of, sizeof of);
+    return weir_error_set(error, WEIR_INVALID_REQUEST, "Instance '<%s>' is not in '%s' of instance '<%s>'", name, relationship->member->name, of);
+}
+
+static bool contains(weir_instance *owner, const weir_mapped_relationship *relationship, const weir_instance *item)
+{
+    const collection *has = weir_is_loaded(owner, relationship) ? collection_of(owner, relationship) : &(const collection){ NULL, 0 };
+    size_t i = 0;
+    while (i < has->count && has->items[i] != item + 1)
+        i++;
+    return i < has->count;
+}
+
+/* Whether the child may be taken out of the owner's one-to-many. One that the program put elsewhere meanwhile is not there, and stays
+ * where it is; one that never was is an error. */
+static int has_child(weir_instance *owner, const weir_mapped_relationship *relationship, weir_instance *child, bool *there, weir_error *error)
+{
+    const weir_link_record *record = weir_link_find(child, relationship->pairs.remote, relationship->pairs.pair_count);
+    *there = record ? record->other == owner : contains(owner, relationship, child);
+    if (*there || (record && record->other))
+        return WEIR_OK;
+    if (!record && child->flags & WEIR_INSTANCE_EXPIRED && weir_instance_reload(child, error) != WEIR_OK)
+        return error->status;
+    *there = !record && weir_instance_state(child) != WEIR_TRANSIENT && weir_cascade_refers_to(child, relationship, owner);
+    return *there ? WEIR_OK : is_not_there(owner, relationship, child, error);
+}
+
+/* The same association as the target's mapping sees it; NULL: it does not, or more than once. */
+static weir_mapped_relationship *reverse_through(const weir_mapped_relationship *relationship, weir_mapper *target)
+{
+    const weir_member *member = relationship->member;
+    size_t count = relationship->pairs.pair_count;
+    weir_mapped_relationship *found = NULL;
+    for (size_t i = 0; i < target->relationship_count; i++) {
+        weir_mapped_relationship *other = &target->relationships[i];
+        bool same = other != relationship && other->pairs.through_association && other->pairs.target == relationship->pairs.parent &&
+                    other->pairs.pair_count == count && strcmp(other->member->association, member->association) == 0;
+        for (size_t k = 0; same && k < count; k++)
+            same = strcmp(other->member->association_local[k], member->association_remote[k]) == 0 &&
+                   strcmp(other->member->association_remote[k], member->association_local[k]) == 0;
+        if (same && found)
+            return NULL;
+        found = same ? other : found;
+    }
+    return found;
+}
+
+static weir_link_record *association_record(const weir_instance *instance, const weir_mapped_relationship *relationship, const weir_instance *other)
+{
+    const weir_side *side = weir_side_of(instance);
+    weir_link_record *record = side ? side->links : NULL;
+    while (record && (is_parent(record->kind) || record->relationship != relationship || record->other != other))
+        record = record->next;
+    return record;
+}
+
+/* A row of the association is said by whichever side was asked first; the other side's word on it cancels that, or says it again. */
+static int note_association(weir_instance *owner, const weir_mapped_relationship *relationship, const weir_mapped_relationship *reverse,
+                            weir_instance *other, weir_link_kind kind)
+{
+    const weir_link_record *said = reverse ? association_record(other, reverse, owner) : NULL;
+    return said ? weir_link_note(other, kind, reverse, owner) : weir_link_note(owner, kind, relationship, other);
+}
+
+static int change_association(weir_session *session, weir_instance *owner, const weir_mapped_relationship *relationship, weir_instance *other,
+                              bool add, weir_error *error)
+{
+    const weir_mapped_relationship *reverse = reverse_through(relationship, weir_mapper_of(other));
+    bool there = contains(owner, relationship, other);
+    bool said = association_record(owner, relationship, other) || (reverse && association_record(other, reverse, owner));
+    if (!add && !there && !said && weir_is_loaded(owner, relationship))
+        return is_not_there(owner, relationship, other, error);
+    if (add != there || !weir_is_loaded(owner, relationship)) {
+        if (note_association(owner, relationship, reverse, other, add ? WEIR_LINK_ADD : WEIR_LINK_REMOVE) != WEIR_OK ||
+            change_collection(owner, relationship, add ? other : NULL, add ? NULL : other, true) != WEIR_OK ||
+            (reverse && change_collection(other, reverse, add ? owner : NULL, add ? NULL : owner, true) != WEIR_OK))
+            return weir_error_out_of_memory(error);
+    }
+    bool cascades = weir_cascade_of(relationship->member) & WEIR_CASCADE_SAVE_UPDATE;
+    return add && cascades && weir_unit_member(session, owner + 1) ? weir_cascade_add_item(session, other, error) : WEIR_OK;
+}
+
 static int change_many(weir_session *session, weir_instance *owner, size_t offset, void *item, bool add, weir_error *error)
 {
     weir_instance *other = instance_for(session, item, error);
     weir_mapped_relationship *relationship = other ? relationship_at(owner, offset, other, true, error) : NULL;
     if (!relationship)
         return error->status;
-    if (!relationship->pairs.through_association)
-        return add ? move(session, other, relationship, false, owner, NULL, error)
-                   : move(session, other, relationship, false, NULL, owner, error);
-    if (weir_link_note(owner, add ? WEIR_LINK_ADD : WEIR_LINK_REMOVE, relationship, other) != WEIR_OK ||
-        change_collection(owner, relationship, add ? other : NULL, add ? NULL : other, true) != WEIR_OK)
-        return weir_error_out_of_memory(error);
-    bool cascades = weir_cascade_of(relationship->member) & WEIR_CASCADE_SAVE_UPDATE;
-    return add && cascades && weir_unit_member(session, owner + 1) ? weir_cascade_add_item(session, other, error) : WEIR_OK;
+    if (relationship->pairs.through_association)
+        return change_association(session, owner, relationship, other, add, error);
+    if (add)
+        return move(session, other, relationship, false, owner, NULL, error);
+    bool there;
+    int status = has_child(owner, relationship, other, &there, error);
+    return status == WEIR_OK && there ? move(session, other, relationship, false, NULL, owner, error) : status;
 }
 
 /* The session of an instance, ready for changes; NULL: there is none, or *error says why not. */

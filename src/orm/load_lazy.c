@@ -19,6 +19,16 @@ static bool target_key(const weir_mapped_relationship *relationship, const weir_
     return true;
 }
 
+weir_instance *weir_known_target(weir_mapped_relationship *relationship, const weir_instance *child)
+{
+    weir_value keys[MOST_KEYS];
+    weir_error ignored;
+    const weir_relationship *pairs = &relationship->pairs;
+    if (pairs->to_many || !pairs->remote_is_key || pairs->pair_count > MOST_KEYS || !weir_mapper_target(relationship, weir_mapper_of(child), &ignored))
+        return NULL;
+    return target_key(relationship, child, keys) ? weir_identity_look_up(relationship->target, keys, pairs->pair_count) : NULL;
+}
+
 /* A many-to-one: none, or what the session has. False: it takes a statement. */
 static bool attach_known(const weir_mapped_relationship *relationship, weir_instance *parent)
 {

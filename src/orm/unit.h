@@ -18,6 +18,7 @@ typedef struct weir_link_record {
     weir_instance *other;               /* held; NULL: no parent */
     weir_link_kind kind;
     bool           deferred;            /* in a cycle: written by an UPDATE of its own after the inserts */
+    bool           orphans;             /* no parent, and what it was taken out of says delete-orphan */
 } weir_link_record;
 
 typedef struct weir_old_key weir_old_key;
@@ -30,6 +31,7 @@ typedef struct weir_side {
     int               inserted_in, deleted_in;  /* the savepoint (0: none) of this transaction in which that was written; -1: it was not */
     uint32_t          node;             /* of the flush that runs, + 1 */
     bool              deleting;         /* by the next flush */
+    bool              displaced;        /* another one has its key already, and its own new one is still to be written: not in the map */
     bool              known;            /* `columns` and the struct behind it say what was changed */
     bool              key_lost;         /* its key was changed and nobody knows what it was */
     size_t            flags;            /* bytes of them */
@@ -58,6 +60,7 @@ void weir_old_key_written(weir_instance *instance, int savepoint);
 void weir_past_keys_drop(weir_side *side);
 /* The key is again what it was before the savepoint (0: the transaction); the identity map, too. */
 void weir_past_key_restore(weir_instance *instance, int since);
+bool weir_past_key_is_since(const weir_side *side, int since);
 
 /* ---- unit_of_work.c: the session's list of what waits to be written ---- */
 /* WEIR_OK or WEIR_OUT_OF_MEMORY. */
@@ -108,8 +111,10 @@ static inline const weir_member **weir_link_parent_members(const weir_link_recor
 int weir_link_note(weir_instance *instance, weir_link_kind kind, const weir_mapped_relationship *relationship, weir_instance *other);
 void weir_link_drop(weir_link_record *record);
 void weir_links_drop(weir_side *side);
-/* The record for the same foreign key as this relationship's; NULL: none. */
-weir_link_record *weir_link_find(const weir_instance *instance, const weir_member *first);
+/* The record for the foreign key of these members; NULL: none. */
+weir_link_record *weir_link_find(const weir_instance *instance, const weir_member *const *members, size_t count);
+/* Its last word is that it was taken out of a relationship with delete-orphan: the next flush deletes it. */
+bool weir_link_is_orphan(const weir_instance *instance);
 /* Whether nothing can be written of a link, which gives a warning. */
 int weir_link_is_idle(const weir_instance *instance, const weir_link_record *record, bool *idle, weir_error *error);
 /* Copies the parents' keys into the foreign keys: of all but deferred links, or of those alone. */
@@ -126,14 +131,19 @@ int weir_cascade_add(weir_session *session, weir_instance *instance, weir_error 
 /* It was put into a relationship of a member: it comes too, with what it reaches. */
 int weir_cascade_add_item(weir_session *session, weir_instance *item, weir_error *error);
 int weir_cascade_delete(weir_session *session, weir_instance *instance, weir_error *error);
-/* It has lost the parent whose relationship says delete-orphan. */
+/* It has lost the parent whose relationship says delete-orphan: at once for a pending one, else at the flush, until when another
+ * parent may take it. */
 int weir_cascade_orphan(weir_session *session, weir_instance *child, weir_error *error);
 /* At the flush: what the deletions mean for rows that stay. */
 int weir_cascade_nullify(weir_session *session, weir_instance *instance, weir_error *error);
+/* Whether the values of the child's foreign key are those of the parent's key. */
+bool weir_cascade_refers_to(const weir_instance *child, const weir_mapped_relationship *relationship, const weir_instance *parent);
 void weir_cascade_expunge(weir_session *session, weir_instance *instance);
 unsigned weir_cascade_of(const weir_member *member);
 /* An expired instance is reloaded, a relationship that is not loaded is loaded, lazy='raise' or not. */
 int weir_instance_load(weir_instance *instance, weir_mapped_relationship *relationship, weir_error *error);
+/* What a many-to-one leads to by its foreign key's values, if the session has that. */
+weir_instance *weir_known_target(weir_mapped_relationship *relationship, const weir_instance *child);
 
 /* ---- flush.c, flush_order.c, flush_rows.c ---- */
 typedef enum weir_job_kind { WEIR_JOB_UPDATE = 1, WEIR_JOB_INSERT, WEIR_JOB_DELETE } weir_job_kind;

@@ -269,7 +269,7 @@ static size_t count_of(const weir_session *session, bool added)
 {
     size_t count = 0;
     for (size_t i = 0; session->store && i < session->unit.count; i++)
-        count += added ? is_new(session->unit.items[i]) : weir_is_deleting(session->unit.items[i]);
+        count += added ? is_new(session->unit.items[i]) : weir_is_deleting(session->unit.items[i]) || weir_link_is_orphan(session->unit.items[i]);
     return count;
 }
 
@@ -310,6 +310,26 @@ static void revive(weir_instance *instance)
     weir_instance_set_state(instance, WEIR_PERSISTENT);
 }
 
+/* Those whose keys the transaction wrote leave the map together: one may go back to where another one is now. */
+static void lift(weir_instance *instance, void *context)
+{
+    const int *since = context;
+    const weir_side *side = weir_side_of(instance);
+    if (side && weir_instance_state(instance) == WEIR_PERSISTENT && (side->inserted_in >= *since || weir_past_key_is_since(side, *since)))
+        weir_identity_remove(weir_mapper_of(instance), instance);
+}
+
+/* Another one had its place for a while. */
+static void put_where_it_was(weir_instance *instance)
+{
+    weir_mapper *mapper = weir_mapper_of(instance);
+    weir_identity_entry *entry = weir_identity_entry_of(mapper, instance->key, weir_instance_old_key(instance));
+    if (entry && !entry->instance)
+        weir_identity_put(mapper, entry, instance);
+    else
+        weir_instance_set_state(instance, WEIR_DETACHED);
+}
+
 static void undo(weir_instance *instance, void *context)
 {
     const int *since = context;
@@ -326,8 +346,12 @@ static void undo(weir_instance *instance, void *context)
         }
     }
     side = weir_side_of(instance);
-    if (side && weir_instance_state(instance) == WEIR_PERSISTENT)
+    if (side && weir_instance_state(instance) == WEIR_PERSISTENT) {
+        if (side->displaced && !weir_past_key_is_since(side, *since))
+            put_where_it_was(instance);
+        side->displaced = false;
         weir_past_key_restore(instance, *since);
+    }
     side = weir_side_of(instance);
     if (side && side->deleting) {
         side->deleting = false;
@@ -345,6 +369,8 @@ static void undo(weir_instance *instance, void *context)
 
 void weir_unit_undo(weir_session *session, int since)
 {
+    if (session->unit.wrote)
+        weir_store_each(session->store, lift, &since);
     weir_store_each(session->store, undo, &since);
     if (since == 0)
         session->unit.wrote = false;
