@@ -151,6 +151,7 @@ static const struct status_advice { int status; const char *advice; } status_adv
     { WEIR_DEADLINE_EXCEEDED, "check the network and the server, then run the {} again" },
     { WEIR_TIMEOUT, "check that the server runs" },
     { WEIR_DATA, "*" },
+    { WEIR_INTEGRITY, "mend the data; weir import --on-error skip:FILE passes such records over" },
     { WEIR_PROGRAMMING, "check the SQL text" },
     { WEIR_OPERATIONAL, "check the database, then run the {} again" },
     { WEIR_IO, "check where the data is written to" },

@@ -99,7 +99,7 @@ static void test_nothing_is_rounded_by_copy(void **state)
         { "n numeric(6,2)", STRING(NUMERIC, "1.500"), true }, { "n numeric(6,2)", STRING(NUMERIC, "1.005"), false },
         { "n numeric(6,2)", STRING(TEXT, "1.005"), false }, { "n numeric(6,2)", FLOATING(DOUBLE, 0.125), false },
         { "n numeric(6,2)", FLOATING(DOUBLE, 19.99), true }, { "n numeric(6,2)", FLOATING(DOUBLE, NAN), true }, { "n numeric(6,2)", INT(64, 7), true },
-        { "n numeric", STRING(NUMERIC, "1.005"), true }, { "n timestamp(0)", TIMESTAMP(1500000), false }, { "n timestamp(0)", TIMESTAMP(1000000), true },
+        { "n numeric", STRING(NUMERIC, "1.005"), true }, { "n numeric(6,2)", INT(64, 0), true }, { "n timestamp(0)", TIMESTAMP(1500000), false }, { "n timestamp(0)", TIMESTAMP(1000000), true },
         { "n timestamp(0)", STRING(TEXT, "2020-01-01 00:00:00.1"), false }, { "n timestamptz(3)", TIMESTAMPTZ(WEIR_TIMESTAMP_INFINITY), true },
         { "n time(3)", TIME(1234), false }, { "n timetz(3)", TIMETZ(1000, 0), true }, { "n timestamp", TIMESTAMP(1), true },
     };

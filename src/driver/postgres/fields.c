@@ -357,9 +357,15 @@ static int numeric_fits(const weir_pg_field *field, const weir_value *value, wei
     int precision = (field->modifier - 4) >> 16 & 0xFFFF, scale = (((field->modifier - 4) & 0x7FF) ^ 1024) - 1024;
     bool floating = value->type == WEIR_T_DOUBLE || value->type == WEIR_T_FLOAT;
     weir_text text = floating ? plain_digits(value, digits) : value->as.text;
-    if ((!floating && value->type != WEIR_T_NUMERIC && !is_text(value->type)) || !weir_decimal_split(text, &decimal))
-        return WEIR_OK;                 /* a whole number, NaN, or nothing for this column anyway */
-    return scale < 0 || decimal.fraction.len <= (size_t)scale ? WEIR_OK : would_round(field, value, precision, scale, error);
+    bool integer = value->type == WEIR_T_INT64 || value->type == WEIR_T_INT32 || value->type == WEIR_T_INT16;
+    if (integer)
+        text = (weir_text){ digits, weir_value_format(value, digits, sizeof digits) };
+    if ((!floating && !integer && value->type != WEIR_T_NUMERIC && !is_text(value->type)) || !weir_decimal_split(text, &decimal))
+        return WEIR_OK;                 /* NaN, or nothing for this column anyway */
+    bool fits = decimal.fraction.len <= (scale < 0 ? 0 : (size_t)scale);
+    for (size_t i = 0; scale < 0 && i < (size_t)-scale && i < decimal.whole.len; i++)
+        fits = fits && decimal.whole.ptr[decimal.whole.len - 1 - i] == '0';
+    return fits ? WEIR_OK : would_round(field, value, precision, scale, error);
 }
 
 int weir_pg_field_fits(const weir_pg_field *field, const void *at, weir_error *error)
