@@ -96,6 +96,9 @@ static inline bool weir_load_first_visit(weir_instance *instance, uint32_t visit
     instance->visit = visit;
     return first;
 }
+/* Each item once, where it comes first; returns how many are left. Joined collections repeat a parent's targets, and tables between
+ * without a key may. */
+size_t weir_load_drop_repeated(const weir_load_work *work, void **items, size_t count);
 /* Keeps a loader's result open until what it loaded is attached, and beyond if there is a holding. */
 int weir_load_keep_result(weir_load_work *work, weir_result *result);
 /* Ends the work: closes what has no holding. */

@@ -102,7 +102,8 @@ static int attach(passage *p)
         return weir_error_out_of_memory(p->work->error);
     for (size_t i = 0; i < carry->count; i++)
         items[i] = weir_instance_struct(carry->children[i]);
-    return weir_load_attach_many(p->work, carry->parent, p->relationship, items, carry->count);
+    size_t count = p->relationship->pairs.through_association ? weir_load_drop_repeated(p->work, items, carry->count) : carry->count;
+    return weir_load_attach_many(p->work, carry->parent, p->relationship, items, count);
 }
 
 /* The parent is whole: its row takes the next place, and this batch holds what it reaches. There are never more rows than came,

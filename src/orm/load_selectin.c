@@ -302,10 +302,9 @@ static size_t *group_rows(job *j, void ***targets)
     return begin;
 }
 
-/* A joined collection of the targets has repeated them: each counts once for its key. */
-static size_t drop_repeated(const job *j, void **items, size_t count)
+size_t weir_load_drop_repeated(const weir_load_work *work, void **items, size_t count)
 {
-    uint32_t visit = ++j->work->session->store->visit;
+    uint32_t visit = ++work->session->store->visit;
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
         if (weir_load_first_visit(weir_instance_of(items[i]), visit))
@@ -316,8 +315,8 @@ static size_t drop_repeated(const job *j, void **items, size_t count)
 static int attach_to(job *j, weir_instance *parent, void **items, size_t count, bool *warned)
 {
     const weir_mapped_relationship *relationship = j->relationship;
-    if (j->multiplied)
-        count = drop_repeated(j, items, count);
+    if (j->multiplied || relationship->pairs.through_association)
+        count = weir_load_drop_repeated(j->work, items, count);
     if (relationship->pairs.to_many)
         return weir_load_attach_many(j->work, parent, relationship, items, count);
     weir_attach_one(parent, relationship, count ? weir_instance_of(items[0]) : NULL);

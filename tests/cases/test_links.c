@@ -289,6 +289,41 @@ static void test_keys_that_the_database_alone_takes_for_equal(void **state)
     }
 }
 
+/* An association table without a key says it twice: it is in the collection once, whatever loads it. */
+static void test_rows_of_an_association_that_come_twice(void **state)
+{
+    test_database *db = *state;
+    make_boxes(db);
+    test_side_run(db, "DROP TABLE box_marks; CREATE TABLE box_marks (box_id bigint, mark_id bigint);"
+                      "INSERT INTO box_marks VALUES (1, 1), (1, 2), (1, 1), (2, 1), (2, 1)");
+    static const weir_lazy how[] = { WEIR_LAZY_SELECTIN, WEIR_LAZY_SUBQUERY, WEIR_LAZY_IMMEDIATE, WEIR_LAZY_SELECT, WEIR_LAZY_JOINED };
+    for (size_t i = 0; i <= sizeof how / sizeof *how; i++) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = weir_select(&box_entity);
+        weir_order_by(stmt, WEIR_COL(box, id));
+        if (i < sizeof how / sizeof *how)
+            weir_load_option_(stmt, how[i], WEIR_EXPRS(WEIR_COL(box, marks)));
+        else
+            weir_joinedload_contiguous(stmt, WEIR_COL(box, marks));
+        if (i != 4)
+            weir_yield_per(stmt, 1);
+        weir_result *result = weir_session_scalars(session, stmt);
+        weir_stmt_free(&stmt);
+        if (i == 4)
+            weir_result_unique(result);
+        for (int id = 1; id <= 2; id++) {
+            struct box *box = WEIR_NEXT(box, result);
+            assert_non_null(box);
+            CALL_OK(session, weir_load(box, marks));
+            assert_int_equal(box->marks.count, 3 - id);
+            assert_int_equal(box->marks.items[0]->id, 1);
+        }
+        assert_null(WEIR_NEXT(box, result));
+        close_result_ok(&result);
+        CLOSE_OK(session);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +336,7 @@ int main(void)
         ON_POSTGRESQL(test_keys_that_change_places),
         ON_BOTH(test_keys_of_fixed_width),
         ON_BOTH(test_keys_that_the_database_alone_takes_for_equal),
+        ON_BOTH(test_rows_of_an_association_that_come_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
