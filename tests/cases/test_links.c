@@ -248,6 +248,47 @@ static void test_keys_of_fixed_width(void **state)
     CLOSE_OK(session);
 }
 
+/* The database takes 'de' and 'DE' for one key. */
+static void test_keys_that_the_database_alone_takes_for_equal(void **state)
+{
+    test_database *db = *state;
+    if (db->postgresql)
+        test_side_run(db, "CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)");
+    const char *type = db->postgresql ? "text COLLATE anycase" : "text COLLATE NOCASE";
+    char sql[400];
+    snprintf(sql, sizeof sql, "CREATE TABLE lands (code %s PRIMARY KEY, name text); CREATE TABLE towns (id bigint PRIMARY KEY, land_code %s);"
+             "INSERT INTO lands VALUES ('de', 'x'), ('FR', 'y'), ('it', 'z');"
+             "INSERT INTO towns VALUES (1, 'DE'), (2, 'fr'), (3, 'FR'), (4, 'De'), (5, 'xx')", type, type);
+    test_side_run(db, sql);
+    const size_t expect[] = { 2, 2, 0 };
+    for (int64_t batch = 0; batch <= 3; batch++) {
+        weir_session *session = weir_session_open(db->engine);
+        weir_stmt *stmt = weir_select(&land_entity), *children = weir_select(&town_entity);
+        weir_order_by(stmt, WEIR_COL(land, code));
+        weir_selectinload(stmt, WEIR_COL(land, towns));
+        weir_selectinload(children, WEIR_COL(town, land));
+        weir_order_by(children, WEIR_COL(town, id));
+        weir_yield_per(stmt, batch);
+        weir_result *result = weir_session_scalars(session, stmt);
+        struct land *land;
+        size_t i = 0;
+        while ((land = WEIR_NEXT(land, result)))
+            assert_int_equal(land->towns.count, expect[i++]);
+        assert_int_equal(i, 3);
+        close_result_ok(&result);
+        result = weir_session_scalars(session, children);
+        for (struct town *town; (town = WEIR_NEXT(town, result)) != NULL;)
+            assert_true(town->id == 5 ? !town->land : town->land && weir_loaded(town, land) && town->land->name[0] == (town->id % 3 == 1 ? 'x' : 'y'));
+        close_result_ok(&result);
+        weir_stmt_free(&stmt);
+        weir_stmt_free(&children);
+        land = WEIR_GET(land, session, "de");
+        CALL_OK(session, weir_load(land, towns));
+        assert_int_equal(land->towns.count, 2);
+        CLOSE_OK(session);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +300,7 @@ int main(void)
         ON_BOTH(test_both_sides_of_an_association_say_the_same),
         ON_POSTGRESQL(test_keys_that_change_places),
         ON_BOTH(test_keys_of_fixed_width),
+        ON_BOTH(test_keys_that_the_database_alone_takes_for_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
