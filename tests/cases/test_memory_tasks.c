@@ -290,7 +290,7 @@ static void test_stopped_tasks_without_memory(void **state)
     setenv("CMOCKA_TEST_ABORT", "1", 1);
     test_fail_allocations(*state, "tasks: cancelled, out of time", run_stopped, TEST_THREADS_ONLY);
     /* Without memory to cancel at the server by, the connection is given up alone. */
-    test_side_run(*state, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'");
+    test_side_run(*state, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep%'");
     unsetenv("CMOCKA_TEST_ABORT");
 }
 
