@@ -221,6 +221,11 @@ void weir_changing_(void *object, size_t offset)
         weir_side_know(instance, side);
     if (side && key && !side->old_key)
         side->old_key = make_old_key(instance);
+    /* What an expired one has is not what the row has: even the same value is a change. */
+    const weir_mapper *mapper = weir_mapper_of(instance);
+    for (size_t i = 0; side && !key && instance->flags & WEIR_INSTANCE_EXPIRED && i < mapper->column_count; i++)
+        if (mapper->columns[i]->offset == offset)
+            side->columns[i] |= WEIR_COLUMN_CHANGED;
     /* Without the side block alone weir_changed takes all members but the key for changed, or has no memory itself. */
     if (key && (!side || !side->old_key))
         keep_no_memory(weir_mapper_of(instance)->store);
@@ -240,12 +245,17 @@ static void note_all(weir_instance *instance)
     guess_old_key(instance, side);
 }
 
+void weir_instance_changed_in(weir_instance *instance, uint32_t savepoint)
+{
+    instance->flags &= (1u << WEIR_INSTANCE_CHANGED_IN) - 1;
+    instance->flags |= (savepoint < 0xFFFF ? savepoint : 0xFFFF) << WEIR_INSTANCE_CHANGED_IN;
+}
+
 void weir_instance_note_savepoint(weir_instance *instance)
 {
     const weir_session *session = weir_mapper_of(instance)->store->session;
     uint32_t now = session ? (uint32_t)weir_session_savepoint(session) : 0;
-    instance->flags &= (1u << WEIR_INSTANCE_CHANGED_IN) - 1;
-    instance->flags |= (now < 0xFFFF ? now : 0xFFFF) << WEIR_INSTANCE_CHANGED_IN;
+    weir_instance_changed_in(instance, now);
 }
 
 static void mark_modified(weir_instance *instance)
@@ -289,7 +299,7 @@ int weir_member_change(weir_instance *instance, const weir_member *member, const
 {
     weir_value was;
     weir_member_value(member, instance + 1, &was);
-    if (weir_value_equal(&was, value))
+    if (weir_value_equal(&was, value) && !(instance->flags & WEIR_INSTANCE_EXPIRED))
         return WEIR_OK;
     weir_changing_(instance + 1, member->offset);
     int status = weir_member_store(member, instance + 1, value, reason);

@@ -56,6 +56,18 @@ static void add_job(flush *f, weir_instance *instance)
     instance->holds++;
 }
 
+static int read_versions(flush *f)
+{
+    const weir_unit *unit = &f->session->unit;
+    for (size_t i = 0; i < unit->count; i++) {
+        weir_instance *instance = unit->items[i];
+        if (instance->flags & WEIR_INSTANCE_EXPIRED && weir_instance_state(instance) == WEIR_PERSISTENT &&
+            weir_flush_read_version(instance, f->error) != WEIR_OK)
+            return f->error->status;
+    }
+    return WEIR_OK;
+}
+
 static int gather(flush *f)
 {
     const weir_unit *unit = &f->session->unit;
@@ -63,6 +75,8 @@ static int gather(flush *f)
     int status = delete_orphans(f);
     if (status == WEIR_OK)
         status = follow_deletions(f);
+    if (status == WEIR_OK)
+        status = read_versions(f);
     if (status != WEIR_OK)
         return status;
     f->writes = weir_alloc(ledger, WEIR_MEMORY_HANDLES, unit->count * sizeof *f->writes);

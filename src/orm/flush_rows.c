@@ -148,6 +148,18 @@ static void set_version(const weir_mapper *mapper, void *object, int64_t version
         (void)weir_member_store(member, object, &value, reason);
 }
 
+int weir_flush_read_version(weir_instance *instance, weir_error *error)
+{
+    const weir_mapper *mapper = weir_mapper_of(instance);
+    if (!version_of(mapper))
+        return WEIR_OK;
+    int64_t had = version_in(mapper, instance + 1);
+    int status = weir_instance_reload(instance, error);
+    if (status == WEIR_OK && version_in(mapper, instance + 1) > had)
+        set_version(mapper, instance + 1, had);         /* others wrote it since the program saw it: the row will not match */
+    return status;
+}
+
 /* Zero, absent, NULL: for the database to make up. */
 static bool is_unset(const weir_member *member, const void *object)
 {

@@ -175,6 +175,7 @@ void weir_instance_clean(weir_instance *instance);          /* no longer modifie
 void weir_instance_set_state(weir_instance *instance, weir_state state);
 /* What was done to it now is undone with the savepoint that is open. */
 void weir_instance_note_savepoint(weir_instance *instance);
+void weir_instance_changed_in(weir_instance *instance, uint32_t savepoint);     /* 0: in none */
 /* Calls `act` for each live instance; the store must be looked at afterwards. */
 void weir_store_each(weir_store *store, void (*act)(weir_instance *instance, void *context), void *context);
 /* The look alone: no memory is given back, so that pointers to dead slots may still be read. */

@@ -182,7 +182,7 @@ void weir_instance_set_state(weir_instance *instance, weir_state state)
 void weir_instance_clean(weir_instance *instance)
 {
     bool modified = instance->flags & WEIR_INSTANCE_MODIFIED;
-    instance->flags &= ~(uint32_t)WEIR_INSTANCE_MODIFIED & ((1u << WEIR_INSTANCE_CHANGED_IN) - 1);
+    instance->flags &= ~(uint32_t)WEIR_INSTANCE_MODIFIED;          /* what it was changed in stays: a rollback may still be to come */
     if (modified && weir_instance_state(instance) == WEIR_PERSISTENT)
         weir_mapper_of(instance)->store->dirty--;
     if (weir_side_of(instance))

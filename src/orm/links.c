@@ -188,6 +188,7 @@ static int change_collection(weir_instance *instance, const weir_mapped_relation
 {
     if (!weir_is_loaded(instance, relationship))
         return WEIR_OK;                 /* its load will bring it */
+    weir_instance_note_savepoint(instance);             /* a rollback to it makes the collection what it was */
     if (added && !gone && !may_be_there(added, linked) && weir_collection_append(instance, relationship, added))
         return WEIR_OK;
     const collection was = *collection_of(instance, relationship);
@@ -253,8 +254,10 @@ static int set_parent_side(weir_instance *parent, const weir_mapped_relationship
 {
     if (relationship->pairs.to_many)
         return change_collection(parent, relationship, added, gone, linked);
-    if (added || target_of(parent, relationship) == gone)
+    if (added || target_of(parent, relationship) == gone) {
         weir_attach_one(parent, relationship, added);
+        weir_instance_note_savepoint(parent);
+    }
     return WEIR_OK;
 }
 
@@ -292,8 +295,10 @@ static int move(weir_session *session, weir_instance *child, weir_mapped_relatio
         return weir_error_out_of_memory(error);
     if (parent && of_parent && set_parent_side(parent, of_parent, child, NULL, linked) != WEIR_OK)
         return weir_error_out_of_memory(error);
-    if (of_child)
+    if (of_child) {
         weir_attach_one(child, of_child, parent);
+        weir_instance_note_savepoint(child);
+    }
     if (!parent && old && of_parent && (weir_cascade_of(of_parent->member) & WEIR_CASCADE_DELETE_ORPHAN)) {
         weir_link_find(child, members, relationship->pairs.pair_count)->orphans = true;
         return weir_instance_state(child) == WEIR_PENDING ? weir_cascade_orphan(session, child, error) : WEIR_OK;

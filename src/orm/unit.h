@@ -159,6 +159,8 @@ int weir_flush_rows(weir_session *session, const weir_job *jobs, size_t count, w
 /* Updates or deletes by key, of structs with the same columns (a flag for each of the mapper's; updates only) that lie anywhere. `matched`: rows. */
 int weir_flush_pages(weir_session *session, weir_mapper *mapper, weir_job_kind kind, const unsigned char *columns, const void *const *structs,
                      size_t count, int64_t *matched, weir_error *error);
+/* Of an expired one: the version may be that of a write that was rolled back; then the row's, which is lower, takes its place. */
+int weir_flush_read_version(weir_instance *instance, weir_error *error);
 /* Rows of association tables. */
 int weir_flush_association(weir_session *session, weir_instance *instance, const weir_link_record *record, weir_error *error);
 int weir_flush_association_clear(weir_session *session, weir_instance *instance, const weir_mapped_relationship *relationship,

@@ -364,6 +364,9 @@ static void undo(weir_instance *instance, void *context)
     if (weir_instance_state(instance) == WEIR_PERSISTENT &&
         (all || state == WEIR_DELETED || (changed && (int)(instance->flags >> WEIR_INSTANCE_CHANGED_IN) >= *since)))
         weir_instance_expire(instance);
+    /* It may have been changed in those around, too, and be read in between. */
+    if ((int)(instance->flags >> WEIR_INSTANCE_CHANGED_IN) >= *since)
+        weir_instance_changed_in(instance, all ? 0 : (uint32_t)*since - 1);
     weir_instance_let_go(instance);         /* the session may have held it for its changes alone */
 }
 

@@ -324,6 +324,26 @@ static void test_rows_of_an_association_that_come_twice(void **state)
     }
 }
 
+/* A rollback leaves values in the struct that the row has not: setting and linking the same again is a change all the same. */
+static void test_what_was_rolled_back_can_be_done_again(void **state)
+{
+    test_database *db = *state;
+    make_boxes(db);
+    weir_session *session = weir_session_open(db->engine);
+    struct box *b = WEIR_GET(box, session, 2);
+    struct toy *toy = WEIR_GET(toy, session, 1);
+    char text[64];
+    for (int i = 0; i < 2; i++) {
+        WEIR_SET(b, name, "again");
+        CALL_OK(session, weir_link(toy, box, b));
+        CALL_OK(session, i ? weir_session_commit(session) : weir_session_flush(session));
+        CALL_OK(session, weir_session_rollback(session));
+    }
+    assert_string_equal(test_side_text(db, "SELECT name FROM boxes WHERE id = 2", text, sizeof text), "again");
+    assert_int_equal(test_side_int(db, "SELECT box_id FROM toys WHERE id = 1"), 2);
+    CLOSE_OK(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +357,7 @@ int main(void)
         ON_BOTH(test_keys_of_fixed_width),
         ON_BOTH(test_keys_that_the_database_alone_takes_for_equal),
         ON_BOTH(test_rows_of_an_association_that_come_twice),
+        ON_BOTH(test_what_was_rolled_back_can_be_done_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,12 +159,48 @@ static void test_a_savepoint_in_trouble_is_rolled_back_not_released(void **state
     close_session_ok(&session);
 }
 
+/* An instance, and a collection, that were read again in between are what they were before the outer one all the same. */
+static void test_a_rollback_inside_does_not_hide_what_is_around(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 4);
+    weir_session *session = quiet_session(db);
+    struct order *one = WEIR_GET(order, session, 1), *two = WEIR_GET(order, session, 2);
+    assert_status(weir_load(one, lines), WEIR_OK);
+    assert_status(weir_load(two, lines), WEIR_OK);
+    struct order_line *line = one->lines.items[0];
+    int outer = begin_nested(session);
+    WEIR_SET(one, amount_cents, 1);
+    assert_status(weir_collection_add(two, lines, line), WEIR_OK);
+    assert_int_equal(one->lines.count, 2);
+    int inner = begin_nested(session);
+    WEIR_SET(one, amount_cents, 2);
+    assert_status(weir_session_flush(session), WEIR_OK);
+    assert_status(weir_session_rollback_nested(session, inner), WEIR_OK);
+    assert_status(weir_load(one, amount_cents), WEIR_OK);
+    assert_int_equal(one->amount_cents, 1);
+    assert_status(weir_session_refresh(session, two), WEIR_OK);
+    assert_status(weir_load(two, lines), WEIR_OK);
+    assert_int_equal(two->lines.count, 4);
+    assert_status(weir_session_rollback_nested(session, outer), WEIR_OK);
+    assert_status(weir_load(one, amount_cents), WEIR_OK);
+    assert_int_equal(one->amount_cents, 10);
+    assert_status(weir_load(one, lines), WEIR_OK);
+    assert_status(weir_load(two, lines), WEIR_OK);
+    assert_int_equal(one->lines.count, 3);
+    assert_int_equal(two->lines.count, 3);
+    assert_status(weir_load(line, order), WEIR_OK);
+    assert_ptr_equal(line->order, one);
+    close_session_ok(&session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_what_was_done_inside_is_committed_with_the_rest),
         ON_BOTH(test_a_savepoint_is_released_once_with_those_inside),
         ON_BOTH(test_instances_changed_inside_belong_to_what_is_around),
+        ON_BOTH(test_a_rollback_inside_does_not_hide_what_is_around),
         ON_BOTH(test_streams_survive_the_release),
         ON_BOTH(test_a_savepoint_in_trouble_is_rolled_back_not_released),
     };
