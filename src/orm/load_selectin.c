@@ -1,6 +1,7 @@
 /* Loading by keys: the parents' distinct keys in groups, the targets of each group by one statement, grouped back by key. Where the
  * driver can, the statements of several groups travel together: a batch of many keys waits about as long as one of few. */
 #include "orm/inside.h"
+#include "base/holds.h"
 #include "orm/load.h"
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,7 @@ static int collect_keys(job *j)
 static int read_cell(job *j, const weir_member *member, const weir_value *cell, weir_value *out)
 {
     char reason[WEIR_REASON_SIZE];
+    WEIR_HOLDS(cell);                   /* a key without one is read by its members */
     *out = *cell;
     weir_load_key_normalize(out);
     if (out->type == WEIR_T_NULL)

@@ -48,7 +48,7 @@ broken_off() {
         find work -mindepth 1 -delete
         while :; do
             delay=$((ms * (20 + RANDOM % 60) / 100 + 1))
-            { timeout --preserve-status -s "$signal" "$((delay / 1000)).$(printf '%03d' $((delay % 1000)))" "$WEIR" export "$URL" --query "$SLOW" \
+            { timeout --foreground --preserve-status -s "$signal" "$((delay / 1000)).$(printf '%03d' $((delay % 1000)))" "$WEIR" export "$URL" --query "$SLOW" \
                 --key 'id not null' --jobs 3 --range-bytes 100000 --yield-per 100 --resume --quiet "$@" 2> stderr; code=$?; } 2> /dev/null
             case $signal:$code in
             *:0) break ;;
