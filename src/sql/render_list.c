@@ -154,5 +154,5 @@ void weir_render_in(weir_renderer *r, const weir_expr *e, bool negated)
     else if (e->count)
         write_value_list(r, left, e, negated);
     else
-        weir_buffer_text(r->text, negated ? "true" : "false");      /* also where the operand is NULL */
+        weir_buffer_text(r->text, negated ? "1 = 1" : "1 = 0");     /* also where the operand is NULL; ORDER BY takes no bare false */
 }

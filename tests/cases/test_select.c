@@ -81,6 +81,23 @@ static void test_case_184_null_and_negations(void **state)
     gives(db, ids_where(WEIR_OR(WEIR_AND(WEIR_EQ(ID, 1), WEIR_EQ(ID, 2)), WEIR_NOT(WEIR_OR(WEIR_LT(ID, 3), WEIR_EQ(ID, 4))))), "3");
 }
 
+/* PostgreSQL refuses "ORDER BY false" and "GROUP BY false". */
+static void test_an_empty_list_orders_and_groups(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    const weir_expr *pinned = WEIR_IN_VALUES(ID, NULL, 0);
+    weir_stmt *stmt = weir_select_columns(ID);
+    weir_order_by(stmt, WEIR_DESC(pinned));
+    weir_order_by(stmt, WEIR_NOT(pinned));
+    weir_order_by(stmt, WEIR_DESC(ID));
+    gives(db, stmt, "3;2;1");
+    stmt = weir_select_columns(WEIR_CASE(pinned, "pinned", "other"), WEIR_COUNT());
+    weir_from(stmt, WEIR_ENTITY_OF(order));
+    weir_group_by(stmt, pinned);
+    gives(db, stmt, "other,3");
+}
+
 static void test_case_185_contains_means_its_text(void **state)
 {
     test_database *db = *state;
@@ -437,6 +454,7 @@ int main(void)
         ON_POSTGRESQL(test_locks_beside_a_joined_load),
         ON_BOTH(test_arithmetic_takes_the_values_type),
         ON_BOTH(test_case_184_null_and_negations),
+        ON_BOTH(test_an_empty_list_orders_and_groups),
         ON_BOTH(test_case_185_contains_means_its_text),
         ON_BOTH(test_case_186_orders_limits_offsets),
         ON_BOTH(test_case_187_window),

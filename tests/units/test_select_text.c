@@ -194,8 +194,8 @@ static void test_lists(void **state)
 {
     (void)state;
     const weir_value rows[] = { weir_value_int(1), weir_value_cstr("x"), weir_value_int(2), weir_value_cstr("y") };
-    WHERE(WEIR_IN_VALUES(WEIR_COL(order, id), NULL, 0)); where_is("false", NULL);
-    WHERE(WEIR_NOT_IN_VALUES(WEIR_COL(order, id), NULL, 0)); where_is("true", NULL);
+    WHERE(WEIR_IN_VALUES(WEIR_COL(order, id), NULL, 0)); where_is("1 = 0", NULL);
+    WHERE(WEIR_NOT_IN_VALUES(WEIR_COL(order, id), NULL, 0)); where_is("1 = 1", NULL);
     WHERE(WEIR_NOT_IN_VALUES(WEIR_COL(order, id), rows, 1)); where_is("orders.id <> ALL ($1)", "orders.id NOT IN (?1)");
     assert_true(compiled.values[0].type == WEIR_T_ARRAY && compiled.values[0].as.array->count == 1);
     WHERE(WEIR_IN_VALUES(WEIR_TUPLE(WEIR_COL(order, id), WEIR_COL(order, state)), rows, 4));
