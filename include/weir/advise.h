@@ -11,8 +11,8 @@ extern "C" {
 
 /* ---- estimates ----------------------------------------------------------------------------------------------------------------
  * How many rows the statement will give, where that is cheap to know, without reading them. PostgreSQL: the planner's estimate
- * (EXPLAIN). SQLite, for a SELECT over one table without WHERE, LIMIT, DISTINCT and the like: the exact number up to 10,000 rows, else
- * what ANALYZE has left in sqlite_stat1, else the greatest rowid. -1: unknown, as it is for all that returns no rows; or an error,
+ * (EXPLAIN). SQLite, for a SELECT over one table without WHERE, LIMIT, DISTINCT, aggregates and the like: the exact number up to 10,000
+ * rows, else what ANALYZE has left in sqlite_stat1, else the greatest rowid. -1: unknown, as it is for all that returns no rows; or an error,
  * which weir_connection_error tells (a status other than WEIR_OK; of a session's connection, weir_session_connection).
  * A transaction that is open stays as it is, whatever goes wrong (a savepoint is taken back); otherwise none is left open. Open
  * streams read on. Thread: the handle's. */

@@ -162,6 +162,65 @@ static void read_order(walk *w)
     w->out->order_has_parameters = w->saw_parameter;
 }
 
+/* ---- aggregates ------------------------------------------------------------------------------------------------------------------------ */
+
+static weir_token next_token(weir_lexer *lexer)
+{
+    weir_token token;
+    do
+        token = weir_lexer_next(lexer);
+    while (token.kind == WEIR_TOKEN_SPACE);
+    return token;
+}
+
+/* From the parenthesis that comes next to the token behind the one that closes it. */
+static weir_token pass_parentheses(weir_lexer *lexer)
+{
+    size_t depth = 0;
+    weir_token token;
+    do {
+        token = next_token(lexer);
+        depth = is_symbol(&token, '(') ? depth + 1 : is_symbol(&token, ')') && depth ? depth - 1 : depth;
+    } while (depth && token.kind != WEIR_TOKEN_END);
+    return next_token(lexer);
+}
+
+static bool is_window(weir_lexer behind_name)
+{
+    weir_token token = pass_parentheses(&behind_name);
+    if (is_word(&token, "FILTER"))
+        token = pass_parentheses(&behind_name);
+    return is_word(&token, "OVER");
+}
+
+/* Whether a select list makes one row of all. Subqueries in it count for themselves. */
+static bool calls_aggregate(const char *list, size_t length, const weir_dialect *dialect)
+{
+    static const char *const names[] = { "AVG", "COUNT", "MAX", "MIN", "SUM", "TOTAL", "GROUP_CONCAT", "STRING_AGG", "ARRAY_AGG", "JSON_AGG", "JSONB_AGG",
+                                         "JSON_OBJECT_AGG", "JSONB_OBJECT_AGG", "JSON_GROUP_ARRAY", "JSON_GROUP_OBJECT", "JSONB_GROUP_ARRAY",
+                                         "JSONB_GROUP_OBJECT", "BOOL_AND", "BOOL_OR", "EVERY", "STDDEV", "VARIANCE", "MEDIAN", NULL };
+    weir_lexer lexer, inner;
+    weir_token before = { .kind = WEIR_TOKEN_END };
+    weir_lexer_init(&lexer, dialect, list, length);
+    for (;;) {
+        weir_lexer at = lexer;
+        weir_token token = next_token(&lexer);
+        if (token.kind == WEIR_TOKEN_END)
+            return false;
+        if (is_symbol(&token, '(')) {
+            inner = lexer;
+            weir_token first = next_token(&inner);
+            if (is_one_of(&before, names) && !is_window(at))
+                return true;
+            if (is_word(&first, "SELECT") || is_word(&first, "WITH")) {
+                token = pass_parentheses(&at);          /* and what stands behind it is no name of a function */
+                lexer = at;
+            }
+        }
+        before = token;
+    }
+}
+
 void weir_query_text_read(const char *sql, size_t length, const weir_dialect *dialect, weir_query_text *out)
 {
     walk w = { .out = out, .sql = sql };
@@ -201,6 +260,7 @@ void weir_query_text_read(const char *sql, size_t length, const weir_dialect *di
         out->table.ptr = NULL;
     if (out->select_end < out->select_start)
         out->select_end = out->select_start;
+    out->grouped = out->grouped || calls_aggregate(sql + out->select_start, out->select_end - out->select_start, dialect);
 }
 
 /* ---- the select list ------------------------------------------------------------------------------------------------------------------- */

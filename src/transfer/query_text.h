@@ -23,7 +23,8 @@ typedef struct weir_query_text {
     size_t    order_count;              /* items; those beyond WEIR_ORDER_ITEMS are not kept */
     weir_order_item order[WEIR_ORDER_ITEMS];
     size_t    end;                      /* offset behind the statement, without semicolons and comments at its end */
-    bool      cte, where, grouped, distinct, combined, limited;     /* at the top level: WITH; GROUP BY or HAVING; UNION and the like; LIMIT */
+    bool      cte, where, grouped, distinct, combined, limited;     /* at the top level: WITH; GROUP BY, HAVING or an aggregate; UNION and the like;
+                                                                            LIMIT */
 } weir_query_text;
 
 /* By the dialect's lexical rules. What it cannot tell it leaves empty. */

@@ -104,6 +104,11 @@ static void test_sqlite_knows_what_is_cheap(void **state)
     assert_int_equal(estimate(connection, "SELECT * FROM big"), 40000);
     assert_int_equal(estimate(connection, "SELECT * FROM big WHERE id < 9"), -1);
     assert_int_equal(estimate(connection, "SELECT * FROM big LIMIT 9"), -1);
+    static const char *const one_row[] = { "SELECT count(*) FROM small", "SELECT 1 + coalesce(max(id), 0) FROM small",
+                                            "SELECT Sum (id) FILTER (WHERE true) FROM small" };
+    for (size_t i = 0; i < sizeof one_row / sizeof *one_row; i++)
+        assert_int_equal(estimate(connection, one_row[i]), -1);
+    assert_int_equal(estimate(connection, "SELECT (SELECT count(*) FROM big), sum(id) FILTER (WHERE id > 1) OVER (), count.id AS max FROM small count"), 77);
     assert_int_equal(estimate(connection, "SELECT * FROM v"), -1);
     assert_int_equal(estimate(connection, "SELECT * FROM keyed"), -1);
     assert_status(weir_connection_error(connection)->status, WEIR_OK);
