@@ -175,6 +175,8 @@ int weir_connection_drive(weir_connection *connection, int started, const weir_c
         weir_error_clear(&link->error);
     }
     int status = name_cancel(connection, call, &ending, done, error);
+    if (call->unheard || (status != WEIR_CANCELLED && status != WEIR_DEADLINE_EXCEEDED))
+        weir_interrupt_again(ending.outcome);       /* it was done all the same, or failed for another reason */
     if (status != WEIR_OK && (link->lost || error->disconnect)) {
         if (link->commits)
             name_doubt(error);
@@ -232,7 +234,8 @@ static bool exchange(const weir_connection *connection, const char *sql)
     weir_link *link = slot->link;
     weir_limits limits = limits_of(connection, WEIR_CALL(.ends = true));
     weir_ending ending;
-    limits.slot = NULL;                 /* a close that is cancelled gives the link up */
+    limits.slot = NULL;
+    limits.cleans = true;
     for (int attempt = 0; attempt < 2; attempt++) {
         int status = weir_link_drive(link, sql ? link->driver->command(link, sql) : link->driver->ping(link), &limits, &ending);
         if (status != WEIR_QUERY_CANCELED || link->lost || !slot->was_cancelled)
