@@ -206,6 +206,8 @@ static int close_with_slow_batch(void *argument)
     s->ready = true;
     assert_status(weir_result_close(&result), WEIR_OK);
     assert_in_range(test_now_ms() - before, 100, 2500);
+    assert_status(weir_connection_rollback(connection), WEIR_OK);
+    assert_status(weir_sleep(10), WEIR_CANCELLED);
     assert_usable_again(connection);
     close_connection_ok(&connection);
     return end(s);
@@ -258,6 +260,10 @@ static int cancel_before_ends(void *argument)
     assert_int_equal(test_query_int(connection, "SELECT count(*) FROM orders"), status == WEIR_OK ? 21 : 20);
     run_ok(connection, "DELETE FROM orders WHERE id = 21");
     assert_status(weir_connection_commit(connection), WEIR_OK);
+
+    run_ok(connection, "INSERT INTO orders(id) VALUES (22)");
+    cancel_here();
+    assert_status(assert_told_once(weir_connection_rollback(connection)), WEIR_OK);
 
     run_ok(connection, "INSERT INTO orders(id) VALUES (22)");
     cancel_here();                              /* rolled back on its way to the pool, and kept there */
