@@ -76,7 +76,7 @@ WEIR_API WEIR_MUST_CHECK int64_t weir_connection_execute_dicts(weir_connection *
  * savepoint of its own: an error takes all of it back, and the transaction goes on. One at a time per connection, and nothing else runs
  * on it meanwhile (WEIR_INVALID_REQUEST) but a rollback or its close, which end the COPY. Memory: one buffer, and the longest row.
  * Values are converted exactly, as parameters are; text that meets another type is read as weir_value_as_… read it. What PostgreSQL would
- * round, 1.005 in a numeric(6,2), is WEIR_DATA.
+ * round, 1.005 in a numeric(6,2), half a second in an interval(0), also within arrays, is WEIR_DATA.
  * Threads: as for the connection. */
 typedef struct weir_copy weir_copy;
 typedef struct weir_copy_options {

@@ -13,7 +13,8 @@
  * was lost), WEIR_DEADLINE_EXCEEDED (read_timeout_ms, with `disconnect`; timeout_ms, weir_connection_deadline, weir_task_cancel_after),
  * WEIR_CANCELLED (weir_connection_cancel, weir_task_cancel), WEIR_WOULD_BLOCK, WEIR_PENDING_ROLLBACK (the connection was lost or the
  * transaction ended by an error: weir_connection_rollback first).
- * A COMMIT, ROLLBACK or savepoint that the server did although it was cancelled is WEIR_OK: weir_task_cancelled tells. */
+ * A COMMIT, ROLLBACK or savepoint that the server did although it was cancelled is WEIR_OK: that the task was
+ * cancelled is told by its next wait. */
 #ifndef WEIR_ENGINE_H
 #define WEIR_ENGINE_H
 #include <weir/result.h>

@@ -103,6 +103,13 @@ int weir_interrupted(int outcome, weir_error *error)
     return weir_error_set(error, WEIR_CANCELLED, "cancelled by weir_task_cancel");
 }
 
+void weir_interrupt_again(int outcome)
+{
+    const weir_world *world = weir_here_now()->world;
+    if (world && (outcome == WEIR_WAIT_INTERRUPTED || outcome == WEIR_WAIT_EXPIRED))
+        world->interrupt_again(outcome);
+}
+
 void weir_parker_init(weir_parker *parker)
 {
     pthread_condattr_t attributes;
@@ -164,6 +171,15 @@ int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argu
         return world->run_blocking(work, interrupt, argument);
     work(argument);
     return WEIR_READY;
+}
+
+void weir_run_unheard(void (*work)(void *argument), void *argument)
+{
+    weir_error ignored;
+    int outcome = weir_may_wait(&ignored) == WEIR_OK ? weir_run_blocking(work, NULL, argument) : WEIR_LATE;
+    if (outcome == WEIR_LATE)
+        work(argument);
+    weir_interrupt_again(outcome);
 }
 
 int weir_run_on_disk(void (*work)(void *argument), void *argument, weir_error *error)

@@ -44,6 +44,9 @@ int weir_may_wait(weir_error *error);
 bool weir_defer(void (*close)(void *argument), void *argument);
 /* "cancelled by weir_task_cancel", or the deadline's words, for WEIR_WAIT_INTERRUPTED and WEIR_WAIT_EXPIRED. Returns the status. */
 int weir_interrupted(int outcome, weir_error *error);
+/* WEIR_WAIT_INTERRUPTED and WEIR_WAIT_EXPIRED that nobody will be told of, since something was ended by what was waited for, or was done
+ * all the same: the next wait of the task is told. Anything else: nothing. Not in a loop that waits on: it would not wait. */
+void weir_interrupt_again(int outcome);
 
 /* A place to park until someone unparks it: waiting for a connection of the pool, a queue, a resume. */
 typedef struct weir_parker {
@@ -64,7 +67,11 @@ void weir_unpark(weir_parker *parker);  /* any thread; the parker must live unti
  * the loop's thread at that moment to make the work end early, and the work has ended. WEIR_LATE: no memory to hand it over: not run. */
 int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument);
 
-/* The same for the disk, with what can go wrong said in *error: WEIR_WOULD_BLOCK and WEIR_OUT_OF_MEMORY (not run), WEIR_CANCELLED or
+/* The same for what ends something, whose outcome nobody is told: run in any case, right here where it cannot be handed over. An interrupt
+ * is for the next wait. */
+void weir_run_unheard(void (*work)(void *argument), void *argument);
+
+/* As weir_run_blocking for the disk, with what can go wrong said in *error: WEIR_WOULD_BLOCK and WEIR_OUT_OF_MEMORY (not run), WEIR_CANCELLED or
  * WEIR_DEADLINE_EXCEEDED (run). WEIR_OK: run. */
 int weir_run_on_disk(void (*work)(void *argument), void *argument, weir_error *error);
 
@@ -74,6 +81,7 @@ typedef struct weir_world {
     void (*forget)(int fd);
     void (*breathe)(void);
     int  (*park)(weir_parker *parker, int64_t deadline);
+    void (*interrupt_again)(int outcome);
     int  (*run_blocking)(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument);
     int  (*may_wait)(weir_error *error);
     bool (*defer)(void (*close)(void *argument), void *argument);

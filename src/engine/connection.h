@@ -112,6 +112,7 @@ typedef struct weir_call {
     int64_t answer_by;                  /* the statement's timeout_ms: the query is cancelled then; 0 or WEIR_NO_DEADLINE: never */
     bool    reads;                      /* ended early it has failed, even if the server did all of it: nobody gets the rows */
     bool    ends;                       /* a close, a rollback: may take a little longer than the connection's deadline */
+    bool    unheard;                    /* its outcome is told to nobody: that the task was cancelled is told by its next wait */
 } weir_call;
 #define WEIR_DEADLINE_TEXT "the deadline that weir_connection_deadline or weir_session_deadline set has passed"
 #define WEIR_CALL(...) (&(const weir_call){ __VA_ARGS__ })

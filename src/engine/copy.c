@@ -367,7 +367,7 @@ static void end_on_link(weir_copy *copy, const char *reason)
     if (connection->copy == copy)
         connection->copy = NULL;
     if (copy->in.inside && !copy->in.over && link)
-        (void)weir_connection_drive(connection, link->driver->copy_end(link, &copy->in, reason), WEIR_CALL(.ends = true), &ignored);
+        (void)weir_connection_drive(connection, link->driver->copy_end(link, &copy->in, reason), WEIR_CALL(.ends = true, .unheard = true), &ignored);
 }
 
 /* All that the COPY did is undone; the connection can be used as before it. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #define PATIENCE_NS (2 * 1000000000LL)     /* with a cancelled operation that goes on and on */
+#define GRACE_NS (100 * WEIR_NS_PER_MS)    /* for an end before what it waits for is cancelled: most are quick */
 #define REACH_NS (1 * 1000000000LL)        /* of that, for finding out whether the server takes a cancel request */
 
 /* One operation on its way. */
@@ -11,7 +12,8 @@ typedef struct drive {
     weir_link        *link;
     const weir_limits *limits;
     weir_ending      *ending;
-    int64_t           cancelled_at, stopped_at;         /* 0: not */
+    int64_t           cancelled_at, stopped_at, interrupted_at;     /* 0: not */
+    int               interrupt;                        /* came while something was ended: for the next wait */
     int               fd;                               /* was waited for; -1: none */
 } drive;
 
@@ -45,12 +47,8 @@ static int give_up_stopped(drive *d)
     return give_up(d->link, status, message);
 }
 
-/* The task was cancelled, or a limit passed: has the server stop, and its answer is waited for, but not for ever. Once: what comes
- * while it is waited for changes nothing. */
-static int stop(drive *d, int outcome, const char *what)
+static int stop_now(drive *d, int outcome, const char *what)
 {
-    if (d->stopped_at)
-        return WEIR_OK;
     d->stopped_at = weir_now();
     *d->ending = (weir_ending){ .outcome = outcome, .what = what };
     if (!d->limits->slot)
@@ -59,11 +57,41 @@ static int stop(drive *d, int outcome, const char *what)
     return WEIR_OK;
 }
 
+/* The task is told later, and this gets only so much more time: two seconds where nothing can be cancelled. */
+static int64_t grace_of(const drive *d) { return d->limits->slot ? GRACE_NS : PATIENCE_NS; }
+
+static int put_off(drive *d, int interrupt)
+{
+    d->interrupt = interrupt;
+    if (!d->interrupted_at)
+        d->interrupted_at = weir_now();
+    return WEIR_OK;
+}
+
+/* The interrupt that was put off is why this is ended. */
+static int take_over(drive *d)
+{
+    int interrupt = d->interrupt;
+    d->interrupt = WEIR_READY;
+    return interrupt;
+}
+
+/* The task was cancelled, or a limit passed: has the server stop, and its answer is waited for, but not for ever. Once: what comes
+ * while it is waited for changes nothing here. */
+static int stop(drive *d, int outcome, const char *what)
+{
+    if (is_interrupt(outcome) && (d->limits->ends || d->stopped_at))
+        return put_off(d, outcome);
+    return d->stopped_at ? WEIR_OK : stop_now(d, outcome, what);
+}
+
 static int look_at_limit(drive *d)
 {
     int64_t now = weir_now();
     if (d->stopped_at)
         return now - d->stopped_at < PATIENCE_NS ? WEIR_OK : give_up_stopped(d);
+    if (d->interrupted_at && now - d->interrupted_at >= grace_of(d))
+        return stop_now(d, take_over(d), NULL);
     if (now >= d->limits->answer_by)
         return stop(d, WEIR_LATE, d->limits->what);
     return WEIR_OK;
@@ -104,18 +132,27 @@ static int do_work(drive *d, const weir_want *want)
 {
     blocking b = { .want = *want, .link = d->link };
     bool all = d->link->driver->on_workers;     /* else it is a piece of work on the disk, short, and done where it cannot be handed over */
-    int outcome = weir_run_blocking(run_work, all ? interrupt_work : NULL, &b);
+    int outcome = weir_run_blocking(run_work, all && !d->limits->ends ? interrupt_work : NULL, &b);
     if (outcome == WEIR_LATE && all)
         return weir_error_out_of_memory(&d->link->error);
     if (outcome == WEIR_LATE)
         run_work(&b);
-    else if (outcome != WEIR_READY && !all)
+    else if (outcome != WEIR_READY && (!all || d->limits->ends || d->stopped_at))
         return stop(d, outcome, NULL);
-    else if (outcome != WEIR_READY && !d->stopped_at) {
+    else if (outcome != WEIR_READY) {
         d->stopped_at = weir_now();
         *d->ending = (weir_ending){ .outcome = outcome };
     }
     return WEIR_OK;
+}
+
+/* Until when the answer is waited for. */
+static int64_t bound_of(const drive *d)
+{
+    if (d->stopped_at)
+        return d->stopped_at + PATIENCE_NS;
+    int64_t bound = earlier(d->limits->answer_by, d->limits->give_up_by);
+    return d->interrupted_at ? earlier(bound, d->interrupted_at + grace_of(d)) : bound;
 }
 
 /* Waits for what the driver wants: WEIR_OK to advance again. */
@@ -129,7 +166,7 @@ static int satisfy(drive *d, weir_want *want)
         return do_work(d, want);
     if (!want->cancelled && !d->stopped_at)
         want->cancelled = &d->link->cancelled;
-    int64_t bound = d->stopped_at ? d->stopped_at + PATIENCE_NS : earlier(d->limits->answer_by, d->limits->give_up_by);
+    int64_t bound = bound_of(d);
     bool ours = bound < want->deadline;
     want->deadline = earlier(bound, want->deadline);
     if (want->fd >= 0)
@@ -190,5 +227,6 @@ int weir_link_drive(weir_link *link, int started, const weir_limits *limits, wei
     link->limit = 0;
     if (d.fd >= 0)
         weir_wait_forget(d.fd);
+    weir_interrupt_again(d.interrupt);
     return status;
 }

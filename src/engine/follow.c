@@ -150,7 +150,7 @@ static void name_doubt(weir_error *error)
 
 static weir_limits limits_of(const weir_connection *connection, const weir_call *call)
 {
-    weir_limits limits = { .answer_by = call->answer_by ? call->answer_by : WEIR_NO_DEADLINE, .give_up_by = WEIR_NO_DEADLINE, .slot = connection->slot,
+    weir_limits limits = { .answer_by = call->answer_by ? call->answer_by : WEIR_NO_DEADLINE, .give_up_by = WEIR_NO_DEADLINE, .slot = connection->slot, .ends = call->ends,
                            .what = "the statement's timeout_ms passed" };
     int64_t deadline = connection->deadline, soonest = call->ends && deadline ? weir_now() + GRACE_NS : 0;
     if (soonest > deadline)
@@ -175,6 +175,8 @@ int weir_connection_drive(weir_connection *connection, int started, const weir_c
         weir_error_clear(&link->error);
     }
     int status = name_cancel(connection, call, &ending, done, error);
+    if (call->unheard || (status != WEIR_CANCELLED && status != WEIR_DEADLINE_EXCEEDED))
+        weir_interrupt_again(ending.outcome);       /* it was done all the same, or failed for another reason */
     if (status != WEIR_OK && (link->lost || error->disconnect)) {
         if (link->commits)
             name_doubt(error);
@@ -232,7 +234,7 @@ static bool exchange(const weir_connection *connection, const char *sql)
     weir_link *link = slot->link;
     weir_limits limits = limits_of(connection, WEIR_CALL(.ends = true));
     weir_ending ending;
-    limits.slot = NULL;                 /* a close that is cancelled gives the link up */
+    limits.slot = NULL;                 /* nothing to be cancelled: a link that does not answer is given up */
     for (int attempt = 0; attempt < 2; attempt++) {
         int status = weir_link_drive(link, sql ? link->driver->command(link, sql) : link->driver->ping(link), &limits, &ending);
         if (status != WEIR_QUERY_CANCELED || link->lost || !slot->was_cancelled)

@@ -80,6 +80,7 @@ typedef struct weir_limits {
     int64_t     give_up_by;             /* then the link is given up; WEIR_NO_DEADLINE */
     const char *what;                   /* passed: "the statement's timeout_ms passed" */
     weir_slot  *slot;                   /* by which a query is cancelled; NULL: the link is given up instead */
+    bool        ends;                   /* a close, a rollback: a cancelled task goes on with it for a little, and is told by its next wait */
 } weir_limits;
 #define WEIR_NO_LIMITS { .answer_by = WEIR_NO_DEADLINE, .give_up_by = WEIR_NO_DEADLINE }
 /* Why an operation was ended early. The server may still have done all of it. */

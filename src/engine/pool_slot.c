@@ -18,6 +18,7 @@ static void await_cancels(weir_slot *slot)
     weir_pool *pool = slot->pool;
     weir_link *link = slot->link;
     weir_parker parker;
+    int outcome, interrupt = WEIR_READY;
     int64_t deadline = weir_now() + REQUEST_NS;
     if (link && link->cancels.on_way > 0 && !may_wait())
         link->cancels.astray = true;
@@ -25,12 +26,14 @@ static void await_cancels(weir_slot *slot)
         weir_parker_init(&parker);
         link->cancels.ended = &parker;
         weir_unlock(&pool->lock);
-        bool late = weir_park(&parker, deadline) == WEIR_LATE;      /* a task that is cancelled here still waits for it */
+        outcome = weir_park(&parker, deadline);
+        interrupt = outcome == WEIR_READY || outcome == WEIR_LATE ? interrupt : outcome;    /* a task that is cancelled here still waits for it */
         weir_lock(&pool->lock);
         link->cancels.ended = NULL;
-        link->cancels.astray = late && link->cancels.on_way > 0;
+        link->cancels.astray = outcome == WEIR_LATE && link->cancels.on_way > 0;
         weir_parker_destroy(&parker);
     }
+    weir_interrupt_again(interrupt);
 }
 
 void weir_pool_settle_cancels(weir_slot *slot)
@@ -114,8 +117,9 @@ static void run_hang_up(void *argument)
 
 static void hang_up(weir_link *link)
 {
-    /* Outside a task it is done here, as it is where there is no memory to hand it over: it waits for nobody. */
-    if (!link->driver->on_workers || !may_wait() || weir_run_blocking(run_hang_up, NULL, link) == WEIR_LATE)
+    if (link->driver->on_workers)
+        weir_run_unheard(run_hang_up, link);
+    else
         run_hang_up(link);
 }
 
@@ -166,8 +170,10 @@ static int ping(weir_slot *slot, int64_t deadline, weir_error *error)
     limits.give_up_by = weir_deadline_ms(slot->pool->plan->connect_timeout_ms > 0 ? slot->pool->plan->connect_timeout_ms : -1);
     if (deadline < limits.give_up_by)
         limits.give_up_by = deadline;
-    if (weir_link_drive(link, link->driver->ping(link), &limits, &ending) == WEIR_OK && !link->lost)
+    if (weir_link_drive(link, link->driver->ping(link), &limits, &ending) == WEIR_OK && !link->lost) {
+        weir_interrupt_again(ending.outcome);
         return WEIR_OK;
+    }
     weir_pool_invalidate(slot, ending.outcome == WEIR_READY ? WEIR_INVALIDATE_ALL : WEIR_INVALIDATE_HARD);
     return ending.outcome == WEIR_READY ? WEIR_OK : weir_ending_error(&ending, error);
 }
@@ -246,10 +252,14 @@ static void end_cancel(cancel_work *work)
 
 static void send_cancel(cancel_work *work)
 {
+    int outcome = WEIR_READY;
     if (work->link->driver->cancel_is_immediate)
         run_cancel(work);
-    else if (weir_run_blocking(run_cancel, NULL, work) == WEIR_LATE)
+    else
+        outcome = weir_run_blocking(run_cancel, NULL, work);
+    if (outcome == WEIR_LATE)
         work->status = WEIR_OUT_OF_MEMORY;
+    weir_interrupt_again(outcome);
     end_cancel(work);
 }
 

@@ -140,7 +140,7 @@ static void close_cursor(weir_connection *connection, weir_cursor *cursor)
         link->driver->drop(link, cursor);
         return;
     }
-    if (weir_connection_drive(connection, link->driver->close(link, cursor), WEIR_CALL(.ends = true), &error) != WEIR_OK)
+    if (weir_connection_drive(connection, link->driver->close(link, cursor), WEIR_CALL(.ends = true, .unheard = true), &error) != WEIR_OK)
         weir_log_event_out(&connection->core->log, WEIR_LOG_NOTICE, connection->slot ? connection->slot->number : 0, error.message, "", 0);
 }
 

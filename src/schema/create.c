@@ -1,6 +1,7 @@
 /* Making and dropping the tables of entities, in one transaction. */
 #include <weir/engine.h>
 #include <weir/schema.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/buffer.h"
 #include "schema/live.h"
@@ -299,8 +300,10 @@ static int check_name(const weir_schema_table *table, const char *name, size_t l
 {
     if (length <= LONGEST_NAME)
         return WEIR_OK;
-    return weir_error_set(error, WEIR_MAPPING, "%s: Identifier '%.*s' exceeds maximum length of %d bytes: PostgreSQL would cut it, and two may become one",
-                          table->owner, (int)length, name, LONGEST_NAME);
+    weir_error_set(error, WEIR_MAPPING, "%s: Identifier '%.*s' exceeds maximum length of %d bytes: PostgreSQL would cut it, and two may become one",
+                   table->owner, (int)length, name, LONGEST_NAME);
+    snprintf(error->hint, sizeof error->hint, "give it a shorter name");
+    return error->status;
 }
 
 /* Before anything is made, or dropped: what a name is cut to may be another table. */

@@ -105,6 +105,15 @@ static int park(weir_parker *parker, int64_t deadline)
     return outcome;
 }
 
+/* A newer one that came meanwhile stays. */
+static void interrupt_again(int outcome)
+{
+    weir_task *task = weir_task_current();
+    int none = 0;
+    if (task)
+        (void)atomic_compare_exchange_strong(&task->interrupt, &none, outcome);
+}
+
 typedef struct errand { weir_task *task; bool done; void (*work)(void *argument); void *argument; } errand;
 
 static void run_errand(void *argument)
@@ -196,7 +205,7 @@ static bool defer(void (*close)(void *argument), void *argument)
 }
 
 const weir_world weir_world_of_tasks = {
-    .wait = wait_in_task, .forget = forget, .breathe = breathe, .park = park,
+    .wait = wait_in_task, .forget = forget, .breathe = breathe, .park = park, .interrupt_again = interrupt_again,
     .run_blocking = run_blocking, .may_wait = may_wait, .defer = defer,
 };
 

@@ -234,8 +234,7 @@ int weir_writer_finish_parts(weir_writer *writer)
 
 void weir_writer_leave_parts(weir_writer *writer)
 {
-    weir_error error;
     if (!writer->vouched)
-        weir_run_on_disk(remove_part_on_disk, &writer->output, &error);
-    weir_run_on_disk(unlock_on_disk, &writer->lock, &error);
+        weir_run_unheard(remove_part_on_disk, &writer->output);
+    weir_run_unheard(unlock_on_disk, &writer->lock);
 }

@@ -112,9 +112,8 @@ static int judge(const cut *c)
     case ROW_DOES_NOT_FIT: case CHILD_DOES_NOT_FIT: assert_error(error, WEIR_DATA); break;
     case COMMITTED: case ROLLED_BACK: case SESSION_CLOSED: assert_error(error, WEIR_RESOURCE_CLOSED); break;
     case ENGINE_CLOSED: assert_error(error, WEIR_OK); break;
-    case TASK_CANCELLED:
-        if (c->db->postgresql || error->status != WEIR_OK)
-            assert_error(error, WEIR_CANCELLED);
+    case TASK_CANCELLED:                /* where all batches were there already, the next wait is told */
+        assert_status(error->status == WEIR_OK ? weir_sleep(1) : error->status, WEIR_CANCELLED);
         break;
     case BACKEND_KILLED:
         assert_error(error, WEIR_OPERATIONAL);

@@ -84,34 +84,22 @@ static void make_boxes(test_database *db)
 static void test_a_child_taken_out_and_put_elsewhere_stays(void **state)
 {
     test_database *db = *state;
-    make_boxes(db);
-    weir_session *session = weir_session_open(db->engine);
-    struct box *a = WEIR_GET(box, session, 1), *b = WEIR_GET(box, session, 2);
-    CALL_OK(session, weir_load(a, toys));
-    CALL_OK(session, weir_load(b, toys));
-    struct toy *toy = a->toys.items[0];
-    CALL_OK(session, weir_collection_remove(a, toys, toy));
-    CALL_OK(session, weir_collection_add(b, toys, toy));
-    CALL_OK(session, weir_session_commit(session));
-    assert_int_equal(test_side_int(db, "SELECT count(*) FROM toys"), 3);
-    assert_int_equal(test_side_int(db, "SELECT box_id FROM toys WHERE id = 1"), 2);
-    CLOSE_OK(session);
-}
-
-static void test_a_child_taken_out_and_linked_elsewhere_stays(void **state)
-{
-    test_database *db = *state;
-    make_boxes(db);
-    weir_session *session = weir_session_open(db->engine);
-    struct box *a = WEIR_GET(box, session, 1), *b = WEIR_GET(box, session, 2);
-    CALL_OK(session, weir_load(a, toys));
-    struct toy *toy = a->toys.items[0];
-    CALL_OK(session, weir_collection_remove(a, toys, toy));
-    CALL_OK(session, weir_link(toy, box, b));
-    CALL_OK(session, weir_session_commit(session));
-    assert_int_equal(test_side_int(db, "SELECT count(*) FROM toys"), 3);
-    assert_int_equal(test_side_int(db, "SELECT box_id FROM toys WHERE id = 1"), 2);
-    CLOSE_OK(session);
+    for (int linked = 0; linked <= 1; linked++) {
+        make_boxes(db);
+        weir_session *session = weir_session_open(db->engine);
+        struct box *a = WEIR_GET(box, session, 1), *b = WEIR_GET(box, session, 2);
+        CALL_OK(session, weir_load(a, toys));
+        struct toy *toy = a->toys.items[0];
+        if (!linked)
+            CALL_OK(session, weir_load(b, toys));
+        CALL_OK(session, weir_collection_remove(a, toys, toy));
+        CALL_OK(session, linked ? weir_link(toy, box, b) : weir_collection_add(b, toys, toy));
+        CALL_OK(session, weir_session_commit(session));
+        assert_int_equal(test_side_int(db, "SELECT count(*) FROM toys"), 3);
+        assert_int_equal(test_side_int(db, "SELECT box_id FROM toys WHERE id = 1"), 2);
+        CLOSE_OK(session);
+        test_side_run(db, "DROP TABLE box_marks; DROP TABLE toys; DROP TABLE marks; DROP TABLE boxes");
+    }
 }
 
 static void test_taking_a_child_from_one_that_has_it_no_more(void **state)
@@ -349,7 +337,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_references_that_share_a_column_are_set_both),
         ON_BOTH(test_a_child_taken_out_and_put_elsewhere_stays),
-        ON_BOTH(test_a_child_taken_out_and_linked_elsewhere_stays),
         ON_BOTH(test_taking_a_child_from_one_that_has_it_no_more),
         ON_BOTH(test_what_is_in_a_collection_is_not_added_again),
         ON_BOTH(test_both_sides_of_an_association_say_the_same),

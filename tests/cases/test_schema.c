@@ -478,6 +478,7 @@ static void test_names_that_would_be_cut_are_refused(void **state)
         assert_status(weir_create_all(db->engine, ALL(&entities[i]), &error), WEIR_MAPPING);
         assert_contains(error.message, "cut: Identifier '" N63);
         assert_contains(error.message, "exceeds maximum length of 63 bytes");
+        assert_string_equal(error.hint, "give it a shorter name");
         assert_status(weir_drop_all(db->engine, ALL(&entities[i]), &error), WEIR_MAPPING);
         assert_int_equal(tables(db), 1);
     }

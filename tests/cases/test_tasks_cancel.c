@@ -206,6 +206,8 @@ static int close_with_slow_batch(void *argument)
     s->ready = true;
     assert_status(weir_result_close(&result), WEIR_OK);
     assert_in_range(test_now_ms() - before, 100, 2500);
+    assert_status(weir_connection_rollback(connection), WEIR_OK);
+    assert_status(weir_sleep(10), WEIR_CANCELLED);
     assert_usable_again(connection);
     close_connection_ok(&connection);
     return end(s);
@@ -218,6 +220,73 @@ static void test_a_close_that_is_cancelled_still_closes(void **state)
     perform(&s, close_with_slow_batch);
     assert_nobody_is_out(s.db);
     assert_int_equal(test_pool_status(s.db->engine).connects, 1);
+}
+
+/* ---- what ends something, and tells nobody ------------------------------------------------------------------------------------------- */
+
+/* The cancel came between two calls. One that did its work says so, and the wait behind it is told; each time once. */
+static int assert_told_once(int status)
+{
+    if (status == WEIR_OK)
+        assert_status(weir_sleep(10), WEIR_CANCELLED);
+    else
+        assert_status(status, WEIR_CANCELLED);
+    assert_status(weir_sleep(1), WEIR_OK);
+    return status;
+}
+
+static void cancel_here(void) { weir_task_cancel(weir_task_current()); }
+
+static int cancel_before_ends(void *argument)
+{
+    scene *s = argument;
+    weir_connection *connection = connect_ok(s->engine);
+    weir_result *result = test_query(connection, "SELECT id FROM orders ORDER BY id", s->options);
+    assert_next_ids(result, 1, 20);
+    cancel_here();                              /* every row is here: what is left is to see that, and to close the portal */
+    assert_null(weir_result_next(result));
+    if (assert_told_once(weir_result_close(&result)) != WEIR_OK)
+        assert_usable_again(connection);
+
+    result = test_query(connection, "SELECT id FROM orders ORDER BY id", s->options);
+    assert_next_ids(result, 1, 1);
+    cancel_here();
+    assert_status(assert_told_once(weir_result_close(&result)), WEIR_OK);
+
+    run_ok(connection, "INSERT INTO orders(id) VALUES (21)");
+    cancel_here();
+    int status = assert_told_once(weir_connection_commit(connection));
+    assert_usable_again(connection);
+    assert_int_equal(test_query_int(connection, "SELECT count(*) FROM orders"), status == WEIR_OK ? 21 : 20);
+    run_ok(connection, "DELETE FROM orders WHERE id = 21");
+    assert_status(weir_connection_commit(connection), WEIR_OK);
+
+    run_ok(connection, "INSERT INTO orders(id) VALUES (22)");
+    cancel_here();
+    assert_status(assert_told_once(weir_connection_rollback(connection)), WEIR_OK);
+
+    run_ok(connection, "INSERT INTO orders(id) VALUES (22)");
+    cancel_here();                              /* rolled back on its way to the pool, and kept there */
+    assert_status(assert_told_once(weir_connection_close(&connection)), WEIR_OK);
+    connection = connect_ok(s->engine);
+    assert_int_equal(test_query_int(connection, "SELECT count(*) FROM orders"), 20);
+    close_connection_ok(&connection);
+    return end(s);
+}
+
+static void test_a_cancel_that_meets_an_end_is_told_by_the_next_wait(void **state)
+{
+    test_database *db = *state;
+    const weir_execution_options *options[] = { OPTIONS(.yield_per = 20), OPTIONS(.yield_per = 10), OPTIONS(.yield_per = 20, .prefetch = WEIR_OFF),
+                                                OPTIONS(.yield_per = 50), OPTIONS(.yield_per = 20, .cursor_mode = WEIR_CURSOR_DECLARE) };
+    test_side_run(db, "CREATE TABLE orders(id integer PRIMARY KEY)");
+    test_side_run(db, "INSERT INTO orders WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) SELECT i FROM n");
+    for (size_t i = 0; i < 5; i++) {
+        scene s = { .db = db, .options = options[i] };
+        perform(&s, cancel_before_ends);
+    }
+    assert_nobody_is_out(db);
+    assert_int_equal(test_pool_status(db->engine).connects, 1);
 }
 
 /* ---- COMMIT ----------------------------------------------------------------------------------------------------------------------- */
@@ -642,6 +711,7 @@ int main(void)
         ON_BOTH(test_a_long_fetch_is_cancelled),
         ON_BOTH(test_a_cancel_between_batches_meets_the_next),
         ON_POSTGRESQL(test_a_close_that_is_cancelled_still_closes),
+        ON_BOTH(test_a_cancel_that_meets_an_end_is_told_by_the_next_wait),
         ON_BOTH(test_a_commit_is_cancelled),
         ON_POSTGRESQL(test_a_dial_is_cancelled),
         ON_POSTGRESQL(test_a_server_that_stalls_is_given_up),

@@ -13,13 +13,13 @@ int weir_pg_cancel(weir_link *base)
 
 bool weir_pg_awaits(const weir_link *base) { return ((const weir_pg_link *)base)->group_count > 0; }
 
-/* A task that is cancelled once more waits on. */
+/* A task that is cancelled once more waits on, and is told later. */
 static bool wait_for(int fd, short events, int64_t deadline)
 {
-    int outcome;
-    do
-        outcome = weir_wait(&(weir_want){ .fd = fd, .events = events, .deadline = deadline });
-    while (outcome != WEIR_READY && outcome != WEIR_LATE);
+    int outcome, interrupt = WEIR_READY;
+    while ((outcome = weir_wait(&(weir_want){ .fd = fd, .events = events, .deadline = deadline })) != WEIR_READY && outcome != WEIR_LATE)
+        interrupt = outcome;
+    weir_interrupt_again(interrupt);
     return outcome == WEIR_READY;
 }
 

@@ -7,7 +7,7 @@
 #include "base/decimal.h"
 #include "base/values.h"
 
-enum { OID_XML = 142, OID_CIDR = 650, NULL_LENGTH = -1, LONGEST_FIELD = 0x3fffffff, MOST_PLAIN = 400 };
+enum { OID_XML = 142, OID_CIDR = 650, NULL_LENGTH = -1, LONGEST_FIELD = 0x3fffffff };
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------------------ */
 static inline char *room(weir_buffer *out, size_t size)
@@ -69,8 +69,7 @@ static int refuse(const weir_value *value, const weir_pg_type *type, weir_error 
     return weir_error_set(error, WEIR_DATA, "a value of type %s cannot be sent as %s", weir_type_name(value->type), type->name);
 }
 
-/* A floating number in plain digits: its shortest text, without the exponent. `out` has MOST_PLAIN bytes. */
-static weir_text plain_digits(const weir_value *value, char *out)
+weir_text weir_pg_plain_digits(const weir_value *value, char *out)
 {
     char text[WEIR_FORMATTED_SIZE], digits[WEIR_FORMATTED_SIZE];
     size_t length = weir_value_format(value, text, sizeof text);
@@ -103,8 +102,7 @@ static weir_text plain_digits(const weir_value *value, char *out)
         status = weir_value_as_##getter(value, &to.as.as_member, reason);                          \
         break
 
-/* Values that the server would read from their text: read here, exactly, since binary COPY has no text. */
-static int convert(const weir_value *value, const weir_pg_type *type, weir_value *out, weir_error *error)
+int weir_pg_convert_text(const weir_value *value, const weir_pg_type *type, weir_value *out, weir_error *error)
 {
     char reason[WEIR_REASON_SIZE] = "";
     weir_value to = { .type = type->type };
@@ -142,7 +140,7 @@ static int convert(const weir_value *value, const weir_pg_type *type, weir_value
     return WEIR_OK;
 }
 
-static bool is_text(weir_type type)
+bool weir_pg_holds_text(weir_type type)
 {
     return type == WEIR_T_TEXT || type == WEIR_T_JSON || type == WEIR_T_INET || type == WEIR_T_ENUM || type == WEIR_T_OTHER;
 }
@@ -164,7 +162,7 @@ static bool put_char(weir_text text, weir_buffer *out)
 /* Types whose bytes are not their text, of values that are text: 1: written, 0: not one of them. */
 static int put_special(const weir_value *value, const weir_pg_type *type, weir_buffer *out, weir_error *error)
 {
-    if (!is_text(value->type))
+    if (!weir_pg_holds_text(value->type))
         return 0;
     weir_text text = value->as.text;
     if (type->type == WEIR_T_JSON && type->base_oid != WEIR_PG_OID_JSON)
@@ -181,24 +179,24 @@ static int put_special(const weir_value *value, const weir_pg_type *type, weir_b
 
 static int put_bytes(const weir_value *value, const weir_pg_type *type, weir_buffer *out, weir_error *error)
 {
-    char digits[MOST_PLAIN];
+    char digits[WEIR_PG_MOST_PLAIN];
     weir_value converted;
     weir_pg_form form;
     int special = put_special(value, type, out, error);
     if (special)
         return special < 0 ? special : WEIR_OK;
-    if (is_text(value->type) && !weir_pg_is_text_in_binary(type)) {
-        int status = convert(value, type, &converted, error);
+    if (weir_pg_holds_text(value->type) && !weir_pg_is_text_in_binary(type)) {
+        int status = weir_pg_convert_text(value, type, &converted, error);
         if (status != WEIR_OK)
             return status;
         value = &converted;
     } else if (value->type == WEIR_T_NUMERIC && (type->type == WEIR_T_DOUBLE || type->type == WEIR_T_FLOAT)) {
-        int status = convert(value, type, &converted, error);
+        int status = weir_pg_convert_text(value, type, &converted, error);
         if (status != WEIR_OK)
             return status;
         value = &converted;
     } else if ((value->type == WEIR_T_DOUBLE || value->type == WEIR_T_FLOAT) && type->type == WEIR_T_NUMERIC) {
-        converted = (weir_value){ .type = WEIR_T_NUMERIC, .as.text = plain_digits(value, digits) };
+        converted = (weir_value){ .type = WEIR_T_NUMERIC, .as.text = weir_pg_plain_digits(value, digits) };
         value = &converted;
     }
     size_t start = out->length;
@@ -303,7 +301,7 @@ PUT_(value_int8,
     return integer ? put64(out, (uint64_t)v->as.i, error) : put_any(field, at, out, error);)
 PUT_(value_text,
     const weir_value *v = at;
-    return is_text(v->type) ? put_text_bytes(v->as.text, out, error) : put_any(field, at, out, error);)
+    return weir_pg_holds_text(v->type) ? put_text_bytes(v->as.text, out, error) : put_any(field, at, out, error);)
 
 /* text: every type whose bytes are its text; else the type with just these bytes. */
 static const struct pair { weir_member_type member; bool text; uint32_t oid; weir_pg_put_fn put; } pairs[] = {
@@ -322,68 +320,6 @@ void weir_pg_field_plan(weir_pg_field *field, const weir_lane *lane, const weir_
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (pairs[i].member == lane->member.type && (pairs[i].text ? weir_pg_is_text_in_binary(type) : pairs[i].oid == type->base_oid))
             field->put = pairs[i].put;
-}
-
-/* ---- what the server would round ------------------------------------------------------------------------------------------------ */
-enum { FINEST = 6 };                    /* digits of a second */
-
-static bool is_time(weir_type type)
-{
-    return type == WEIR_T_TIME || type == WEIR_T_TIMETZ || type == WEIR_T_TIMESTAMP || type == WEIR_T_TIMESTAMPTZ;
-}
-
-int32_t weir_pg_rounding(const weir_pg_type *type, int32_t modifier)
-{
-    bool rounds = modifier >= 0 && (type->type == WEIR_T_NUMERIC || (is_time(type->type) && modifier < FINEST));
-    return rounds ? modifier : -1;
-}
-
-static int would_round(const weir_pg_field *field, const weir_value *value, int precision, int scale, weir_error *error)
-{
-    char text[64], shape[32];
-    size_t length = weir_value_format(value, text, sizeof text);
-    if (field->type->type == WEIR_T_NUMERIC)
-        snprintf(shape, sizeof shape, "%d,%d", precision, scale);
-    else
-        snprintf(shape, sizeof shape, "%d", precision);
-    return weir_error_set(error, WEIR_DATA, "%s%s has more digits than %s (%s) keeps", text, length >= sizeof text ? "..." : "",
-                          field->type->name, shape);
-}
-
-static int numeric_fits(const weir_pg_field *field, const weir_value *value, weir_error *error)
-{
-    char digits[MOST_PLAIN];
-    weir_decimal decimal;
-    int precision = (field->modifier - 4) >> 16 & 0xFFFF, scale = (((field->modifier - 4) & 0x7FF) ^ 1024) - 1024;
-    bool floating = value->type == WEIR_T_DOUBLE || value->type == WEIR_T_FLOAT;
-    weir_text text = floating ? plain_digits(value, digits) : value->as.text;
-    bool integer = value->type == WEIR_T_INT64 || value->type == WEIR_T_INT32 || value->type == WEIR_T_INT16;
-    if (integer)
-        text = (weir_text){ digits, weir_value_format(value, digits, sizeof digits) };
-    if ((!floating && !integer && value->type != WEIR_T_NUMERIC && !is_text(value->type)) || !weir_decimal_split(text, &decimal))
-        return WEIR_OK;                 /* NaN, or nothing for this column anyway */
-    bool fits = decimal.fraction.len <= (scale < 0 ? 0 : (size_t)scale);
-    for (size_t i = 0; scale < 0 && i < (size_t)-scale && i < decimal.whole.len; i++)
-        fits = fits && decimal.whole.ptr[decimal.whole.len - 1 - i] == '0';
-    return fits ? WEIR_OK : would_round(field, value, precision, scale, error);
-}
-
-int weir_pg_field_fits(const weir_pg_field *field, const void *at, weir_error *error)
-{
-    char reason[WEIR_REASON_SIZE];
-    weir_error ignored = { .status = WEIR_OK };
-    weir_value value;
-    if (weir_lane_value(field->lane, at, &value, reason) != WEIR_OK || value.type == WEIR_T_NULL)
-        return WEIR_OK;                 /* told where it is put */
-    if (field->type->type == WEIR_T_NUMERIC)
-        return numeric_fits(field, &value, error);
-    if (is_text(value.type) && convert(&value, field->type, &value, &ignored) != WEIR_OK)
-        return WEIR_OK;
-    int64_t usec = value.type == WEIR_T_TIME ? value.as.time.usec : value.type == WEIR_T_TIMETZ ? value.as.timetz.usec
-                 : value.type == WEIR_T_TIMESTAMP ? value.as.timestamp.usec : value.type == WEIR_T_TIMESTAMPTZ ? value.as.timestamptz.usec : 0;
-    bool finite = usec != WEIR_TIMESTAMP_INFINITY && usec != WEIR_TIMESTAMP_MINUS_INFINITY;
-    bool fits = !finite || usec % (int64_t)weir_powers_of_ten[FINEST - field->modifier] == 0;
-    return fits ? WEIR_OK : would_round(field, &value, field->modifier, 0, error);
 }
 
 /* ---- what has bytes ------------------------------------------------------------------------------------------------------------ */
