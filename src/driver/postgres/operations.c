@@ -365,7 +365,7 @@ static int send_open_declared(weir_pg_link *link, weir_pg_cursor *cursor, int64_
     const weir_pg_statement *s = cursor->statement;
     weir_buffer sql;
     cursor->declared = true;
-    snprintf(cursor->portal, sizeof cursor->portal, "weir_c%u", ++link->next_portal);
+    snprintf(cursor->portal, sizeof cursor->portal, "weir_c%u_%s", ++link->next_portal, link->mark);
     weir_buffer_init(&sql, link->base.ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
     weir_buffer_printf(&sql, "DECLARE %s NO SCROLL CURSOR %s FOR ", cursor->portal, cursor->base.hold ? "WITH HOLD" : "WITHOUT HOLD");
     weir_buffer_append(&sql, s->sql, s->sql_length);
@@ -500,14 +500,15 @@ static void note_stale(weir_pg_link *link, weir_pg_cursor *cursor)
     if (!cursor->base.named || !(forgotten || retyped || changed))
         return;
     cursor->base.stale = true;
-    if (forgotten) {
-        weir_pg_statements_free(link);
-        weir_pg_brackets_forgotten(link);
-    } else {
+    static const char gone[] = "a transaction pooler in between, or DEALLOCATE: roll back and execute it again; this engine prepares no more by name "
+                               "(from the beginning: .prepared = WEIR_OFF)";
+    static const char old[] = "the statement was prepared before a change of the schema: roll back and execute it again";
+    if (forgotten)
+        weir_pg_forgotten(link);
+    else
         weir_pg_statement_discard(link, cursor->statement);
-    }
-    static const char hint[] = "the statement was prepared before a change of the schema: roll back and execute it again";
-    weir_error_text(link->group_error.hint, sizeof link->group_error.hint, hint, sizeof hint - 1);
+    const char *hint = forgotten ? gone : old;
+    weir_error_text(link->group_error.hint, sizeof link->group_error.hint, hint, strlen(hint));
 }
 
 /* ---- fetch -------------------------------------------------------------------------------------------------------------------- */
@@ -587,7 +588,7 @@ int weir_pg_close(weir_link *base, weir_cursor *base_cursor)
         return status;
     if (!open)
         return weir_pg_nothing_to_send(link);
-    char sql[48];
+    char sql[WEIR_PG_NAME + 8];
     snprintf(sql, sizeof sql, "CLOSE %s", cursor->portal);
     /* An aborted transaction takes no CLOSE, but the message: after a ROLLBACK TO SAVEPOINT the portal would still be there. */
     if (cursor->declared && !aborted(link)) {

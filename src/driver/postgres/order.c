@@ -126,10 +126,8 @@ int weir_pg_order_next(weir_pg_link *link)
     }
     if (link->plan_refused || !cannot_tell(&link->group_error))
         return weir_pg_group_failed(link);
-    if (!strcmp(link->group_error.sqlstate, "26000")) {     /* somebody made it forget what was prepared */
-        weir_pg_statements_free(link);
-        weir_pg_brackets_forgotten(link);
-    }
+    if (!strcmp(link->group_error.sqlstate, "26000"))
+        weir_pg_forgotten(link);
     weir_error_clear(&link->group_error);
     link->plan_refused = true;
     link->part_count = link->part_next = link->parse_count = link->parse_next = 0;

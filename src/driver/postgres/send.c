@@ -1,4 +1,5 @@
 /* Messages to the server: queued in link->out, flushed by the exchange. */
+#include <stdio.h>
 #include <string.h>
 #include "driver/postgres/pg.h"
 
@@ -153,10 +154,19 @@ void weir_pg_send_bracket(weir_pg_link *link, const char *name, const char *sql,
         weir_pg_send_simple(link, sql);
         return;
     }
+    char marked[WEIR_PG_NAME];
+    snprintf(marked, sizeof marked, "%s_%s", name, link->mark);
     if (!*parsed)
-        weir_pg_send_parse(link, name, sql, NULL, 0, parsed);
-    weir_pg_send_bind_plain(link, "", name);
+        weir_pg_send_parse(link, marked, sql, NULL, 0, parsed);
+    weir_pg_send_bind_plain(link, "", marked);
     weir_pg_send_execute(link, "", 0);
+}
+
+void weir_pg_forgotten(weir_pg_link *link)
+{
+    link->base.forgetful = true;
+    weir_pg_statements_free(link);
+    weir_pg_brackets_forgotten(link);
 }
 
 void weir_pg_brackets_forgotten(weir_pg_link *link)

@@ -44,7 +44,7 @@ weir_pg_statement *weir_pg_statement_new(weir_pg_link *link, const char *sql, si
     s->hash = hash_text(sql, length);
     s->serial = serial;
     if (named)
-        snprintf(s->name, sizeof s->name, "weir_s%u", ++link->next_statement);
+        snprintf(s->name, sizeof s->name, "weir_s%u_%s", ++link->next_statement, link->mark);
     return s;
 }
 
