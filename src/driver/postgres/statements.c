@@ -106,6 +106,18 @@ void weir_pg_statements_discard(weir_pg_link *link)
         weir_pg_statement_discard(link, link->statements);
 }
 
+void weir_pg_statements_doubted(weir_pg_link *link)
+{
+    static const char *const brackets[] = { WEIR_PG_SERIAL_NAME, WEIR_PG_PARALLEL_NAME, WEIR_PG_ORDERED_NAME, WEIR_PG_FREED_NAME };
+    weir_pg_statements_discard(link);
+    for (size_t i = 0; i < sizeof brackets / sizeof *brackets && !link->copy; i++)
+        weir_pg_send_close(link, 'S', brackets[i]);
+    weir_pg_brackets_forgotten(link);
+}
+
+/* "prepared statement "weir_s1" does not exist", in any language. */
+bool weir_pg_names_our_statement(const weir_error *error) { return !strcmp(error->sqlstate, "26000") && strstr(error->message, "weir_"); }
+
 void weir_pg_statement_keep(weir_pg_link *link, weir_pg_statement *statement)
 {
     statement->next = link->statements;
