@@ -1,5 +1,6 @@
 /* Results and rows: reading, closing, columns, unique, scalars, freezing, rows by name (cases.md E). */
 #include "connections.h"
+#include <stdio.h>
 #include <string.h>
 
 #define FOUR "SELECT a, b, c FROM four ORDER BY n"
