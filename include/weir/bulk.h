@@ -97,7 +97,8 @@ WEIR_API weir_copy *weir_copy_open(weir_connection *connection, const weir_copy_
 /* Structs of the entity; values in the order of the columns; a row (columns by position); all that is left of a stream, which may come
  * from another database. WEIR_DATA for a value that the column cannot hold, with column and row (1-based: one more than
  * weir_copy_rows): nothing of that row was written, those before it were, and the copy goes on with the next one if the program likes
- * (weir_copy_result again: behind it). WEIR_ARGUMENT: another number of values, no struct's entity, rows of instances; the copy goes
+ * (weir_copy_result again: behind it; WEIR_INVALID_REQUEST once, when the program read the result on in between and so lost what was
+ * there). WEIR_ARGUMENT: another number of values, no struct's entity, rows of instances; the copy goes
  * on, too. Errors of the server come now or later, with row, column and its word on them in the detail ("COPY invoices, line 7"); they
  * and a failing source end the copy. */
 WEIR_API int weir_copy_structs(weir_copy *copy, const void *structs, size_t count);

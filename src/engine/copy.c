@@ -492,6 +492,7 @@ static void free_copy(weir_copy **handle)
     weir_copy *copy = *handle;
     weir_engine_core *core = copy->core;
     *handle = constant(&closed);
+    weir_copy_drop_rest(copy);
     weir_arena_free(&copy->arena);
     weir_free(copy);
     if (core)

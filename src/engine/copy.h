@@ -20,10 +20,11 @@ struct weir_copy {
     const char      *target, *staging;  /* SQL: the table, and the staging table, NULL: none */
     weir_lane       *struct_lanes, *value_lanes;        /* made at first use */
     weir_lane       *row_lanes;
-    const void      *row_view;          /* the lanes are for rows of this view */
-    weir_result     *source;            /* of weir_copy_result: the partition that a refused row left unfinished */
+    weir_result     *source;            /* of weir_copy_result, referenced: the partition that a refused row left unfinished */
     const weir_partition *rest;
-    size_t           rest_next;
+    size_t           rest_next, rest_count;
+    uint64_t         rest_reads;        /* of the source when it was read, and rows taken: it lives as long as they are the same */
+    int64_t          rest_taken;
     int              savepoint;
     bool             own_transaction;
     int64_t          told;              /* rows of the last progress call */
@@ -37,6 +38,7 @@ struct weir_copy {
 int weir_copy_fail(weir_copy *copy, const weir_error *error);
 /* WEIR_OK when rows may be put; else why not. */
 int weir_copy_usable(weir_copy *copy);
+void weir_copy_drop_rest(weir_copy *copy);
 /* The connection is closed, or rolls back: the COPY is over with that error. */
 void weir_copy_cut_off(weir_copy *copy, int status, const char *message);
 /* The connection's link is about to be hung up. */

@@ -122,8 +122,6 @@ int weir_copy_values(weir_copy *copy, const weir_value *values, size_t count)
 static int look_at_rows(weir_copy *copy, const weir_row *row)
 {
     const weir_view *view = row->view;
-    if (copy->row_view == view)
-        return WEIR_OK;
     if (view->count != copy->column_count)
         return wrong_count(copy, view->count);
     weir_lane *lanes = make_lanes(copy, &copy->row_lanes);
@@ -131,7 +129,6 @@ static int look_at_rows(weir_copy *copy, const weir_row *row)
         return refuse(copy, WEIR_OUT_OF_MEMORY, "no memory");
     for (size_t i = 0; i < view->count; i++)
         lanes[i].offset = offsetof(struct weir_row, cells) + weir_view_cell(view, i) * sizeof(weir_value);
-    copy->row_view = view;
     return WEIR_OK;
 }
 
@@ -154,14 +151,47 @@ int weir_copy_row(weir_copy *copy, const weir_row *row)
     return row ? put_rows(copy, &row, 1, &done) : refuse(copy, WEIR_ARGUMENT, "there is no row to copy");
 }
 
-/* The rows behind one that was refused come first, when the program goes on with the same result. */
+/* ---- results ------------------------------------------------------------------------------------------------------------------------ */
+void weir_copy_drop_rest(weir_copy *copy)
+{
+    if (copy->source)
+        weir_result_unreference(copy->source);
+    copy->source = NULL;
+    copy->rest = NULL;
+    copy->rest_next = copy->rest_count = 0;
+}
+
+static bool has_rest(const weir_copy *copy, const weir_result *result)
+{
+    return copy->source == result && copy->rest_next < copy->rest_count;
+}
+
+/* The program read on by itself: what was behind the refused row is gone, and told once. */
+static int look_at_rest(weir_copy *copy, const weir_result *result)
+{
+    if (!has_rest(copy, result) || (copy->rest_reads == result->reads && copy->rest_taken == result->taken))
+        return WEIR_OK;
+    weir_error_set(&copy->error, WEIR_INVALID_REQUEST, "the result was read on: %zu rows behind the one that was refused were not copied, and are gone",
+                   copy->rest_count - copy->rest_next);
+    weir_copy_drop_rest(copy);
+    return WEIR_INVALID_REQUEST;
+}
+
+/* The rows behind one that was refused come first, when the program goes on with the same result. Held, so that no other lies where it lay. */
 static const weir_partition *next_rows(weir_copy *copy, weir_result *result)
 {
-    if (copy->source == result && copy->rest && copy->rest_next < copy->rest->count)
+    if (has_rest(copy, result))
         return copy->rest;
-    copy->rest_next = 0;
-    copy->source = result;
-    return copy->rest = weir_result_fetchmany(result, 0);
+    weir_copy_drop_rest(copy);
+    copy->rest = weir_result_fetchmany(result, 0);
+    if (copy->rest) {
+        weir_result_reference(result);
+        copy->source = result;
+        copy->rest_count = copy->rest->count;
+        copy->rest_reads = result->reads;
+        copy->rest_taken = result->taken;
+    }
+    return copy->rest;
 }
 
 int weir_copy_result(weir_copy *copy, weir_result *result)
@@ -171,6 +201,10 @@ int weir_copy_result(weir_copy *copy, weir_result *result)
         return status;
     if (result->has_instances)
         return refuse(copy, WEIR_ARGUMENT, "rows of instances cannot be copied: execute the statement on a connection");
+    if (look_at_rest(copy, result) != WEIR_OK)
+        return copy->error.status;
+    if (!has_rest(copy, result) && result->view && weir_result_column_count(result) != copy->column_count)
+        return wrong_count(copy, weir_result_column_count(result));     /* before a row is taken */
     const weir_partition *rows;
     while (status == WEIR_OK && (rows = next_rows(copy, result)) != NULL) {
         size_t done;
@@ -179,8 +213,6 @@ int weir_copy_result(weir_copy *copy, weir_result *result)
     }
     if (status != WEIR_OK)
         return status;
-    copy->rest = NULL;
-    copy->source = NULL;
     const weir_error *error = weir_result_error(result);
     return error->status == WEIR_OK ? WEIR_OK : weir_copy_fail(copy, error);
 }

@@ -5,6 +5,7 @@
 struct weir_frozen {
     _Atomic int      references;        /* the program's, and the results made from it */
     weir_result     *home;              /* whose ledger and arena hold the rows */
+    weir_frozen     *source;            /* that the home's rows came from, and whose values they share; NULL: none */
     weir_batch      *batches;
     const weir_row **rows;
     size_t           count;
@@ -49,6 +50,9 @@ weir_frozen *weir_result_freeze(weir_result *result)
     frozen->references = 1;
     frozen->home = result;
     frozen->view = result->view;
+    frozen->source = result->frozen;
+    if (frozen->source)
+        atomic_fetch_add(&frozen->source->references, 1);
     weir_result_reference(result);
     take_batches(frozen, result);
     return frozen;
@@ -96,10 +100,13 @@ void weir_frozen_unreference(weir_frozen *frozen)
     if (atomic_fetch_sub(&frozen->references, 1) != 1)
         return;
     weir_result *home = frozen->home;
+    weir_frozen *source = frozen->source;
     weir_batch_free_list(&frozen->batches);
     weir_free(frozen->rows);
     weir_free(frozen);
     weir_result_unreference(home);
+    if (source)
+        weir_frozen_unreference(source);
 }
 
 void weir_frozen_free(weir_frozen **frozen)

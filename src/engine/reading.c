@@ -441,8 +441,10 @@ int weir_result_begin_read(weir_result *result)
     const weir_batch_hooks *hooks = result->hooks;
     if (status == WEIR_OK && hooks && hooks->reading && hooks->reading(result->hooks_context, result, &error) != WEIR_OK)
         status = weir_result_fail(result, &error);
-    if (status == WEIR_OK)
+    if (status == WEIR_OK) {
+        result->reads++;
         end_kept_rows(result);
+    }
     return status;
 }
 

@@ -44,6 +44,7 @@ struct weir_result {
     size_t       stride;
     weir_view   *view;                  /* of the rows handed out from now on; NULL: no rows are returned */
     int64_t      taken;                 /* rows taken from the stream so far */
+    uint64_t     reads;                 /* calls that ended the rows handed out before */
     /* the stream */
     char        *end;                   /* of the rows in the chunk that is read */
     weir_chunk  *chunk;

@@ -224,6 +224,89 @@ static void test_a_refused_row_is_left_out(void **state)
     free(invoices);
 }
 
+static weir_result *values_of(weir_connection *connection, const char *sql)
+{
+    weir_stmt *stmt = weir_sql(sql);
+    weir_result *result = weir_connection_execute(connection, stmt, NULL);
+    weir_stmt_free(&stmt);
+    return result;
+}
+
+static weir_copy *open_words(weir_connection *connection)
+{
+    weir_copy *copy = weir_copy_open(connection, WEIR_COPY_OPTIONS(.table = "words"));
+    assert_error(weir_copy_error(copy), WEIR_OK);
+    return copy;
+}
+
+/* A result may lie where one lay before whose columns were in another order. */
+static void test_rows_of_results_with_other_columns(void **state)
+{
+    test_database *db = *state;
+    test_side_run(db, "CREATE TABLE words(id bigint, word text)");
+    weir_connection *connection = weir_engine_connect(db->engine), *source = weir_engine_connect(db->engine);
+    weir_copy *copy = open_words(connection);
+    for (int64_t id = 1; id <= 40; id++) {
+        char sql[80];
+        bool turned = id % 2 == 0;
+        snprintf(sql, sizeof sql, turned ? "SELECT 'n%d' AS s, %d AS i, 0 AS z" : "SELECT %d AS i, 'n%d' AS s, 0 AS z", (int)id, (int)id);
+        weir_result *result = values_of(source, sql);
+        assert_int_equal(weir_result_columns(result, turned ? (const int[]){ 1, 0 } : (const int[]){ 0, 1 }, 2), WEIR_OK);
+        assert_status(weir_copy_row(copy, weir_result_next(result)), WEIR_OK);
+        close_result_ok(&result);
+    }
+    assert_int_equal(weir_copy_finish(&copy), 40);
+    assert_status(weir_connection_commit(connection), WEIR_OK);
+    close_connection_ok(&source);
+    close_connection_ok(&connection);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM words WHERE word = 'n' || id"), 40);
+}
+
+/* Another number of columns is told before a row is taken. */
+static void test_a_result_of_other_columns_loses_no_row(void **state)
+{
+    test_database *db = *state;
+    test_side_run(db, "CREATE TABLE words(id bigint, word text)");
+    weir_connection *connection = weir_engine_connect(db->engine), *source = weir_engine_connect(db->engine);
+    weir_copy *copy = open_words(connection);
+    weir_result *result = values_of(source, "SELECT * FROM (VALUES (1, 'a', 0), (2, 'b', 0), (3, 'c', 0)) AS v");
+    assert_status(weir_copy_result(copy, result), WEIR_ARGUMENT);
+    assert_int_equal(weir_result_columns(result, (const int[]){ 0, 1 }, 2), WEIR_OK);
+    assert_status(weir_copy_result(copy, result), WEIR_OK);
+    close_result_ok(&result);
+    assert_int_equal(weir_copy_finish(&copy), 3);
+    assert_status(weir_connection_commit(connection), WEIR_OK);
+    close_connection_ok(&source);
+    close_connection_ok(&connection);
+}
+
+/* Rows behind a refused one are kept for the next weir_copy_result, until the program reads on by itself: then it is told of them. */
+static void test_a_result_that_is_read_on_behind_a_refused_row(void **state)
+{
+    test_database *db = *state;
+    test_side_run(db, "CREATE TABLE words(id bigint, word text)");
+    for (int read = 0; read < 3; read++) {
+        weir_connection *connection = weir_engine_connect(db->engine), *source = weir_engine_connect(db->engine);
+        weir_copy *copy = open_words(connection);
+        weir_result *result = values_of(source, "SELECT * FROM (VALUES ('1', 'a'), ('x', 'b'), ('3', 'c'), ('4', 'd')) AS v");
+        assert_status(weir_copy_result(copy, result), WEIR_DATA);
+        assert_int_equal(weir_copy_error(copy)->row, 2);
+        if (read == 1)
+            assert_null(weir_result_next(result));
+        if (read == 2)
+            assert_int_equal(weir_result_all(result)->count, 0);
+        assert_status(weir_copy_result(copy, result), read ? WEIR_INVALID_REQUEST : WEIR_OK);
+        if (read)
+            assert_contains(weir_copy_error(copy)->message, "2 rows");
+        assert_status(weir_copy_result(copy, result), WEIR_OK);
+        close_result_ok(&result);
+        assert_int_equal(weir_copy_finish(&copy), read ? 1 : 3);
+        assert_status(weir_connection_rollback(connection), WEIR_OK);
+        close_connection_ok(&source);
+        close_connection_ok(&connection);
+    }
+}
+
 static void test_abort_and_misuse(void **state)
 {
     test_database *db = *state;
@@ -393,6 +476,9 @@ int main(void)
         ON_BOTH(test_a_failing_row_takes_all_back),
         ON_POSTGRESQL(test_the_server_names_the_place),
         ON_BOTH(test_a_refused_row_is_left_out),
+        ON_BOTH(test_rows_of_results_with_other_columns),
+        ON_BOTH(test_a_result_of_other_columns_loses_no_row),
+        ON_POSTGRESQL(test_a_result_that_is_read_on_behind_a_refused_row),
         ON_BOTH(test_abort_and_misuse),
         ON_POSTGRESQL(test_killed_backend),
         ON_POSTGRESQL(test_a_talkative_server),

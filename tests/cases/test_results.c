@@ -1,5 +1,6 @@
 /* Results and rows: reading, closing, columns, unique, scalars, freezing, rows by name (cases.md E). */
 #include "connections.h"
+#include <stdio.h>
 #include <string.h>
 
 #define FOUR "SELECT a, b, c FROM four ORDER BY n"
@@ -490,6 +491,38 @@ static void test_frozen_results_outlive_the_engine_and_each_other(void **state)
     assert_status(weir_result_close(&two), WEIR_NO_SUCH_COLUMN);
 }
 
+/* The values of its rows are those of the first: nothing of that goes before the last that shares them. */
+static void test_a_frozen_result_is_frozen_again(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 1000);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    weir_result *result = query(connection, "SELECT id, state || '-of-order-' || id AS words FROM orders ORDER BY id", NULL);
+    weir_frozen *first = weir_result_freeze(result);
+    close_result_ok(&result);
+    result = weir_frozen_result(first);
+    assert_int_equal(weir_row_int64(weir_result_next(result), "id"), 1);
+    assert_int_equal(weir_result_columns(result, (const int[]){ 1, 0 }, 2), WEIR_OK);
+    weir_frozen *second = weir_result_freeze(result);
+    weir_frozen_free(&first);
+    close_result_ok(&result);
+    weir_result *other = query(connection, "SELECT id, 'something-else-' || id AS other FROM orders ORDER BY id", NULL);
+    assert_int_equal(weir_result_all(other)->count, 1000);
+    result = weir_frozen_result(second);
+    weir_frozen_free(&second);
+    for (int64_t id = 2; id <= 1000; id++) {
+        char words[64];
+        const weir_row *row = weir_result_next(result);
+        snprintf(words, sizeof words, "pending-of-order-%lld", (long long)id);
+        assert_string_equal(weir_row_cstr(row, "words"), words);
+        assert_int_equal(weir_row_int64_at(row, 1), id);
+    }
+    assert_null(weir_result_next(result));
+    close_result_ok(&result);
+    close_result_ok(&other);
+    close_connection_ok(&connection);
+}
+
 /* ---- rows ------------------------------------------------------------------------------------------------------------------------ */
 
 static void test_case_088_rows_by_index_and_by_name(void **state)
@@ -637,6 +670,7 @@ int main(void)
         ON_BOTH(test_a_failed_execution_is_a_result_that_says_why),
         ON_BOTH(test_case_084_frozen_rows_are_read_again_and_again),
         ON_BOTH(test_frozen_results_outlive_the_engine_and_each_other),
+        ON_BOTH(test_a_frozen_result_is_frozen_again),
         ON_BOTH(test_case_088_rows_by_index_and_by_name),
         ON_BOTH(test_case_089_a_name_that_two_columns_have),
         ON_BOTH(test_case_090_text_with_two_columns_of_one_name),

@@ -508,6 +508,27 @@ static void test_a_statement_is_prepared_again_when_its_table_changed(void **sta
     close_connection_ok(&connection);
 }
 
+/* What the program's own EXECUTE or DEALLOCATE fails for says nothing of the statements that weir prepared. */
+static void test_names_that_were_never_prepared_harm_no_stream(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    static const char *const missing[] = { "EXECUTE nothing", "DEALLOCATE nothing", "EXECUTE weir_nothing", "DO $$BEGIN EXECUTE 'DEALLOCATE ALL'; END$$" };
+    weir_connection *connection = weir_engine_connect(db->engine);
+    for (int i = 0; i < 12; i++) {
+        weir_result *result = query(connection, "SELECT * FROM orders ORDER BY id", OPTIONS(.yield_per = 2));
+        assert_ids_to_end(result, 1, 3);
+        close_result_ok(&result);
+        result = query(connection, missing[i % 4], NULL);
+        if (i % 4 < 3)
+            assert_string_equal(weir_result_error(result)->sqlstate, "26000");
+        assert_int_equal(weir_result_close(&result) == WEIR_OK, i % 4 == 3);
+        assert_status(weir_connection_rollback(connection), WEIR_OK);
+    }
+    assert_true(test_query_int(connection, "SELECT count(*) FROM pg_prepared_statements") < 8);
+    close_connection_ok(&connection);
+}
+
 static void test_a_statement_is_not_prepared_again_when_a_transaction_would_be_lost(void **state)
 {
     test_database *db = *state;
@@ -752,6 +773,7 @@ int main(void)
         ON_BOTH(test_wide_rows_are_held_one_batch_at_a_time),
         ON_BOTH(test_one_giant_row_does_not_stay_in_memory),
         ON_BOTH(test_a_statement_is_prepared_again_when_its_table_changed),
+        ON_POSTGRESQL(test_names_that_were_never_prepared_harm_no_stream),
         ON_POSTGRESQL(test_a_statement_is_not_prepared_again_when_a_transaction_would_be_lost),
         ON_BOTH(test_statements_follow_the_changes_of_their_own_connection),
         ON_POSTGRESQL(test_a_parameter_whose_column_was_widened_elsewhere),

@@ -7,12 +7,10 @@
 /* Planning happens at Bind. A portal that is read in batches runs without parallel workers even when the plan has them, so the
  * plan is made without them, and the setting is put back by value in the same round trip (RULES W4). The first row also tells
  * the time-outs in force (RULES W5). */
-#define SERIAL_NAME "weir_serial"
 #define SERIAL_SQL                                                                                                           \
     "SELECT pg_catalog.current_setting('statement_timeout'), pg_catalog.current_setting('transaction_timeout', true), "     \
     "pg_catalog.set_config('weir.saved', pg_catalog.current_setting('max_parallel_workers_per_gather'), true), "            \
     "pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)"
-#define PARALLEL_NAME "weir_parallel"
 #define PARALLEL_SQL \
     "SELECT pg_catalog.set_config('max_parallel_workers_per_gather', pg_catalog.current_setting('weir.saved'), true)"
 #define GUARD_NAME "weir_prepare"
@@ -321,7 +319,7 @@ static int send_open_portal(weir_pg_link *link, weir_pg_cursor *cursor, int64_t 
     const weir_pg_statement *s = cursor->statement;
     if (stream) {
         snprintf(cursor->portal, sizeof cursor->portal, "weir_p%u", ++link->next_portal);
-        weir_pg_send_bracket(link, SERIAL_NAME, SERIAL_SQL, &link->serial_parsed, named);
+        weir_pg_send_bracket(link, WEIR_PG_SERIAL_NAME, SERIAL_SQL, &link->serial_parsed, named);
         weir_pg_expect(link, WEIR_PG_PART_SETTINGS);
     }
     if (!named)                                 /* BEGIN or the bracket took the unnamed statement's place */
@@ -330,7 +328,7 @@ static int send_open_portal(weir_pg_link *link, weir_pg_cursor *cursor, int64_t 
     if (status != WEIR_OK)
         return status;
     if (stream) {
-        weir_pg_send_bracket(link, PARALLEL_NAME, PARALLEL_SQL, &link->parallel_parsed, named);
+        weir_pg_send_bracket(link, WEIR_PG_PARALLEL_NAME, PARALLEL_SQL, &link->parallel_parsed, named);
         weir_pg_expect(link, WEIR_PG_PART_PLAIN);
     }
     weir_pg_send_execute(link, cursor->portal, rows);
@@ -491,20 +489,20 @@ int weir_pg_open_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
 }
 
 /* A statement kept from earlier that no longer fits: the type of a result's column changed (0A000) or that of a column which a
- * parameter is for (42804), or the server forgot it (26000). */
+ * parameter is for (42804), or the server forgot it (26000, with its name: EXECUTE of what was never prepared has another). */
 static void note_stale(weir_pg_link *link, weir_pg_cursor *cursor)
 {
     const weir_error *error = &link->group_error;
-    bool forgotten = !strcmp(error->sqlstate, "26000"), retyped = cursor->reused && !strcmp(error->sqlstate, "42804");
+    bool forgotten = weir_pg_names_our_statement(link, error), retyped = cursor->reused && !strcmp(error->sqlstate, "42804");
     bool changed = !strcmp(error->sqlstate, "0A000") && strstr(error->message, "cached plan");
     if (!cursor->base.named || !(forgotten || retyped || changed))
         return;
     cursor->base.stale = true;
-    static const char gone[] = "a transaction pooler in between, or DEALLOCATE: roll back and execute it again; this engine prepares no more by name "
-                               "(from the beginning: .prepared = WEIR_OFF)";
+    static const char gone[] = "a transaction pooler in between, or DEALLOCATE: roll back and execute it again; behind such a pooler set "
+                               ".prepared = WEIR_OFF";
     static const char old[] = "the statement was prepared before a change of the schema: roll back and execute it again";
     if (forgotten)
-        weir_pg_forgotten(link);
+        weir_pg_statements_doubted(link);
     else
         weir_pg_statement_discard(link, cursor->statement);
     const char *hint = forgotten ? gone : old;

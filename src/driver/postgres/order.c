@@ -6,8 +6,6 @@
 #include <string.h>
 #include "driver/postgres/pg.h"
 
-#define ORDERED_NAME "weir_ordered"
-#define FREED_NAME "weir_freed"
 #define GUARD_NAME "weir_order"
 
 /* Set for the statement alone, and put back by value in the same round trip (RULES W4). */
@@ -24,9 +22,9 @@
 void weir_pg_send_ordered(weir_pg_link *link, bool on)
 {
     if (on)
-        weir_pg_send_bracket(link, ORDERED_NAME, ORDERED_SQL, &link->ordered_parsed, true);
+        weir_pg_send_bracket(link, WEIR_PG_ORDERED_NAME, ORDERED_SQL, &link->ordered_parsed, true);
     else
-        weir_pg_send_bracket(link, FREED_NAME, FREED_SQL, &link->freed_parsed, true);
+        weir_pg_send_bracket(link, WEIR_PG_FREED_NAME, FREED_SQL, &link->freed_parsed, true);
     weir_pg_expect(link, WEIR_PG_PART_PLAIN);
 }
 
@@ -126,8 +124,8 @@ int weir_pg_order_next(weir_pg_link *link)
     }
     if (link->plan_refused || !cannot_tell(&link->group_error))
         return weir_pg_group_failed(link);
-    if (!strcmp(link->group_error.sqlstate, "26000"))
-        weir_pg_forgotten(link);
+    if (weir_pg_names_our_statement(link, &link->group_error))    /* somebody made it forget what was prepared */
+        weir_pg_statements_doubted(link);
     weir_error_clear(&link->group_error);
     link->plan_refused = true;
     link->part_count = link->part_next = link->parse_count = link->parse_next = 0;

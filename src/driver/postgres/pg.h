@@ -219,9 +219,13 @@ void weir_pg_send_bind_plain(weir_pg_link *link, const char *portal, const char 
 void weir_pg_send_result_formats(weir_pg_link *link, const weir_pg_statement *statement);
 int  weir_pg_send_bind(weir_pg_link *link, weir_pg_cursor *cursor, const char *portal, const char *statement, bool results);
 void weir_pg_send_execute(weir_pg_link *link, const char *portal, int64_t rows);
+#define WEIR_PG_SERIAL_NAME "weir_serial"
+#define WEIR_PG_PARALLEL_NAME "weir_parallel"
+#define WEIR_PG_ORDERED_NAME "weir_ordered"
+#define WEIR_PG_FREED_NAME "weir_freed"
 /* A statement without parameters that goes before or behind another; parsed under its name, if it has one, the first time. */
 void weir_pg_send_bracket(weir_pg_link *link, const char *name, const char *sql, bool *parsed, bool named);
-void weir_pg_forgotten(weir_pg_link *link);                             /* the server knows nothing of what was prepared, and nobody said so */
+void weir_pg_bracket_name(const weir_pg_link *link, const char *name, char out[static WEIR_PG_NAME]);     /* with the link's mark */
 void weir_pg_brackets_forgotten(weir_pg_link *link);                    /* the server has them no more */
 void weir_pg_send_close(weir_pg_link *link, char kind, const char *name);
 void weir_pg_send_simple(weir_pg_link *link, const char *sql);          /* Parse, Bind, Execute of the unnamed */
@@ -289,6 +293,10 @@ void weir_pg_statement_release(weir_pg_link *link, weir_pg_statement *statement)
 /* Out of the list and away from the server, the latter when nobody uses it any more: the Close travels with the next exchange. */
 void weir_pg_statement_discard(weir_pg_link *link, weir_pg_statement *statement);
 void weir_pg_statements_discard(weir_pg_link *link);
+/* The server says that it has one of them no more: all of them and the brackets are parsed anew. What it has all the same is closed, or
+ * their names would be taken for ever. */
+void weir_pg_statements_doubted(weir_pg_link *link);
+bool weir_pg_names_our_statement(const weir_pg_link *link, const weir_error *error);
 void weir_pg_statements_free(weir_pg_link *link);
 int  weir_pg_statement_parameters(weir_pg_link *link, weir_pg_statement *statement, const uint8_t *body, size_t length);
 int  weir_pg_statement_columns(weir_pg_link *link, weir_pg_statement *statement, const uint8_t *body, size_t length);

@@ -148,6 +148,11 @@ void weir_pg_expect(weir_pg_link *link, weir_pg_part part)
         link->parts[link->part_count++] = part;
 }
 
+void weir_pg_bracket_name(const weir_pg_link *link, const char *name, char out[static WEIR_PG_NAME])
+{
+    snprintf(out, WEIR_PG_NAME, "%s_%s", name, link->mark);
+}
+
 void weir_pg_send_bracket(weir_pg_link *link, const char *name, const char *sql, bool *parsed, bool named)
 {
     if (!named) {
@@ -155,18 +160,11 @@ void weir_pg_send_bracket(weir_pg_link *link, const char *name, const char *sql,
         return;
     }
     char marked[WEIR_PG_NAME];
-    snprintf(marked, sizeof marked, "%s_%s", name, link->mark);
+    weir_pg_bracket_name(link, name, marked);
     if (!*parsed)
         weir_pg_send_parse(link, marked, sql, NULL, 0, parsed);
     weir_pg_send_bind_plain(link, "", marked);
     weir_pg_send_execute(link, "", 0);
-}
-
-void weir_pg_forgotten(weir_pg_link *link)
-{
-    link->base.forgetful = true;
-    weir_pg_statements_free(link);
-    weir_pg_brackets_forgotten(link);
 }
 
 void weir_pg_brackets_forgotten(weir_pg_link *link)
