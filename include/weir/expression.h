@@ -170,7 +170,8 @@ WEIR_X_(opt_interval, weir_opt_interval) WEIR_X_(opt_uuid, weir_opt_uuid) WEIR_X
 #define WEIR_IS_NULL(a) WEIR_OP1_(WEIR_OP_IS_NULL, a)
 #define WEIR_IS_NOT_NULL(a) WEIR_OP1_(WEIR_OP_IS_NOT_NULL, a)
 /* Subqueries (WEIR_IN_STMT, WEIR_EXISTS, WEIR_SCALAR) are copied with the tree, and freed by the program. What they name of the
- * statement around them correlates by itself. */
+ * statement around them correlates by itself; where nothing else is left, their one table is their own, and several are
+ * WEIR_INVALID_REQUEST at the execution: weir_from says which are, or an alias. */
 #define WEIR_EXISTS(stmt_) WEIR_E_(.op = WEIR_OP_EXISTS, .stmt = (stmt_))
 #define WEIR_TUPLE(...) WEIR_E_(.op = WEIR_OP_TUPLE, WEIR_ARGS_(WEIR_MAP_X_(__VA_ARGS__)))
 #define WEIR_SCALAR(stmt_) WEIR_E_(.op = WEIR_OP_SCALAR_STMT, .stmt = (stmt_))

@@ -76,7 +76,7 @@ WEIR_API int weir_result_unique(weir_result *result);
 typedef weir_value (*weir_unique_key_fn)(const weir_row *row, void *context);
 WEIR_API int weir_result_unique_by(weir_result *result, weir_unique_key_fn key, void *context);
 /* A fixed buffer of `rows` rows from here on (Result.yield_per). Nothing on a buffered result; with instances in it, the size of its
- * partitions. < 1: WEIR_ARGUMENT. WEIR_INVALID_REQUEST (not kept): rows with instances were read already. */
+ * partitions. < 1, or more than INT32_MAX: WEIR_ARGUMENT. WEIR_INVALID_REQUEST (not kept): rows with instances were read already. */
 WEIR_API int weir_result_yield_per(weir_result *result, int64_t rows);
 
 /* ---- about the result ----------------------------------------------------------------------------------------------- */

@@ -193,7 +193,7 @@ static int64_t rows_to_ask(weir_result *result, int64_t wanted)
     if (result->yield_per)
         return result->yield_per;
     if (wanted > 0)
-        return wanted;
+        return smaller(wanted, INT32_MAX);      /* FETCH takes no more; a read goes on for what is missing */
     if (result->max_row_buffer == INT64_MAX)
         return 0;
     int64_t rows = smaller(result->growth, result->max_row_buffer);

@@ -288,9 +288,12 @@ int weir_result_yield_per(weir_result *result, int64_t rows)
     int status = weir_result_check(result);
     if (status != WEIR_OK)
         return status;
-    if (rows < 1) {
+    if (rows < 1 || rows > INT32_MAX) {
         weir_error error;
-        weir_error_set(&error, WEIR_ARGUMENT, "yield_per takes a number of rows, at least 1, not %lld", (long long)rows);
+        if (rows < 1)
+            weir_error_set(&error, WEIR_ARGUMENT, "yield_per takes a number of rows, at least 1, not %lld", (long long)rows);
+        else
+            weir_error_set(&error, WEIR_ARGUMENT, "yield_per is too large: %lld; the most is %d", (long long)rows, INT32_MAX);
         return weir_result_fail(result, &error);
     }
     /* Instances were built by other sizes; told, but the rows that are left come all the same. */

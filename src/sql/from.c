@@ -171,8 +171,9 @@ static bool has_joins(const weir_scope *scope, size_t root)
     return false;
 }
 
-/* A subquery that would be left without any element keeps them all: IN (SELECT id FROM the same table). */
-static void correlate(weir_scope *scope)
+/* A subquery that would be left without its only element keeps it: IN (SELECT id FROM the same table). Of several nobody knows which are its
+ * own, and all of them, read once more, would be rows that have nothing to do with the statement around it. */
+static void correlate(weir_renderer *r, weir_scope *scope)
 {
     size_t kept = 0;
     for (size_t i = 0; i < scope->from_count; i++) {
@@ -180,8 +181,11 @@ static void correlate(weir_scope *scope)
         from->correlated = !from->joined && !from->explicitly && !has_joins(scope, i) && is_enclosed(scope, from);
         kept += !from->correlated;
     }
-    for (size_t i = 0; !kept && i < scope->from_count; i++)
-        scope->froms[i].correlated = false;
+    if (!kept && scope->from_count > 1)
+        weir_render_fail(r, WEIR_INVALID_REQUEST, "a subquery has no table of its own left, since the statement around it has all %zu that it names: "
+                                                  "give it an alias (weir_alias), or name its own by weir_from", scope->from_count);
+    if (!kept && scope->from_count == 1)
+        scope->froms[0].correlated = false;
 }
 
 static void add_explicit(weir_renderer *r, weir_scope *scope, const weir_entity *entity, const weir_source *source)
@@ -222,7 +226,7 @@ void weir_from_collect(weir_renderer *r, weir_scope *scope, const weir_select_tr
     for (size_t i = 0; i < tree->join_count && r->status == WEIR_OK; i++)
         attach(r, scope, &scope->joins[i]);
     if (r->status == WEIR_OK && scope->correlates)
-        correlate(scope);
+        correlate(r, scope);
 }
 
 /* ---- the warning of a cartesian product ---- */

@@ -99,11 +99,14 @@ static size_t cut_integers(const weir_value *low, const weir_value *high, size_t
     return count;
 }
 
-static size_t cut_floats(double from, double to, size_t n, weir_value *out)
+/* Of two reals only what a real can be is a key: the server takes no other number for the column. */
+static size_t cut_floats(double from, double to, bool real, size_t n, weir_value *out)
 {
     size_t count = 0;
-    for (size_t i = 1; i < n && isfinite(to - from) && from < to; i++)
-        out[count++] = weir_value_double(from + (to - from) * ((double)i / (double)n));
+    for (size_t i = 1; i < n && isfinite(to - from) && from < to; i++) {
+        double bound = from + (to - from) * ((double)i / (double)n);
+        out[count++] = weir_value_double(real ? (double)(float)bound : bound);
+    }
     return count;
 }
 
@@ -202,7 +205,7 @@ size_t weir_cut_evenly(const weir_value *low, const weir_value *high, size_t n, 
 {
     int64_t unused;
     if (is_float(low) && is_float(high))
-        return cut_floats(low->as.d, high->as.d, n, out);
+        return cut_floats(low->as.d, high->as.d, low->type == WEIR_T_FLOAT || high->type == WEIR_T_FLOAT, n, out);
     if (low->type != high->type && !(in_i(low->type) && in_i(high->type)))
         return 0;
     if (as_integer(low, &unused))

@@ -151,6 +151,9 @@ static void test_other_kinds_of_keys(void **state)
     test_side_run(db, "CREATE TABLE cased(p text COLLATE \"und-x-icu\")");
     numbers(db, "cased", "p", "chr(CASE WHEN i % 2 = 0 THEN 65 ELSE 97 END + i % 26) || i", 1, 5000);
     assert_true(same_as_alone(db, "SELECT p || '' AS p FROM cased", "p", NULL, 8, NULL).ranges > 2);
+    /* steps between reals are reals */
+    assert_int_equal(same_as_alone(db, "SELECT (v / 7.0)::real AS k, v FROM tokens", "k", "k not null", 3, NULL).ranges, 3);
+    same_as_alone(db, "SELECT (v / 7.0)::real AS k, v FROM tokens", "k DESC", "k desc", 3, NULL);
 }
 
 static void test_nulls_in_keys(void **state)

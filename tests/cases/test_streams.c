@@ -399,6 +399,9 @@ static void test_yield_per_of_a_result_holds_from_there_on(void **state)
     result = query(connection, ORDERS, NULL);
     assert_status(weir_result_yield_per(result, 0), WEIR_ARGUMENT);
     assert_status(weir_result_close(&result), WEIR_ARGUMENT);
+    result = query(connection, ORDERS, OPTIONS(.yield_per = 5));
+    assert_status(weir_result_yield_per(result, (int64_t)INT32_MAX + 1), WEIR_ARGUMENT);
+    assert_status(weir_result_close(&result), WEIR_ARGUMENT);
     close_connection_ok(&connection);
 }
 
@@ -739,6 +742,13 @@ static void test_declared_cursors_read_like_portals(void **state)
     weir_result *result = query(connection, ORDERS, OPTIONS(.yield_per = 5, .cursor_mode = WEIR_CURSOR_DECLARE));
     assert_int_equal(info_of(result).mode, WEIR_MODE_DECLARED);
     assert_partitions(result, 0, 5, 5, 2);
+    close_result_ok(&result);
+    result = query(connection, ORDERS, OPTIONS(.stream_results = WEIR_ON, .cursor_mode = WEIR_CURSOR_DECLARE));
+    assert_partitions(result, (size_t)INT32_MAX + 7, 12);       /* FETCH takes no such number */
+    close_result_ok(&result);
+    result = query(connection, ORDERS, OPTIONS(.stream_results = WEIR_ON, .cursor_mode = WEIR_CURSOR_DECLARE));
+    assert_int_equal(weir_result_unique(result), WEIR_OK);
+    assert_int_equal(weir_result_all(result)->count, 12);
     close_result_ok(&result);
     close_connection_ok(&connection);
 }

@@ -372,6 +372,27 @@ static void test_subqueries_correlate(void **state)
     weir_stmt_free(&ids);
 }
 
+/* All that it names the statement around it has, too: read once more, it would have nothing to do with the row outside. */
+static void test_a_subquery_without_a_table_of_its_own(void **state)
+{
+    (void)state;
+    weir_stmt *lines = weir_select_columns(WEIR_COL(line, id));
+    weir_where(lines, WEIR_EQ(WEIR_COL(line, order_id), WEIR_COL(order, id)));
+    stmt = weir_select_columns(WEIR_COL(order, id));
+    weir_join(stmt, WEIR_COL(order, lines));
+    weir_where(stmt, WEIR_EXISTS(lines));
+    refused(&weir_dialect_postgresql, WEIR_INVALID_REQUEST, "has no table of its own left");
+    weir_stmt_free(&stmt);
+    weir_from(lines, WEIR_ENTITY_OF(line));
+    stmt = weir_select_columns(WEIR_COL(order, id));
+    weir_join(stmt, WEIR_COL(order, lines));
+    weir_where(stmt, WEIR_EXISTS(lines));
+    becomes("SELECT orders.id FROM orders JOIN order_lines ON orders.id = order_lines.order_id WHERE EXISTS (SELECT order_lines.id FROM order_lines WHERE "
+            "order_lines.order_id = orders.id)", NULL);
+    weir_stmt_free(&stmt);
+    weir_stmt_free(&lines);
+}
+
 static void test_ctes_and_subqueries_stand_once(void **state)
 {
     (void)state;
@@ -653,7 +674,8 @@ int main(void)
         TEST(test_a_fragment_cannot_end_the_statement), TEST(test_case_090_names_of_columns_are_unique), TEST(test_case_194_odd_names_are_quoted),
         TEST(test_constants_functions_case_and_cast), TEST(test_groups_repeat_the_selected_text), TEST(test_case_187_windows),
         TEST(test_case_186_orders_and_limits), TEST(test_distinct_and_distinct_on), TEST(test_joins), TEST(test_a_self_join_by_alias),
-        TEST(test_subqueries_correlate), TEST(test_ctes_and_subqueries_stand_once), TEST(test_unions), TEST(test_case_189_a_cartesian_product_is_told),
+        TEST(test_subqueries_correlate), TEST(test_a_subquery_without_a_table_of_its_own),
+        TEST(test_ctes_and_subqueries_stand_once), TEST(test_unions), TEST(test_case_189_a_cartesian_product_is_told),
         TEST(test_case_178_locks), TEST(test_case_045_a_joined_to_one), TEST(test_case_046_disabled_eager_loads),
         TEST(test_case_047_a_joined_collection_in_its_order), TEST(test_case_048_a_limit_counts_parents), TEST(test_contiguous_loads_want_the_key_first),
         TEST(test_joined_loads_of_an_alias_nested_and_through_an_association), TEST(test_two_entities_of_one_table_are_one_element),
