@@ -78,7 +78,8 @@ typedef struct weir_execution_options {
     weir_switch      prefetch;          /* PostgreSQL: have the next batch on its way while this one is read; default on with yield_per */
     weir_switch      parallel_plan;     /* PostgreSQL: let the plan use parallel workers: one unlimited, buffered Execute */
     weir_cursor_mode cursor_mode;
-    weir_switch      prepared;          /* PostgreSQL: off leaves no named statements behind, for transaction poolers; default on */
+    weir_switch      prepared;          /* PostgreSQL: by name, once per connection; off leaves none behind. Default: on, but off where a
+                                           pooler is found to be in between, which may give each transaction another session */
     weir_switch      strict_loading;    /* subqueryload with yield_per is WEIR_INVALID_REQUEST, as in SQLAlchemy; default off */
     /* of connections and engines only; WEIR_ARGUMENT on a statement or a call */
     weir_isolation   isolation_level;

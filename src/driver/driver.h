@@ -116,6 +116,8 @@ struct weir_link {
         bool         hang_up;                   /* nobody has the link any more: the last request hangs up */
         weir_parker *ended;                     /* of the thread that waits for them to end */
     } cancels;
+    bool                  pooled;               /* a pooler is in between: from one transaction to the next the session may be another */
+    int                   forgotten;            /* so often the server knew nothing of what had been prepared by name, and nobody had said so */
     int                   backend_pid;
     weir_error            error;                /* of the last operation that failed */
     weir_link_listener    listener;             /* set at each check-out; members may be NULL */

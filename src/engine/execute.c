@@ -143,7 +143,7 @@ static int make_cursor(execution *run)
     cursor->mode = result->mode;
     cursor->hold = result->mode == WEIR_MODE_DECLARED && run->options.cursor_mode == WEIR_CURSOR_HOLD;
     cursor->parallel_plan = run->options.parallel_plan == WEIR_ON;
-    cursor->named = run->options.prepared != WEIR_OFF;
+    cursor->named = weir_pool_prepares(run->connection->slot, run->options.prepared);
     cursor->hide_values = log_of(run)->hide_parameters;
     cursor->row_count = -1;
     if (result->within && result->within->cursor) {

@@ -174,6 +174,8 @@ int weir_connection_drive(weir_connection *connection, int started, const weir_c
         *error = link->error;
         weir_error_clear(&link->error);
     }
+    if (link->forgotten > 1)
+        weir_pool_note_forgetful(connection->slot);
     int status = name_cancel(connection, call, &ending, done, error);
     if (call->unheard || (status != WEIR_CANCELLED && status != WEIR_DEADLINE_EXCEEDED))
         weir_interrupt_again(ending.outcome);       /* it was done all the same, or failed for another reason */

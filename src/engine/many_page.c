@@ -34,7 +34,7 @@ static int prepare(weir_many *many, weir_compiled *compiled, weir_arena *arena, 
     cursor->arena = arena;
     cursor->statement = compiled;
     cursor->mode = WEIR_MODE_BUFFERED;
-    cursor->named = named && many->connection->options.prepared != WEIR_OFF;
+    cursor->named = named && weir_pool_prepares(many->connection->slot, many->connection->options.prepared);
     cursor->hide_values = many->core->log.hide_parameters;
     *out = cursor;
     weir_connection_keep_cursor(many->connection, cursor);
@@ -122,7 +122,7 @@ static int prepare_in_order(writing *w)
 {
     weir_many *many = w->many;
     const weir_driver *driver = many->core->driver;
-    if (!driver->ask_order || !many->alone || many->connection->options.prepared == WEIR_OFF || w->run->feed.count < ASKS_FROM)
+    if (!driver->ask_order || !many->alone || !weir_pool_prepares(many->connection->slot, many->connection->options.prepared) || w->run->feed.count < ASKS_FROM)
         return WEIR_OK;
     int status = prepare_write(w, true);
     if (status == WEIR_OK)

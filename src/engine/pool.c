@@ -342,6 +342,19 @@ void weir_pool_detach(weir_slot *slot)
 }
 
 /* ---- figures ------------------------------------------------------------------------------------------------------------------------ */
+void weir_pool_note_forgetful(weir_slot *slot)
+{
+    if (!atomic_exchange(&slot->pool->forgetful, true))
+        weir_warn(slot->pool->log, slot->number, NULL, "The server forgets again and again what was prepared by name (a transaction pooler, or "
+                  "DEALLOCATE): this engine prepares no more by name. Set .prepared = WEIR_OFF to have it so from the beginning");
+}
+
+bool weir_pool_prepares(const weir_slot *slot, weir_switch prepared)
+{
+    bool forgotten = slot->link->pooled || atomic_load_explicit(&slot->pool->forgetful, memory_order_relaxed);
+    return prepared == WEIR_ON || (prepared != WEIR_OFF && !forgotten);
+}
+
 void weir_pool_note_idle(weir_pool *pool, int64_t nanoseconds)
 {
     weir_lock(&pool->lock);

@@ -71,6 +71,10 @@ void weir_pool_stop(weir_slot *slot, int64_t reach_by);
 void weir_pool_settle_cancels(weir_slot *slot);
 /* A statement begins on a slot that was idle inside a transaction for so long. */
 void weir_pool_note_idle(weir_pool *pool, int64_t nanoseconds);
+/* A link found more than once that the server forgets what is prepared by name (a transaction pooler): from now on nothing is. Warns once. */
+void weir_pool_note_forgetful(weir_slot *slot);
+/* Whether statements are prepared by name: as the option has it, else where no pooler is known to be in between. */
+bool weir_pool_prepares(const weir_slot *slot, weir_switch prepared);
 void weir_pool_get_status(weir_pool *pool, weir_pool_status *out);
 
 /* ---- drive.c --------------------------------------------------------------------------------------------------------------- */

@@ -36,6 +36,7 @@ struct weir_pool {
     int64_t               next_number, connects, disconnects;
     int64_t               longest_checkout, longest_idle;       /* ns */
     bool                  closed;
+    atomic_bool           forgetful;    /* see weir_pool_note_forgetful */
 };
 
 void weir_slot_list_append(weir_slot_list *list, weir_slot *slot);

@@ -91,7 +91,8 @@ static inline int dial_plan(weir_dial_plan *plan, weir_link **link, weir_error *
     return status == WEIR_OK ? DRIVER->dial(plan, NULL, link, error) : status;
 }
 
-static inline weir_link *dial_with(const char *path, const char *const *connect_args)
+/* Not inline: gcc 12 takes the link for this function's own variable, with musl. */
+__attribute__((noinline, unused)) static weir_link *dial_with(const char *path, const char *const *connect_args)
 {
     weir_dial_plan plan = plan_for(path, connect_args, NULL);
     weir_error error = { 0 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "driver/postgres/pg.h"
@@ -369,6 +370,14 @@ static void free_link(weir_pg_link *link)
     weir_free(link);
 }
 
+static void make_mark(weir_pg_link *link)
+{
+    uint64_t random;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != (ssize_t)sizeof random)
+        random = (uint64_t)weir_now() ^ (uint64_t)getpid() << 40 ^ (uintptr_t)link;
+    snprintf(link->mark, sizeof link->mark, "%016llx", (unsigned long long)random);
+}
+
 static weir_pg_link *take_over(PGconn *conn, const weir_dial_plan *plan, weir_error *error)
 {
     weir_pg_link *link = weir_alloc_zero(plan->ledger, WEIR_MEMORY_HANDLES, sizeof *link);
@@ -384,6 +393,7 @@ static weir_pg_link *take_over(PGconn *conn, const weir_dial_plan *plan, weir_er
     link->base.backend_pid = PQbackendPID(conn);
     atomic_init(&link->base.cancelled, false);
     link->conn = conn;
+    make_mark(link);
     link->fd = PQsocket(conn);
     link->ssl = PQsslInUse(conn) ? PQsslStruct(conn, "OpenSSL") : NULL;
     link->local = getsockname(link->fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family == AF_UNIX;

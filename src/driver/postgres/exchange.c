@@ -219,7 +219,11 @@ static int take_settings(weir_pg_link *link, const uint8_t *body, size_t length)
 
 static int take_row(weir_pg_link *link, uint8_t *body, size_t length)
 {
-    if (link->group_error.status != WEIR_OK || !link->cursor)
+    if (link->group_error.status != WEIR_OK)
+        return WEIR_OK;
+    if (expected_part(link) == WEIR_PG_PART_SESSION)
+        weir_pg_take_session(link, body, length);
+    if (!link->cursor)
         return WEIR_OK;
     switch (expected_part(link)) {
     case WEIR_PG_PART_SETS:

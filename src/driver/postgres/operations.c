@@ -363,7 +363,7 @@ static int send_open_declared(weir_pg_link *link, weir_pg_cursor *cursor, int64_
     const weir_pg_statement *s = cursor->statement;
     weir_buffer sql;
     cursor->declared = true;
-    snprintf(cursor->portal, sizeof cursor->portal, "weir_c%u", ++link->next_portal);
+    snprintf(cursor->portal, sizeof cursor->portal, "weir_c%u_%s", ++link->next_portal, link->mark);
     weir_buffer_init(&sql, link->base.ledger, WEIR_MEMORY_STATEMENTS, SIZE_MAX / 2);
     weir_buffer_printf(&sql, "DECLARE %s NO SCROLL CURSOR %s FOR ", cursor->portal, cursor->base.hold ? "WITH HOLD" : "WITHOUT HOLD");
     weir_buffer_append(&sql, s->sql, s->sql_length);
@@ -493,17 +493,20 @@ int weir_pg_open_ahead(weir_link *base, weir_cursor *base_cursor, int64_t rows)
 static void note_stale(weir_pg_link *link, weir_pg_cursor *cursor)
 {
     const weir_error *error = &link->group_error;
-    bool forgotten = weir_pg_names_our_statement(error), retyped = cursor->reused && !strcmp(error->sqlstate, "42804");
+    bool forgotten = weir_pg_names_our_statement(link, error), retyped = cursor->reused && !strcmp(error->sqlstate, "42804");
     bool changed = !strcmp(error->sqlstate, "0A000") && strstr(error->message, "cached plan");
     if (!cursor->base.named || !(forgotten || retyped || changed))
         return;
     cursor->base.stale = true;
+    static const char gone[] = "a transaction pooler in between, or DEALLOCATE: roll back and execute it again; behind such a pooler set "
+                               ".prepared = WEIR_OFF";
+    static const char old[] = "the statement was prepared before a change of the schema: roll back and execute it again";
     if (forgotten)
         weir_pg_statements_doubted(link);
     else
         weir_pg_statement_discard(link, cursor->statement);
-    static const char hint[] = "the statement was prepared before a change of the schema: roll back and execute it again";
-    weir_error_text(link->group_error.hint, sizeof link->group_error.hint, hint, sizeof hint - 1);
+    const char *hint = forgotten ? gone : old;
+    weir_error_text(link->group_error.hint, sizeof link->group_error.hint, hint, strlen(hint));
 }
 
 /* ---- fetch -------------------------------------------------------------------------------------------------------------------- */
@@ -583,7 +586,7 @@ int weir_pg_close(weir_link *base, weir_cursor *base_cursor)
         return status;
     if (!open)
         return weir_pg_nothing_to_send(link);
-    char sql[48];
+    char sql[WEIR_PG_NAME + 8];
     snprintf(sql, sizeof sql, "CLOSE %s", cursor->portal);
     /* An aborted transaction takes no CLOSE, but the message: after a ROLLBACK TO SAVEPOINT the portal would still be there. */
     if (cursor->declared && !aborted(link)) {

@@ -124,7 +124,7 @@ int weir_pg_order_next(weir_pg_link *link)
     }
     if (link->plan_refused || !cannot_tell(&link->group_error))
         return weir_pg_group_failed(link);
-    if (weir_pg_names_our_statement(&link->group_error))    /* somebody made it forget what was prepared */
+    if (weir_pg_names_our_statement(link, &link->group_error))    /* somebody made it forget what was prepared */
         weir_pg_statements_doubted(link);
     weir_error_clear(&link->group_error);
     link->plan_refused = true;

@@ -22,6 +22,10 @@ typedef struct weir_pg_column {
     int table_column;
 } weir_pg_column;
 
+/* What a link makes at the server has its mark in the name: behind a pooler others use the same session, and what one prepared as its first
+ * statement must never be taken for another's (RULES W3). */
+enum { WEIR_PG_MARK = 17, WEIR_PG_NAME = 48 };
+
 typedef struct weir_pg_statement weir_pg_statement;
 struct weir_pg_statement {
     weir_pg_statement *next;            /* of the link's list, the most recently used first */
@@ -30,7 +34,7 @@ struct weir_pg_statement {
     size_t          sql_length;
     uint64_t        hash;
     bool            serial;             /* planned without parallel workers: a cached plan ignores the setting (RULES W4) */
-    char            name[24];           /* "" for the unnamed one */
+    char            name[WEIR_PG_NAME]; /* "" for the unnamed one */
     bool            parsed;             /* the server has it */
     uint32_t       *parameter_oids;
     size_t          parameter_count;
@@ -58,6 +62,7 @@ typedef struct weir_pg_group { weir_pg_group_kind kind; weir_pg_cursor *cursor; 
 typedef enum weir_pg_part {
     WEIR_PG_PART_PLAIN = 1,             /* BEGIN, SAVEPOINT, a restored setting: rows are of no interest */
     WEIR_PG_PART_SETTINGS,              /* one row: the time-outs in force */
+    WEIR_PG_PART_SESSION,               /* one row: whose session it is */
     WEIR_PG_PART_CATALOG,               /* rows of pg_type */
     WEIR_PG_PART_PLAN,                  /* the lines of an EXPLAIN */
     WEIR_PG_PART_ROWS,                  /* the cursor's rows */
@@ -144,6 +149,7 @@ struct weir_pg_link {
     weir_pg_statement *statements;
     size_t     statement_count;
     unsigned   next_statement, next_portal;
+    char       mark[WEIR_PG_MARK];      /* of its own, in names at the server */
     weir_pg_type **types;               /* looked up in the catalog */
     size_t     type_count;
     weir_arena type_arena;
@@ -158,7 +164,7 @@ struct weir_pg_link {
 struct weir_pg_cursor {
     weir_cursor base;
     weir_pg_statement *statement;
-    char        portal[24];
+    char        portal[WEIR_PG_NAME];
     bool        declared;               /* by DECLARE: fetched with FETCH */
     bool        counted;                /* in statement->users */
     bool        in_place;               /* no value takes more room than its bytes */
@@ -219,6 +225,7 @@ void weir_pg_send_execute(weir_pg_link *link, const char *portal, int64_t rows);
 #define WEIR_PG_FREED_NAME "weir_freed"
 /* A statement without parameters that goes before or behind another; parsed under its name, if it has one, the first time. */
 void weir_pg_send_bracket(weir_pg_link *link, const char *name, const char *sql, bool *parsed, bool named);
+void weir_pg_bracket_name(const weir_pg_link *link, const char *name, char out[static WEIR_PG_NAME]);     /* with the link's mark */
 void weir_pg_brackets_forgotten(weir_pg_link *link);                    /* the server has them no more */
 void weir_pg_send_close(weir_pg_link *link, char kind, const char *name);
 void weir_pg_send_simple(weir_pg_link *link, const char *sql);          /* Parse, Bind, Execute of the unnamed */
@@ -289,7 +296,7 @@ void weir_pg_statements_discard(weir_pg_link *link);
 /* The server says that it has one of them no more: all of them and the brackets are parsed anew. What it has all the same is closed, or
  * their names would be taken for ever. */
 void weir_pg_statements_doubted(weir_pg_link *link);
-bool weir_pg_names_our_statement(const weir_error *error);
+bool weir_pg_names_our_statement(const weir_pg_link *link, const weir_error *error);
 void weir_pg_statements_free(weir_pg_link *link);
 int  weir_pg_statement_parameters(weir_pg_link *link, weir_pg_statement *statement, const uint8_t *body, size_t length);
 int  weir_pg_statement_columns(weir_pg_link *link, weir_pg_statement *statement, const uint8_t *body, size_t length);
@@ -345,6 +352,7 @@ void weir_pg_discard_ahead(weir_pg_link *link, weir_pg_cursor *cursor);
 bool weir_pg_libpq_knows(const char *key);      /* the other keys of connect_args are settings of the server */
 /* Appends to the operation what settles the forms of texts. */
 void weir_pg_send_text_forms(weir_pg_link *link);
+void weir_pg_take_session(weir_pg_link *link, const uint8_t *body, size_t length);
 /* The statement that gives a setting its value. WEIR_OK or WEIR_OUT_OF_MEMORY (in link->base.error). */
 int  weir_pg_setting_text(weir_pg_link *link, const char *key, const char *value, weir_buffer *out);
 /* Looks at the cursor's statement, which has completed with this tag. */

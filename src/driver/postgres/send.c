@@ -1,4 +1,5 @@
 /* Messages to the server: queued in link->out, flushed by the exchange. */
+#include <stdio.h>
 #include <string.h>
 #include "driver/postgres/pg.h"
 
@@ -147,15 +148,22 @@ void weir_pg_expect(weir_pg_link *link, weir_pg_part part)
         link->parts[link->part_count++] = part;
 }
 
+void weir_pg_bracket_name(const weir_pg_link *link, const char *name, char out[static WEIR_PG_NAME])
+{
+    snprintf(out, WEIR_PG_NAME, "%s_%s", name, link->mark);
+}
+
 void weir_pg_send_bracket(weir_pg_link *link, const char *name, const char *sql, bool *parsed, bool named)
 {
     if (!named) {
         weir_pg_send_simple(link, sql);
         return;
     }
+    char marked[WEIR_PG_NAME];
+    weir_pg_bracket_name(link, name, marked);
     if (!*parsed)
-        weir_pg_send_parse(link, name, sql, NULL, 0, parsed);
-    weir_pg_send_bind_plain(link, "", name);
+        weir_pg_send_parse(link, marked, sql, NULL, 0, parsed);
+    weir_pg_send_bind_plain(link, "", marked);
     weir_pg_send_execute(link, "", 0);
 }
 

@@ -23,13 +23,24 @@ enum { TEXT_FORMS = sizeof text_forms / sizeof *text_forms };
 
 void weir_pg_send_text_forms(weir_pg_link *link)
 {
-    char sql[512] = "SELECT";
+    char sql[512] = "SELECT pg_catalog.pg_backend_pid()::pg_catalog.text";
     size_t length = strlen(sql);
     for (size_t i = 0; i < TEXT_FORMS; i += 2)
-        length += (size_t)snprintf(sql + length, sizeof sql - length, "%s pg_catalog.set_config('%s', '%s', false)", i ? "," : "",
-                                   text_forms[i], text_forms[i + 1]);
+        length += (size_t)snprintf(sql + length, sizeof sql - length, ", pg_catalog.set_config('%s', '%s', false)", text_forms[i], text_forms[i + 1]);
     weir_pg_send_simple(link, sql);
-    weir_pg_expect(link, WEIR_PG_PART_PLAIN);
+    weir_pg_expect(link, WEIR_PG_PART_SESSION);
+}
+
+/* A pooler gives its clients process numbers of its own, for it passes their cancel requests on. */
+void weir_pg_take_session(weir_pg_link *link, const uint8_t *body, size_t length)
+{
+    weir_pg_reader r = { body, body + length, false };
+    uint16_t columns = weir_pg_read_u16(&r);
+    int32_t size = columns ? (int32_t)weir_pg_read_u32(&r) : -1;
+    const char *text = size > 0 ? (const char *)weir_pg_read_bytes(&r, (size_t)size) : NULL;
+    int64_t process;
+    if (text && !r.bad && link->base.backend_pid && weir_parse_int64((weir_text){ text, (size_t)size }, &process))
+        link->base.pooled = process != link->base.backend_pid;
 }
 
 static bool in_word(char c) { return isalnum((unsigned char)c) || c == '_' || c == '.'; }

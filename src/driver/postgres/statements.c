@@ -44,7 +44,7 @@ weir_pg_statement *weir_pg_statement_new(weir_pg_link *link, const char *sql, si
     s->hash = hash_text(sql, length);
     s->serial = serial;
     if (named)
-        snprintf(s->name, sizeof s->name, "weir_s%u", ++link->next_statement);
+        snprintf(s->name, sizeof s->name, "weir_s%u_%s", ++link->next_statement, link->mark);
     return s;
 }
 
@@ -109,14 +109,21 @@ void weir_pg_statements_discard(weir_pg_link *link)
 void weir_pg_statements_doubted(weir_pg_link *link)
 {
     static const char *const brackets[] = { WEIR_PG_SERIAL_NAME, WEIR_PG_PARALLEL_NAME, WEIR_PG_ORDERED_NAME, WEIR_PG_FREED_NAME };
+    char name[WEIR_PG_NAME];
+    link->base.forgotten++;
     weir_pg_statements_discard(link);
-    for (size_t i = 0; i < sizeof brackets / sizeof *brackets && !link->copy; i++)
-        weir_pg_send_close(link, 'S', brackets[i]);
+    for (size_t i = 0; i < sizeof brackets / sizeof *brackets && !link->copy; i++) {
+        weir_pg_bracket_name(link, brackets[i], name);
+        weir_pg_send_close(link, 'S', name);
+    }
     weir_pg_brackets_forgotten(link);
 }
 
-/* "prepared statement "weir_s1" does not exist", in any language. */
-bool weir_pg_names_our_statement(const weir_error *error) { return !strcmp(error->sqlstate, "26000") && strstr(error->message, "weir_"); }
+/* "prepared statement "weir_s1_…" does not exist", in any language. */
+bool weir_pg_names_our_statement(const weir_pg_link *link, const weir_error *error)
+{
+    return !strcmp(error->sqlstate, "26000") && strstr(error->message, link->mark);
+}
 
 void weir_pg_statement_keep(weir_pg_link *link, weir_pg_statement *statement)
 {
