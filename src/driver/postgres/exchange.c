@@ -563,6 +563,9 @@ static void leave_rest(weir_pg_link *link)
     }
     link->groups[0].kind = WEIR_PG_GROUP_AHEAD;
     link->draining = streamed && !cursor->base.may_prefetch;
+    weir_budget *budget = cursor->base.sink->budget;
+    if (link->draining && budget)
+        budget->limit = budget->whole;  /* the batch has its rows: what is taken raw needs room beside them */
     link->operation_done = !link->draining;
 }
 
