@@ -100,6 +100,8 @@ int weir_pg_take_error(weir_pg_link *link, const uint8_t *body, size_t length)
         link->base.lost = true;
         return error.status;
     }
+    if (link->group_error.status == WEIR_OK)
+        link->plan_is_old = weir_pg_error_is_from("RevalidateCachedQuery", body, length);
     weir_error_keep(&link->group_error, &error);
     return WEIR_OK;
 }
