@@ -494,6 +494,8 @@ static int open_all(import *run, const char *path)
                                    options->max_record ? options->max_record : MAX_RECORD, &run->error);
     if (status != WEIR_OK)
         return status;
+    if (run->records.format != &weir_records_csv && (options->null_text || options->delimiter))
+        return weir_error_set(&run->error, WEIR_ARGUMENT, "a text for NULL and a delimiter are options of csv, not of JSON lines");
     run->records.header = options->header != WEIR_OFF;
     run->records.null_text = options->null_text;
     run->records.delimiter = options->delimiter ? options->delimiter : ',';

@@ -41,6 +41,16 @@ test_standard_input_and_options() {
     same "$(sql "SELECT id, coalesce(name, 'NULL') FROM people ORDER BY id")" $'7|NULL\n8|x'
 }
 
+test_options_of_csv_are_refused_with_json_lines() {
+    make_table
+    printf '{"id":1,"name":"NULL"}\n' > work/in.jsonl
+    local option
+    for option in --null=NULL '--delimiter=;'; do
+        fails 2 "are options of csv, not of JSON lines" import "$URL" --table people --from work/in.jsonl "$option"
+        same "$(rows)" 0
+    done
+}
+
 test_a_closed_descriptor_is_no_connection() {
     make_table
     timeout 20 "$WEIR" import "$URL" --table people --from - <&- 2> stderr
