@@ -8,6 +8,7 @@
  * shares with others, have a charge of it. What would go beyond is not allocated. */
 typedef struct weir_budget {
     int64_t limit;
+    int64_t whole;                      /* what the limit is while nobody reads rows: it is lower then, for what is made of them */
     _Atomic int64_t used, peak;
     int64_t shared;                     /* of used, what was taken in shared ledgers; less than 0 when others' was given back */
     bool    busy;                       /* the stream itself is at work: what is taken in shared ledgers counts, and is bounded, too */

@@ -48,7 +48,7 @@ void weir_bounds_begin(weir_result *result, const weir_execution_options *option
     *b = (weir_bounds){ .memory = options->memory, .any_rows = any_rows, .spills = options->spill != WEIR_OFF };
     b->whole = b->memory - reserve_of(b->memory);
     b->network = result->core->driver->read_ahead ? network_of(b->memory) : 0;
-    b->budget.limit = INT64_MAX;        /* until the check, which says how much is needed */
+    b->budget.limit = b->budget.whole = INT64_MAX;      /* until the check, which says how much is needed */
     result->budget = &b->budget;
     weir_budget_count(&b->budget, (int64_t)atomic_load(&result->ledger.bytes) + b->network);
     weir_ledger_charge(&result->ledger, &b->charge, &b->budget, false);
@@ -74,7 +74,7 @@ int weir_bounds_check(weir_result *result, int64_t least_of_hooks, weir_error *e
     if (b->memory < smallest)
         return weir_error_set(error, WEIR_ARGUMENT, "memory is %lld bytes: this statement's own buffers need a budget of at least %lld",
                               (long long)b->memory, (long long)smallest);
-    b->budget.limit = b->whole;
+    b->budget.limit = b->budget.whole = b->whole;
     cursor->network = (size_t)b->network;
     cursor->raw = (size_t)b->whole / 8;
     cursor->spills = b->spills;

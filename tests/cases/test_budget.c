@@ -413,6 +413,27 @@ static void test_a_timeout_does_not_meet_a_batch_that_ended_early(void **state)
     close_connection_ok(&connection);
 }
 
+/* What is taken at once has room beside the batch, at any budget; so has what a declared cursor's FETCH brings. */
+static void test_the_rest_of_a_batch_has_room_while_a_timeout_is_in_force(void **state)
+{
+    test_database *db = *state;
+    weir_connection *connection = weir_engine_connect(db->engine);
+    weir_stmt *stmt = weir_sql("SELECT id, repeat('w', CASE WHEN id * 7919 % 11 = 0 THEN id * 31 % 9000 ELSE id % 40 END) FROM generate_series(1, 2000) AS id");
+    run_ok(connection, "SET statement_timeout = '1h'");
+    for (int declared = 0; declared < 2; declared++)
+        for (int64_t memory = 64 * KIB; memory <= 320 * KIB; memory += 16 * KIB) {
+            weir_result_figures figures;
+            weir_result *result = weir_connection_execute(
+                connection, stmt, OPTIONS(.memory = memory, .cursor_mode = declared ? WEIR_CURSOR_DECLARE : WEIR_CURSOR_DEFAULT));
+            assert_ids_to_end(result, 1, 2000);
+            weir_result_info(result, &figures);
+            assert_true((int64_t)figures.ledger_peak_bytes <= memory);
+            close_result_ok(&result);
+        }
+    weir_stmt_free(&stmt);
+    close_connection_ok(&connection);
+}
+
 /* ---- bounds and options ---------------------------------------------------------------------------------------------------------------------- */
 
 static void test_a_partition_has_as_many_rows_as_yield_per_where_they_fit(void **state)
@@ -626,6 +647,7 @@ int main(void)
         ON_POSTGRESQL(test_spill_off_ends_the_stream_and_nothing_else),
         ON_POSTGRESQL(test_a_file_that_cannot_be_made_ends_the_stream_alone),
         ON_POSTGRESQL(test_a_timeout_does_not_meet_a_batch_that_ended_early),
+        ON_POSTGRESQL(test_the_rest_of_a_batch_has_room_while_a_timeout_is_in_force),
         ON_BOTH(test_a_partition_has_as_many_rows_as_yield_per_where_they_fit),
         ON_BOTH(test_memory_alone_streams_and_holds_no_more_by_other_ways),
         ON_BOTH(test_a_budget_that_is_too_small_says_what_is_not),

@@ -22,7 +22,7 @@ static void demand_secrets_hidden(const weir_url *url)
     memcpy(password, colon + 1, size);
     password[size] = 0;
     const char *rest = at;
-    FUZZ_DEMAND(!strstr(url->shown, password) || strstr(rest, password) || memmem(url->whole, (size_t)(colon - url->whole), password, size),
+    FUZZ_DEMAND(!strstr(url->shown, password) || strstr(rest, password) || memmem(url->whole, (size_t)(colon + 1 - url->whole), password, size),
                 "shown: %s", url->shown);
 }
 

@@ -100,6 +100,8 @@ int weir_pg_take_error(weir_pg_link *link, const uint8_t *body, size_t length)
         link->base.lost = true;
         return error.status;
     }
+    if (link->group_error.status == WEIR_OK)
+        link->plan_is_old = weir_pg_error_is_from("RevalidateCachedQuery", body, length);
     weir_error_keep(&link->group_error, &error);
     return WEIR_OK;
 }
@@ -561,6 +563,9 @@ static void leave_rest(weir_pg_link *link)
     }
     link->groups[0].kind = WEIR_PG_GROUP_AHEAD;
     link->draining = streamed && !cursor->base.may_prefetch;
+    weir_budget *budget = cursor->base.sink->budget;
+    if (link->draining && budget)
+        budget->limit = budget->whole;  /* the batch has its rows: what is taken raw needs room beside them */
     link->operation_done = !link->draining;
 }
 

@@ -494,7 +494,7 @@ static void note_stale(weir_pg_link *link, weir_pg_cursor *cursor)
 {
     const weir_error *error = &link->group_error;
     bool forgotten = weir_pg_names_our_statement(link, error), retyped = cursor->reused && !strcmp(error->sqlstate, "42804");
-    bool changed = !strcmp(error->sqlstate, "0A000") && strstr(error->message, "cached plan");
+    bool changed = !strcmp(error->sqlstate, "0A000") && link->plan_is_old;
     if (!cursor->base.named || !(forgotten || retyped || changed))
         return;
     cursor->base.stale = true;

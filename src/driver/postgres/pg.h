@@ -155,6 +155,7 @@ struct weir_pg_link {
     weir_arena type_arena;
     bool       serial_parsed, parallel_parsed;          /* a bracket's two statements: of streams (operations.c) */
     bool        ordered_parsed, freed_parsed;           /* of pages (order.c) */
+    bool       plan_is_old;             /* group_error says so, of a statement that was kept */
     bool       schema_changed;          /* by the transaction that is open */
     unsigned   settings_epoch;          /* a SET was seen: what is known of time-outs is old */
     const char *reset_sql;              /* a statement of the operation that runs has reset settings: its text */
@@ -271,6 +272,8 @@ uint32_t weir_pg_read_u32(weir_pg_reader *reader);
 const char *weir_pg_read_cstr(weir_pg_reader *reader);
 const uint8_t *weir_pg_read_bytes(weir_pg_reader *reader, size_t length);
 /* An ErrorResponse's or NoticeResponse's body as an error; `severity` (32 bytes) may be NULL. */
+/* Whether the error names this routine of the server's source: its words are in the server's language. */
+bool weir_pg_error_is_from(const char *routine, const uint8_t *body, size_t length);
 void weir_pg_read_error(const uint8_t *body, size_t length, weir_error *out, char *severity);
 int weir_pg_class_of(const char *sqlstate, bool *disconnect);
 /* rows.c: how each column's values get into the sink's object; then one DataRow into the cursor's sink. `body` may be written to when `borrow`. */

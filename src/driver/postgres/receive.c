@@ -78,6 +78,18 @@ static int32_t to_int(const char *digits)
     return (int32_t)n;
 }
 
+bool weir_pg_error_is_from(const char *routine, const uint8_t *body, size_t length)
+{
+    weir_pg_reader r = { body, body + length, false };
+    while (!r.bad && r.next < r.end && *r.next) {
+        char field = (char)*r.next++;
+        const char *text = weir_pg_read_cstr(&r);
+        if (field == 'R')
+            return !strcmp(text, routine);
+    }
+    return false;
+}
+
 /* The fields of protocol section "Error and Notice Message Fields". */
 void weir_pg_read_error(const uint8_t *body, size_t length, weir_error *out, char *severity)
 {
