@@ -98,7 +98,7 @@ typedef struct weir_import_figures {
 
 typedef struct weir_import_options {
     size_t             struct_size;
-    const char        *table;               /* "table" or "schema.table"; must be given */
+    const char        *table;               /* "table" or "schema.table", as in weir_copy_options; must be given */
     const char        *format;              /* "csv" or "jsonl"; default: by the file's suffix, else csv */
     const char *const *columns;             /* NULL-terminated; default: the first line of a CSV file, the first record's keys */
     weir_switch        header;              /* CSV: the first line has names; default on. Off, without columns: all of the table's, in order */

@@ -86,7 +86,10 @@ static weir_stmt *select_nothing(import *run, bool elements)
         weir_buffer_text(&text, is_array ? ")[1]" : "");
     }
     weir_buffer_text(&text, run->records.column_count ? " FROM " : "* FROM ");
-    weir_table_append(&text, run->options.table);
+    weir_table_name table = weir_table_name_of(run->options.table);
+    if (!weir_table_name_written(&table, run->options.table, &run->records.names))
+        text.failed = true;
+    weir_table_name_append(&text, &table);
     weir_buffer_text(&text, " WHERE 1 = 0");
     return weir_sql_taken(&text);
 }
