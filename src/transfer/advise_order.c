@@ -190,6 +190,15 @@ static const char *missing_key(const ordering *order, const weir_advice_table *t
     return out;
 }
 
+/* ORDER BY 1 behind a * may be any column. */
+static bool has_unknown_number(const ordering *order, const weir_query_text *text)
+{
+    for (size_t i = 0; i < order->count; i++)
+        if (text->order[i].ordinal && !order->names[i][0])
+            return true;
+    return false;
+}
+
 static void remark_on_uniqueness(weir_remarks *remarks, const ordering *order, const weir_query_text *text, const weir_advice_table *table,
                                  const weir_dialect *dialect)
 {
@@ -199,13 +208,16 @@ static void remark_on_uniqueness(weir_remarks *remarks, const ordering *order, c
         weir_remark_add(remarks, "order-not-known", WEIR_REMARK_NOTE, 0, "end ORDER BY with a key of each table that the query reads",
                         "the query does not read one plain table: whether its order is unique cannot be told, and only a unique one is "
                         "the same in each run and can be resumed");
+    } else if (!is_unique(order, table, dialect) && has_unknown_number(order, text)) {
+        weir_remark_add(remarks, "order-not-known", WEIR_REMARK_NOTE, 0, "name the columns in ORDER BY, with the primary key at the end",
+                        "ORDER BY has the number of a column that cannot be told here: whether the order is unique cannot be either, and only a "
+                        "unique one is the same in each run and can be resumed");
     } else if (!is_unique(order, table, dialect)) {
         missing_key(order, table, key, sizeof key);
         weir_remark_add(remarks, "order-not-unique", WEIR_REMARK_WARNING, 0, advice,
                         "the order is not unique: rows that are alike in it may change places from run to run, and a stream that goes on "
                         "behind such a row may lose or repeat some%s%s", key[0] ? "; its key lacks " : "", key);
     }
-    (void)text;
 }
 
 static void remark_on_index(weir_remarks *remarks, const ordering *order, const weir_query_text *text, const weir_advice_table *table,

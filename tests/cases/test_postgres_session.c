@@ -275,11 +275,12 @@ static void test_forms_of_texts_are_not_the_servers(void **state)
         { "SELECT array_to_string('{a,NULL}'::text[], ',', '-')", "a,-" },
         { "SELECT point(0.1::float8, 0.30000000000000004)", "(0.1,0.30000000000000004)" },
         { "SELECT ROW('\\x00ff5c'::bytea)", "(\"\\\\x00ff5c\")" },
+        { "SELECT 'pg_class'::regclass", "pg_class" },
     };
     static const char *const resets[] = { "DISCARD ALL", "RESET ALL", "SET DateStyle TO DEFAULT" };
     char url[2048];
     snprintf(url, sizeof url, "%s%s", db->url, "&options=-c%20datestyle%3DSQL,DMY%20-c%20intervalstyle%3Dsql_standard"
-                                               "%20-c%20extra_float_digits%3D-4%20-c%20bytea_output%3Descape%20-c%20array_nulls%3Doff");
+                                               "%20-c%20extra_float_digits%3D-4%20-c%20bytea_output%3Descape%20-c%20array_nulls%3Doff%20-c%20quote_all_identifiers%3Don");
     weir_engine *engine;
     assert_status(weir_engine_open(&engine, url, NULL), WEIR_OK);
     weir_connection *connection = weir_engine_connect(engine);

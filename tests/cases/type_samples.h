@@ -127,6 +127,8 @@ static const struct sample {
     { "year", "1999", "integer", INT(32, 1999) },               /* the protocol describes a domain as its base type */
     { "amount", "1.10", "numeric", STRING(NUMERIC, "1.10") },
     { "moods", "{\"so so\",NULL,happy}", "mood[]", ARRAY(moods) },
+    { "int2vector", "1 -2", NULL, STRING(OTHER, "1 -2") },
+    { "oidvector", "1 2", NULL, STRING(OTHER, "1 2") },
     { "pair", "(1,\"a b\")", NULL, STRING(OTHER, "(1,\"a b\")") },
     { "int4range", "[1,5)", NULL, STRING(OTHER, "[1,5)") },
     { "tsvector", "'cat':2 'fat':1", NULL, STRING(OTHER, "'cat':2 'fat':1") },

@@ -367,6 +367,11 @@ static void test_orders(void **state)
     assert_remark(f, "order-not-unique", WEIR_REMARK_WARNING, "its key lacks id");
     look_at_order(f, "SELECT a AS id FROM t ORDER BY id", false, true);
     assert_remark(f, "order-not-unique", WEIR_REMARK_WARNING, "not unique");
+    look_at_order(f, "SELECT a, b FROM t ORDER BY 1", false, true);
+    assert_remark(f, "order-not-unique", WEIR_REMARK_WARNING, "its key lacks id");
+    look_at_order(f, "SELECT * FROM t ORDER BY 1", false, true);            /* id, for all that the text says */
+    assert_remark(f, "order-not-known", WEIR_REMARK_NOTE, "the number of a column");
+    assert_null(find(f, "order-not-unique"));
     look_at_order(f, "SELECT * FROM v ORDER BY id", false, false);
     assert_remark(f, "order-not-known", WEIR_REMARK_NOTE, "cannot be told");
     look_at_order(f, "SELECT a, count(*) FROM t GROUP BY a ORDER BY a", true, true);

@@ -20,14 +20,16 @@ static size_t add_unknown(weir_pg_link *link, weir_buffer *list, const uint32_t 
     return so_far;
 }
 
+/* int2vector (22) and oidvector (30) are arrays in the catalog's eyes; their text, "1 2", is none. */
+#define ELEMENT "CASE WHEN t.typcategory = 'A' AND t.oid NOT IN (22, 30) THEN t.typelem ELSE 0 END"
 /* What a type is made of comes before it: base types and elements have a greater depth. */
 #define CATALOG_HEAD "WITH RECURSIVE wanted(oid, depth) AS (SELECT pg_catalog.unnest('{"
 #define CATALOG_TAIL                                                                                                            \
     "}'::pg_catalog.oid[]), 0 UNION SELECT r.part, w.depth + 1 FROM wanted w JOIN pg_catalog.pg_type t ON t.oid = w.oid "      \
-    "CROSS JOIN LATERAL (VALUES (CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END), (t.typbasetype)) r(part) "          \
+    "CROSS JOIN LATERAL (VALUES (" ELEMENT "), (t.typbasetype)) r(part) "                                                       \
     "WHERE r.part <> 0) "                                                                                                       \
     "SELECT t.oid, pg_catalog.format_type(t.oid, NULL), t.typtype, "                                                            \
-    "CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END, t.typbasetype "                                                   \
+    ELEMENT ", t.typbasetype "                                                                                                  \
     "FROM pg_catalog.pg_type t JOIN (SELECT oid, pg_catalog.max(depth) AS depth FROM wanted GROUP BY oid) w USING (oid) "       \
     "ORDER BY w.depth DESC"
 

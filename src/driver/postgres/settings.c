@@ -15,7 +15,7 @@ bool weir_pg_libpq_knows(const char *key)
     return known;
 }
 
-/* Values that come and go as text only (ranges, composite types, points) are the same whatever the database or the
+/* Values that come and go as text only (ranges, composite types, points), and names of types, are the same whatever the database or the
  * environment sets: exact, and read by any other server as what they are. DateStyle's order of day and month stays the server's. */
 static const char *const text_forms[] = { "DateStyle", "ISO", "IntervalStyle", "postgres", "extra_float_digits", "1", "bytea_output", "hex",
                                            "array_nulls", "on" };
@@ -23,7 +23,9 @@ enum { TEXT_FORMS = sizeof text_forms / sizeof *text_forms };
 
 void weir_pg_send_text_forms(weir_pg_link *link)
 {
-    char sql[512] = "SELECT pg_catalog.pg_backend_pid()::pg_catalog.text";
+    /* The last one where it is on alone: other servers do not know it. */
+    char sql[768] = "SELECT pg_catalog.pg_backend_pid()::pg_catalog.text, CASE WHEN pg_catalog.current_setting('quote_all_identifiers', true) = 'on' "
+                    "THEN pg_catalog.set_config('quote_all_identifiers', 'off', false) END";
     size_t length = strlen(sql);
     for (size_t i = 0; i < TEXT_FORMS; i += 2)
         length += (size_t)snprintf(sql + length, sizeof sql - length, ", pg_catalog.set_config('%s', '%s', false)", text_forms[i], text_forms[i + 1]);
