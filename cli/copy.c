@@ -21,7 +21,8 @@ typedef struct copy_settings {
 
 #define ROW(name, value, kind, member, choices, help) { name, value, kind, offsetof(copy_settings, member), choices, help }
 static const option_row rows[] = {
-    ROW("--table", "T", OPTION_TEXT, table, NULL, "the source's table or view: name, or schema.name"),
+    ROW("--table", "T", OPTION_TEXT, table, NULL, "the source's table or view: name, or schema.name (a name with a point in it\n"
+        "in double quotes)"),
     ROW("--to-table", "T", OPTION_TEXT, to_table, NULL, "the target's table; default: of the same name"),
     ROW("--create", NULL, OPTION_ON, create, NULL,
         "make the target's table first: columns, NOT NULL and primary key as in the\n"

@@ -18,7 +18,7 @@ typedef struct import_settings {
 
 #define ROW(name, value, kind, member, choices, help) { name, value, kind, offsetof(import_settings, member), choices, help }
 static const option_row rows[] = {
-    ROW("--table", "T", OPTION_TEXT, table, NULL, "the table: name, or schema.name"),
+    ROW("--table", "T", OPTION_TEXT, table, NULL, "the table: name, or schema.name (a name with a point in it in double quotes)"),
     ROW("--from", "FILE|-", OPTION_TEXT, from, NULL, "where from; - is standard input"),
     ROW("--format", "csv|jsonl", OPTION_TEXT, format, "csv|jsonl", "default: by the file's suffix (.csv; .jsonl, .ndjson, .json), else csv"),
     ROW("--columns", "A,B", OPTION_TEXT, columns, NULL, "the columns, in the file's order; default: its first line, or the first record's keys"),

@@ -82,7 +82,8 @@ typedef struct weir_copy weir_copy;
 typedef struct weir_copy_options {
     size_t             struct_size;
     const weir_entity *entity;          /* its table, its columns but server-generated ones; or: */
-    const char        *table;           /* "schema.table" or "table"; and its columns, NULL-terminated (NULL: all but generated ones) */
+    const char        *table;           /* "schema.table" or "table", either name in double quotes or not (a name with a point in it must be);
+                                           and its columns, NULL-terminated (NULL: all but generated ones) */
     const char *const *columns;
     const char *const *upsert;          /* NULL-terminated column names of a unique key: COPY goes into a temporary staging table, from
                                            which weir_copy_finish inserts or updates, in key order; of a key that occurs twice the later row wins */

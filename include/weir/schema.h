@@ -42,7 +42,7 @@ WEIR_API int64_t weir_schema_check(weir_engine *engine, const weir_entity *const
 
 /* CREATE TABLE `name` (NULL: as the source's) in the target's database with the columns of a live table of the source's: types as the
  * target calls them (between PostgreSQL servers the same ones, which must exist there), NOT NULL and the primary key; no indexes, no
- * defaults, no foreign keys. In the target connection's transaction. Errors, in *error (may be NULL): WEIR_ARGUMENT for no table;
+ * defaults, no foreign keys. Names are written as in weir_copy_options. In the target connection's transaction. Errors, in *error (may be NULL): WEIR_ARGUMENT for no table;
  * WEIR_PROGRAMMING when the source has none of that name, or the target has one already; those of the databases. */
 WEIR_API int weir_create_like(weir_connection *source, const char *table, weir_connection *target, const char *name, weir_error *error);
 

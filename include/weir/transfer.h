@@ -15,7 +15,7 @@ typedef struct weir_writer_options {
     size_t      struct_size;
     const char *format;         /* "csv", "jsonl", "parquet" or "arrow"; default: by the file's suffix (.csv; .jsonl, .ndjson, .json; .parquet;
                                    .arrows, .arrow, .ipc), else csv */
-    const char *null_text;      /* CSV: what NULL is; default: empty, and the empty string is "" */
+    const char *null_text;      /* CSV: what NULL is; default: empty, and the empty string is ""; of another format WEIR_ARGUMENT */
     weir_switch header;         /* CSV: a first line with the columns' names; default on */
     weir_checkpoint *checkpoint;    /* a file that can be gone on with: see weir_writer_save; must outlive the writer */
     weir_switch replace_invalid_text;   /* write U+FFFD for what is not UTF-8; default off: WEIR_DATA naming row and column */
@@ -98,12 +98,12 @@ typedef struct weir_import_figures {
 
 typedef struct weir_import_options {
     size_t             struct_size;
-    const char        *table;               /* "table" or "schema.table"; must be given */
+    const char        *table;               /* "table" or "schema.table", as in weir_copy_options; must be given */
     const char        *format;              /* "csv" or "jsonl"; default: by the file's suffix, else csv */
     const char *const *columns;             /* NULL-terminated; default: the first line of a CSV file, the first record's keys */
     weir_switch        header;              /* CSV: the first line has names; default on. Off, without columns: all of the table's, in order */
     const char        *null_text;           /* CSV: what else is NULL, in place of nothing at all */
-    char               delimiter;           /* CSV; default ',' */
+    char               delimiter;           /* CSV; default ','. This or null_text with JSON lines is WEIR_ARGUMENT */
     const char *const *upsert;              /* NULL-terminated columns of a unique key: rows that are there are updated (weir_copy_options) */
     int64_t            batch;               /* records per transaction, committed by this call; default: all in the connection's own */
     const char        *rejects;             /* CSV file "line,reason,record" for records that cannot be taken; NULL: the first one ends it */

@@ -116,7 +116,7 @@ static int take_entity(weir_copy *copy, weir_error *error)
         copy->columns[copy->column_count++] = weir_member_column(member);
     }
     copy->columns[copy->column_count] = NULL;
-    copy->table = entity->table;
+    copy->table = weir_table_name_of(entity->table);
     return WEIR_OK;
 }
 
@@ -124,17 +124,13 @@ static int take_entity(weir_copy *copy, weir_error *error)
 static int ask_columns(weir_copy *copy, weir_error *error)
 {
     bool lite = strcmp(copy->core->driver->name, "sqlite") == 0;
-    const char *point = weir_table_without_schema(copy->table);
-    char schema[128] = "main";
-    if (point != copy->table)
-        snprintf(schema, sizeof schema, "%.*s", (int)(point - copy->table - 1), copy->table);
     weir_stmt *stmt = weir_sql(lite ? "SELECT name FROM pragma_table_xinfo(:name, :schema) WHERE hidden = 0 ORDER BY cid"
                                     : "SELECT attname::text AS name FROM pg_catalog.pg_attribute a WHERE attrelid = (CAST(:name AS text))::regclass "
                                       "AND attnum > 0 AND NOT attisdropped AND coalesce(pg_catalog.to_jsonb(a)->>'attgenerated', '') = '' "
                                       "ORDER BY attnum");
-    weir_bind(stmt, "name", weir_value_cstr(lite ? point : copy->target));
+    weir_bind(stmt, "name", lite ? weir_value_text(copy->table.name) : weir_value_cstr(copy->target));
     if (lite)
-        weir_bind(stmt, "schema", weir_value_cstr(schema));
+        weir_bind(stmt, "schema", copy->table.schema.ptr ? weir_value_text(copy->table.schema) : weir_value_cstr("main"));
     weir_result *result = weir_connection_execute(copy->connection, stmt, NULL);
     weir_stmt_free(&stmt);
     const weir_partition *all = weir_result_all(result);
@@ -149,7 +145,7 @@ static int ask_columns(weir_copy *copy, weir_error *error)
         for (size_t i = 0; i < all->count; i++)
             names[i] = weir_row_cstr(all->rows[i], "name");
         status = all->count ? take_names(copy, names, all->count, error)
-                            : weir_error_set(error, WEIR_PROGRAMMING, "no such table: %s", copy->table);
+                            : weir_error_set(error, WEIR_PROGRAMMING, "no such table: %s", copy->table.spelled);
     }
     int closing = weir_result_close(&result);
     return status == WEIR_OK ? closing : status;
@@ -250,7 +246,7 @@ static int begin(weir_copy *copy, weir_error *error)
         return copy->savepoint;
     }
     weir_buffer text = text_buffer(copy);
-    weir_table_append(&text, copy->table);
+    weir_table_name_append(&text, &copy->table);
     copy->in.table = copy->target = keep_text(copy, &text);
     int status = copy->target ? WEIR_OK : no_text(error);
     if (status == WEIR_OK && !copy->columns)
@@ -298,10 +294,11 @@ static int open_with(weir_copy *copy, const weir_copy_options *given, weir_error
     if (status == WEIR_OK)
         status = weir_connection_copy_check(copy->connection, error);
     copy->entity = options.entity;
-    copy->table = options.table;
     copy->upsert = options.upsert;
     copy->progress = options.progress;
     copy->progress_context = options.context;
+    if (status == WEIR_OK && options.table && !weir_table_name_written(&copy->table, options.table, &copy->arena))
+        status = no_text(error);
     if (status == WEIR_OK && copy->entity)
         status = take_entity(copy, error);
     else if (status == WEIR_OK && options.columns)

@@ -3,6 +3,7 @@
 #define WEIR_ENGINE_COPY_H
 #include <weir/bulk.h>
 #include "engine/connection.h"
+#include "sql/identifier.h"
 
 struct weir_copy {
     weir_connection *connection;        /* NULL: it is over */
@@ -12,7 +13,7 @@ struct weir_copy {
     weir_cursor     *cursor;            /* described columns (copy_in), or the prepared INSERT */
     weir_copy_in     in;
     const weir_entity *entity;          /* NULL: a table by name */
-    const char      *table;
+    weir_table_name  table;
     size_t           column_count;
     const char     **columns;           /* names */
     const weir_member **members;        /* of the entity, one per column */

@@ -106,8 +106,9 @@ static int check_association(checker *c, const weir_entity *entity, const weir_m
     weir_live_table live;
     if (!member->association)
         return WEIR_OK;
+    weir_table_name association = weir_table_name_of(member->association);
     if (weir_relationship_resolve(entity, member, &c->arena, &between, c->error) != WEIR_OK ||
-        weir_live_table_read(c->connection, c->postgresql, member->association, &c->arena, &live, c->error) != WEIR_OK)
+        weir_live_table_read(c->connection, c->postgresql, &association, &c->arena, &live, c->error) != WEIR_OK)
         return c->error->status;
     if (!live.exists) {
         report(c, WEIR_TABLE_MISSING, entity, member, "the table %s of the relationship %s.%s does not exist",
@@ -127,7 +128,8 @@ static int check_association(checker *c, const weir_entity *entity, const weir_m
 static int check_entity(checker *c, const weir_entity *entity)
 {
     weir_live_table live;
-    int status = weir_live_table_read(c->connection, c->postgresql, entity->table, &c->arena, &live, c->error);
+    weir_table_name table = weir_table_name_of(entity->table);
+    int status = weir_live_table_read(c->connection, c->postgresql, &table, &c->arena, &live, c->error);
     if (status != WEIR_OK)
         return status;
     if (!live.exists)

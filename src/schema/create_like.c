@@ -36,7 +36,7 @@ static const struct { const char *postgresql, *sqlite; } names[WEIR_T_COUNT_] = 
 typedef struct making {
     weir_connection *source, *target;
     bool             from_postgresql, to_postgresql;
-    const char      *table, *name;
+    weir_table_name  table, name;       /* the source's, the target's */
     weir_arena       arena;
     weir_live_table  live;
     weir_buffer      sql;
@@ -53,7 +53,7 @@ static weir_result *ask_exact_types(const making *m)
 {
     weir_buffer quoted;
     weir_buffer_init(&quoted, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
-    weir_table_append(&quoted, m->table);
+    weir_table_name_append(&quoted, &m->table);
     weir_stmt *stmt = weir_sql("SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a "
                                "WHERE a.attrelid = pg_catalog.to_regclass(:quoted) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum");
     weir_bind(stmt, "quoted", weir_value_text((weir_text){ quoted.data, quoted.length }));
@@ -130,7 +130,7 @@ static int make_table(making *m)
     weir_result *types = m->from_postgresql && m->to_postgresql ? ask_exact_types(m) : NULL;
     const weir_partition *exact = types ? weir_result_all(types) : NULL;
     weir_buffer_text(&m->sql, "CREATE TABLE ");
-    weir_table_append(&m->sql, m->name);
+    weir_table_name_append(&m->sql, &m->name);
     weir_buffer_text(&m->sql, " (");
     append_columns(m, exact);
     append_key(m);
@@ -145,7 +145,7 @@ static int make_table(making *m)
         return weir_error_out_of_memory(m->error);
     if (weir_connection_run(m->target, sql) < 0) {
         *m->error = *weir_connection_error(m->target);
-        weir_error_context(m->error, "making %s", m->name);
+        weir_error_context(m->error, "making %s", m->name.spelled);
     }
     return m->error->status;
 }
@@ -153,7 +153,7 @@ static int make_table(making *m)
 int weir_create_like(weir_connection *source, const char *table, weir_connection *target, const char *name, weir_error *error)
 {
     weir_error ignored;
-    making m = { .source = source, .target = target, .table = table, .name = name ? name : table, .error = error ? error : &ignored };
+    making m = { .source = source, .target = target, .error = error ? error : &ignored };
     weir_error_clear(m.error);
     if (!table || !*table)
         return weir_error_set(m.error, WEIR_ARGUMENT, "a table to be made like another needs that one's name");
@@ -161,7 +161,8 @@ int weir_create_like(weir_connection *source, const char *table, weir_connection
     m.to_postgresql = is_postgresql(target);
     weir_arena_init(&m.arena, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, 1024);
     weir_buffer_init(&m.sql, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
-    int status = weir_live_table_read(source, m.from_postgresql, table, &m.arena, &m.live, m.error);
+    bool named = weir_table_name_written(&m.table, table, &m.arena) && weir_table_name_written(&m.name, name ? name : table, &m.arena);
+    int status = !named ? weir_error_out_of_memory(m.error) : weir_live_table_read(source, m.from_postgresql, &m.table, &m.arena, &m.live, m.error);
     if (status == WEIR_OK && !m.live.exists)
         status = weir_error_set(m.error, WEIR_PROGRAMMING, "there is no table %s in the source", table);
     if (status == WEIR_OK)

@@ -34,7 +34,7 @@ static const char sqlite_taken[] =
 typedef struct reader {
     weir_connection *connection;
     bool             postgresql;
-    const char      *name, *bare;
+    weir_table_name  name;
     weir_text        index;             /* the name of one; only where a statement asks for it */
     weir_buffer      quoted;            /* the name as SQL text */
     weir_arena      *arena;
@@ -62,12 +62,11 @@ static weir_result *ask(reader *r, const char *sql)
     if (strstr(sql, ":quoted"))
         weir_bind(stmt, "quoted", weir_value_text((weir_text){ r->quoted.data, r->quoted.length }));
     if (strstr(sql, ":bare"))
-        weir_bind(stmt, "bare", weir_value_cstr(r->bare));
+        weir_bind(stmt, "bare", weir_value_text(r->name.name));
     if (strstr(sql, ":index"))
         weir_bind(stmt, "index", weir_value_text(r->index));
     if (strstr(sql, ":schema"))
-        weir_bind(stmt, "schema", r->bare == r->name ? weir_value_null()
-                                : weir_value_text((weir_text){ r->name, (size_t)(r->bare - r->name) - 1 }));
+        weir_bind(stmt, "schema", r->name.schema.ptr ? weir_value_text(r->name.schema) : weir_value_null());
     weir_result *result = weir_connection_execute(r->connection, stmt, WEIR_EXECUTION_OPTIONS(.prepared = WEIR_OFF));
     weir_stmt_free(&stmt);
     return result;
@@ -114,8 +113,8 @@ static int count(reader *r, const char *sql, bool *any)
     weir_buffer whole, master;
     weir_buffer_init(&whole, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
     weir_buffer_init(&master, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
-    if (r->bare != r->name) {
-        weir_identifier_append_n(&master, r->name, (size_t)(r->bare - r->name) - 1);
+    if (r->name.schema.ptr) {
+        weir_identifier_append_n(&master, r->name.schema.ptr, r->name.schema.len);
         weir_buffer_byte(&master, '.');
     }
     weir_buffer_text(&master, "sqlite_master");
@@ -185,13 +184,13 @@ static int read_types(reader *r)
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------------- */
-int weir_live_table_read(weir_connection *connection, bool postgresql, const char *name, weir_arena *arena, weir_live_table *out,
+int weir_live_table_read(weir_connection *connection, bool postgresql, const weir_table_name *name, weir_arena *arena, weir_live_table *out,
                          weir_error *error)
 {
-    reader r = { connection, postgresql, name, weir_table_without_schema(name), .arena = arena, .table = out, .error = error };
+    reader r = { connection, postgresql, *name, .arena = arena, .table = out, .error = error };
     *out = (weir_live_table){ .exists = false };
     weir_buffer_init(&r.quoted, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
-    weir_table_append(&r.quoted, name);
+    weir_table_name_append(&r.quoted, name);
     int status = r.quoted.failed ? weir_error_out_of_memory(error) : read_columns(&r);
     if (status == WEIR_OK && out->exists && !postgresql)
         status = count(&r, sqlite_views, &out->view);
@@ -199,17 +198,17 @@ int weir_live_table_read(weir_connection *connection, bool postgresql, const cha
         status = read_types(&r);
     weir_buffer_free(&r.quoted);
     if (status != WEIR_OK)
-        weir_error_context(error, "reading the schema of %s", name);
+        weir_error_context(error, "reading the schema of %s", name->spelled);
     return status;
 }
 
 int weir_live_index_name_taken(weir_connection *connection, bool postgresql, const char *table, weir_text index, bool *taken, weir_error *error)
 {
-    reader r = { .connection = connection, .postgresql = postgresql, .name = table, .bare = weir_table_without_schema(table), .index = index,
+    reader r = { .connection = connection, .postgresql = postgresql, .name = weir_table_name_of(table), .index = index,
                  .error = error };
     *taken = false;
     weir_buffer_init(&r.quoted, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
-    weir_table_append(&r.quoted, table);
+    weir_table_name_append(&r.quoted, &r.name);
     int status = r.quoted.failed ? weir_error_out_of_memory(error) : count(&r, postgresql ? postgresql_taken : sqlite_taken, taken);
     weir_buffer_free(&r.quoted);
     return status;

@@ -4,6 +4,7 @@
 #include <weir/engine.h>
 #include "base/arena.h"
 #include "base/error.h"
+#include "sql/identifier.h"
 
 typedef struct weir_live_column {
     weir_column_info info;              /* as results of it have it; texts in the arena */
@@ -17,7 +18,7 @@ typedef struct weir_live_table {
     size_t            column_count;
 } weir_live_table;
 
-int weir_live_table_read(weir_connection *connection, bool postgresql, const char *name, weir_arena *arena, weir_live_table *out,
+int weir_live_table_read(weir_connection *connection, bool postgresql, const weir_table_name *name, weir_arena *arena, weir_live_table *out,
                          weir_error *error);
 /* Whether something else than an index of this table (which exists) has the name in its schema. */
 int weir_live_index_name_taken(weir_connection *connection, bool postgresql, const char *table, weir_text index, bool *taken, weir_error *error);

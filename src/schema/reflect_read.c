@@ -185,7 +185,8 @@ static void take_columns(weir_reflection *r, weir_reflected_table *table, const 
 static int read_columns(weir_reflection *r, weir_reflected_table *table, const question *q)
 {
     weir_live_table live;
-    if (weir_live_table_read(r->connection, r->postgresql, table->spelled, &r->arena, &live, r->error) != WEIR_OK)
+    weir_table_name name = weir_table_name_of(table->spelled);
+    if (weir_live_table_read(r->connection, r->postgresql, &name, &r->arena, &live, r->error) != WEIR_OK)
         return r->error->status;
     weir_result *result = ask(r, r->postgresql ? postgresql_columns : sqlite_columns, q);
     const weir_partition *rows = weir_result_all(result);

@@ -69,3 +69,57 @@ void weir_table_append(weir_buffer *text, const char *table)
     }
     weir_identifier_append(text, name);
 }
+
+/* ---- names in parts ---------------------------------------------------------------------------------------------- */
+weir_table_name weir_table_name_of(const char *table)
+{
+    const char *name = weir_table_without_schema(table);
+    weir_text schema = { name == table ? NULL : table, name == table ? 0 : (size_t)(name - table) - 1 };
+    return (weir_table_name){ table, schema, { name, strlen(name) } };
+}
+
+/* One part from *from on, unquoted into `to`; *from is moved behind it. Empty: it is none, or not well quoted. */
+static weir_text take_part(const char **from, char *to)
+{
+    const char *p = *from;
+    weir_text part = { to, 0 };
+    bool quoted = *p == '"', closed = !quoted;
+    for (p += quoted; *p && (quoted || *p != '.'); p++) {
+        if (quoted && *p == '"' && *++p != '"') {
+            closed = true;
+            break;
+        }
+        to[part.len++] = *p;
+    }
+    *from = p;
+    return closed && (!*p || *p == '.') ? part : (weir_text){ to, 0 };
+}
+
+bool weir_table_name_written(weir_table_name *out, const char *table, weir_arena *arena)
+{
+    *out = weir_table_name_of(table);
+    if (!strchr(table, '"'))
+        return true;
+    char *copy = weir_arena_bytes(arena, strlen(table) + 1);
+    if (!copy)
+        return false;
+    const char *from = table;
+    weir_text first = take_part(&from, copy), second = { NULL, 0 };
+    bool two = first.len && *from == '.';
+    if (two) {
+        from++;
+        second = take_part(&from, copy + first.len);
+    }
+    if (first.len && !*from && (!two || second.len))
+        *out = (weir_table_name){ table, two ? first : (weir_text){ NULL, 0 }, two ? second : first };
+    return true;
+}
+
+void weir_table_name_append(weir_buffer *text, const weir_table_name *table)
+{
+    if (table->schema.ptr) {
+        weir_identifier_append_n(text, table->schema.ptr, table->schema.len);
+        weir_buffer_byte(text, '.');
+    }
+    weir_identifier_append_n(text, table->name.ptr, table->name.len);
+}

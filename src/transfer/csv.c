@@ -138,4 +138,4 @@ static int csv_begin(weir_sheet *sheet)
     return WEIR_OK;
 }
 
-const weir_format weir_format_csv = { "csv", { ".csv" }, csv_check, csv_begin, csv_row, .lines = true };
+const weir_format weir_format_csv = { "csv", { ".csv" }, csv_check, csv_begin, csv_row, .texts = true, .lines = true };

@@ -52,6 +52,7 @@ typedef struct weir_format {
      * behind the first `begin`; a NUL stands behind the text. False: it is none of remember's. */
     void (*remember)(const weir_sheet *sheet, weir_buffer *text);
     bool (*recall)(weir_sheet *sheet, const char *text);
+    bool texts;                         /* all is text, NULL too */
     bool lines;                         /* rows stand one behind the other: two files are one, but for the header, and one that is cut behind
                                            any row may be gone on with */
 } weir_format;

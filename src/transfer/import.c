@@ -86,7 +86,10 @@ static weir_stmt *select_nothing(import *run, bool elements)
         weir_buffer_text(&text, is_array ? ")[1]" : "");
     }
     weir_buffer_text(&text, run->records.column_count ? " FROM " : "* FROM ");
-    weir_table_append(&text, run->options.table);
+    weir_table_name table = weir_table_name_of(run->options.table);
+    if (!weir_table_name_written(&table, run->options.table, &run->records.names))
+        text.failed = true;
+    weir_table_name_append(&text, &table);
     weir_buffer_text(&text, " WHERE 1 = 0");
     return weir_sql_taken(&text);
 }
@@ -494,6 +497,8 @@ static int open_all(import *run, const char *path)
                                    options->max_record ? options->max_record : MAX_RECORD, &run->error);
     if (status != WEIR_OK)
         return status;
+    if (run->records.format != &weir_records_csv && (options->null_text || options->delimiter))
+        return weir_error_set(&run->error, WEIR_ARGUMENT, "a text for NULL and a delimiter are options of csv, not of JSON lines");
     run->records.header = options->header != WEIR_OFF;
     run->records.null_text = options->null_text;
     run->records.delimiter = options->delimiter ? options->delimiter : ',';

@@ -32,7 +32,7 @@ static int take_options(weir_writer *writer, const char *path, const weir_writer
     if (!writer->format->rows && (options.compression || options.row_group_bytes || options.dictionary || options.decimal || options.metadata))
         return weir_error_set(&writer->error, WEIR_ARGUMENT,
                               "compression, row groups, dictionaries, decimals and metadata are options of parquet, not of %s", writer->format->name);
-    if (writer->format->rows && options.null_text)
+    if (!writer->format->texts && options.null_text)
         return weir_error_set(&writer->error, WEIR_ARGUMENT, "a text for NULL is an option of csv: %s has NULLs", writer->format->name);
     writer->partition_rows = options.partition_rows;
     writer->checkpoint = options.checkpoint;

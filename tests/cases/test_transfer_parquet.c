@@ -90,6 +90,8 @@ static void test_options_of_other_formats_are_refused(void **state)
         { "x.csv", { .compression = "zstd" }, "options of parquet, not of csv" },
         { "x.jsonl", { .decimal = "9,2" }, "options of parquet, not of jsonl" },
         { "x.parquet", { .null_text = "NULL" }, "an option of csv" },
+        { "x.jsonl", { .null_text = "NULL" }, "an option of csv" },
+        { "x.arrow", { .null_text = "NULL" }, "an option of csv" },
         { "x.parquet", { .compression = "gzip" }, "unknown compression 'gzip'" },
         { "x.parquet", { .decimal = "9,10" }, "no precision and scale" },
         { "x.parquet", { .decimal = "9,2x" }, "no precision and scale" },

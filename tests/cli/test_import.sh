@@ -41,6 +41,31 @@ test_standard_input_and_options() {
     same "$(sql "SELECT id, coalesce(name, 'NULL') FROM people ORDER BY id")" $'7|NULL\n8|x'
 }
 
+test_names_with_points_are_read_in_double_quotes() {
+    local main=main
+    [ "$database" = sqlite ] || main=public
+    sql 'DROP TABLE IF EXISTS "a.b"; DROP TABLE IF EXISTS "c.""d"; CREATE TABLE "a.b" (id bigint PRIMARY KEY, name text)'
+    printf '1,x\n' | "$WEIR" import "$URL" --table '"a.b"' --from - --no-header 2> stderr
+    same "$?" 0
+    printf 'id,name\n1,y\n2,z\n' | "$WEIR" import "$URL" --table "$main.\"a.b\"" --from - --upsert id 2> stderr
+    same "$?" 0
+    succeeds copy "$URL" "$URL" --table '"a.b"' --to-table '"c.""d"' --create
+    same "$(sql 'SELECT id, name FROM "c.""d" ORDER BY id')" $'1|y\n2|z'
+    sql 'DROP TABLE "a.b"; DROP TABLE "c.""d"'
+    fails 1 "a.b" copy "$URL" "$URL" --table '"a.b"' --to-table x --create
+    fails 1 '"a' import "$URL" --table '"a.b' --from /dev/null --columns id
+}
+
+test_options_of_csv_are_refused_with_json_lines() {
+    make_table
+    printf '{"id":1,"name":"NULL"}\n' > work/in.jsonl
+    local option
+    for option in --null=NULL '--delimiter=;'; do
+        fails 2 "are options of csv, not of JSON lines" import "$URL" --table people --from work/in.jsonl "$option"
+        same "$(rows)" 0
+    done
+}
+
 test_a_closed_descriptor_is_no_connection() {
     make_table
     timeout 20 "$WEIR" import "$URL" --table people --from - <&- 2> stderr
