@@ -122,9 +122,11 @@ static weir_stmt *mark_notes(void)
 static weir_stmt *update_notes(void)
 {
     weir_stmt *stmt = weir_update(&note_entity), *marks = weir_select_columns(WEIR_COUNT());
-    weir_where(marks, WEIR_EQ(WEIR_COL(mark, note_id), WEIR_COL(note, id)));
+    weir_source *all = weir_alias(&mark_entity, "all_marks");       /* marks itself is in the UPDATE's FROM */
+    weir_where(marks, WEIR_EQ(WEIR_SCOL(all, mark, note_id), WEIR_COL(note, id)));
     weir_set(stmt, WEIR_COL(note, body), WEIR_CAST(WEIR_SCALAR(marks), "text"));
     weir_where(stmt, WEIR_EQ(WEIR_COL(mark, note_id), WEIR_COL(note, id)));
+    weir_source_free(&all);
     weir_stmt_free(&marks);
     return stmt;
 }
