@@ -39,10 +39,9 @@ check-debian:
 	@scripts/install-packages build packaging
 	@scripts/check-debian
 
-# Every test, with what those of the packaging look for (cmake, zsh, man), the sanitizers, the analyzers, the Debian packages, samples under
-# valgrind and by each compiler, the soak, the wire, all faults, planted bugs, and README.md's first steps. It takes hours.
+# Every test, the sanitizers, the analyzers, the Debian packages, samples under valgrind and by each compiler, the soak, the wire, all
+# faults, planted bugs, and README.md's first steps. It takes hours.
 check-all:
-	@scripts/install-packages packaging
 	@$(MAKE) check
 	@$(MAKE) check-sanitize
 	@$(MAKE) check-thread
