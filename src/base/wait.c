@@ -163,7 +163,7 @@ void weir_unpark(weir_parker *parker)
     weir_unlock(&parker->mutex);
 }
 
-int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument)
+int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument, int outcome), void *argument)
 {
     WEIR_NO_LOCK_IS_HELD();
     const weir_world *world = weir_here_now()->world;

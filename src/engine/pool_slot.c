@@ -61,7 +61,11 @@ static void run_dial(void *argument)
     work->status = work->driver->dial(work->plan, &work->watch, &work->link, work->error);
 }
 
-static void stop_dial(void *argument) { atomic_store(&((dial_work *)argument)->watch.stop, true); }
+static void stop_dial(void *argument, int outcome)
+{
+    (void)outcome;
+    atomic_store(&((dial_work *)argument)->watch.stop, true);
+}
 
 enum { LONGEST_LOCK_PAUSE_MS = 64 };
 

@@ -524,7 +524,11 @@ static void test_blocking_work_without_memory(void **state)
 }
 
 /* ---- cancelling */
-static void interrupt_work(void *argument) { ((toil *)argument)->interrupted = true; }
+static void interrupt_work(void *argument, int outcome)
+{
+    assert_int_equal(outcome, WEIR_WAIT_INTERRUPTED);
+    ((toil *)argument)->interrupted = true;
+}
 
 static int run_interrupted(void *argument)
 {
