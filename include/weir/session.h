@@ -241,9 +241,11 @@ WEIR_API int weir_collection_remove_(void *instance, size_t offset, void *item);
 
 /* Writes what waits: parents before their children, deletions the other way round; of an instance that was changed the changed columns
  * alone. Server-generated members that are zero, absent or NULL are left to the database and read back. A member with .version starts
- * at 1, is raised by each UPDATE and demanded by each UPDATE and DELETE; of an expired instance it is read first, by a SELECT for each. Rows that refer to each other in a cycle are inserted with NULL
- * and updated afterwards, where a foreign key can be NULL; else WEIR_FLUSH names the cycle. Nothing waits: WEIR_OK, and no transaction
- * begins.
+ * at 1, is raised by each UPDATE and demanded by each UPDATE and DELETE; of an expired instance it is read first, by a SELECT for each.
+ * Rows that refer to each other in a cycle are inserted with NULL and updated afterwards, and set to NULL before they are deleted, where
+ * a foreign key can be NULL; else WEIR_FLUSH names the cycle. A new instance with the key of one that is deleted by the same flush takes
+ * its row (as SQLAlchemy's row switch): one UPDATE of all but the key; what is left to the database stays as it is and is read back; its
+ * version goes on. Nothing waits: WEIR_OK, and no transaction begins.
  * WEIR_STALE_DATA: "UPDATE statement on table 'orders' expected to update 1 row(s); 0 were matched."; WEIR_FLUSH: a child that would
  * lose its parent has no NULL; WEIR_INTEGRITY and other errors of the database. After an error everything of the transaction (inside a
  * savepoint: of that) is rolled back, and the session does nothing but WEIR_PENDING_ROLLBACK "This Session's transaction has been

@@ -90,31 +90,51 @@ static int gather(flush *f)
 
 /* ---- doing it ------------------------------------------------------------------------------------------------------------------------ */
 
+/* Another one has its row now. */
+static bool is_replaced(const weir_job *job) { return job->kind == WEIR_JOB_DELETE && weir_instance_state(job->instance) == WEIR_DELETED; }
+
 /* Jobs of one rank, level, entity and kind are written together. */
 static size_t run_of(const weir_job *jobs, size_t count)
 {
     size_t length = 1;
     while (length < count && jobs[length].kind == jobs->kind && jobs[length].rank == jobs->rank && jobs[length].level == jobs->level &&
-           weir_mapper_of(jobs[length].instance) == weir_mapper_of(jobs->instance))
+           weir_mapper_of(jobs[length].instance) == weir_mapper_of(jobs->instance) && is_replaced(&jobs[length]) == is_replaced(jobs))
         length++;
     return length;
 }
 
-static int write_jobs(flush *f, const weir_job *jobs, size_t count)
+/* The parents' keys are known now, and with them the rows' own: new ones may take rows that are being deleted. */
+static int prepare_run(const flush *f, weir_job *jobs, size_t count)
 {
-    for (size_t at = 0, length; at < count; at += length) {
-        length = run_of(jobs + at, count - at);
-        for (size_t i = 0; i < length && jobs->kind != WEIR_JOB_DELETE; i++)
-            if (weir_links_sync(jobs[at + i].instance, false, f->error) != WEIR_OK)
-                return f->error->status;
-        if (weir_flush_rows(f->session, jobs + at, length, f->error) != WEIR_OK)
+    for (size_t i = 0; i < count; i++) {
+        if (weir_links_sync(jobs[i].instance, false, f->error) != WEIR_OK)
             return f->error->status;
+        jobs[i].replaced = jobs[i].kind == WEIR_JOB_INSERT && f->deletion_count ? weir_flush_replaced(jobs[i].instance) : NULL;
+        if (jobs[i].replaced)
+            jobs[i].kind = WEIR_JOB_REPLACE;
+    }
+    return WEIR_OK;
+}
+
+static int write_jobs(const flush *f, weir_job *jobs, size_t count)
+{
+    for (size_t at = 0, end, length; at < count; at = end) {
+        end = at + run_of(jobs + at, count - at);
+        if (is_replaced(&jobs[at]))
+            continue;
+        if (jobs[at].kind != WEIR_JOB_DELETE && prepare_run(f, jobs + at, end - at) != WEIR_OK)
+            return f->error->status;
+        for (; at < end; at += length) {
+            length = run_of(jobs + at, end - at);
+            if (weir_flush_rows(f->session, jobs + at, length, f->error) != WEIR_OK)
+                return f->error->status;
+        }
     }
     return WEIR_OK;
 }
 
 /* Foreign keys that were left out of a cycle. */
-static int write_deferred(flush *f)
+static int write_deferred(const flush *f)
 {
     for (size_t i = 0; i < f->write_count; i++) {
         const weir_job *job = &f->writes[i];
@@ -130,17 +150,31 @@ static int write_deferred(flush *f)
     return WEIR_OK;
 }
 
-static int write_associations(flush *f)
+/* Foreign keys of a cycle that is deleted. */
+static int write_loosened(const flush *f)
 {
-    for (int removing = 1; removing >= 0; removing--)
-        for (size_t i = 0; i < f->write_count; i++)
-            for (const weir_link_record *link = weir_side_of(f->writes[i].instance)->links; link; link = link->next)
-                if (link->kind == (removing ? WEIR_LINK_REMOVE : WEIR_LINK_ADD) &&
-                    weir_flush_association(f->session, f->writes[i].instance, link, f->error) != WEIR_OK)
-                    return f->error->status;
+    for (size_t i = 0; i < f->deletion_count; i++) {
+        const weir_job first = { .instance = f->deletions[i].instance, .kind = WEIR_JOB_UPDATE };
+        if (f->deletions[i].loosened && !is_replaced(&f->deletions[i]) && weir_flush_rows(f->session, &first, 1, f->error) != WEIR_OK)
+            return f->error->status;
+    }
+    return WEIR_OK;
+}
+
+static int write_links(const flush *f, weir_link_kind kind)
+{
+    for (size_t i = 0; i < f->write_count; i++)
+        for (const weir_link_record *link = weir_side_of(f->writes[i].instance)->links; link; link = link->next)
+            if (link->kind == kind && weir_flush_association(f->session, f->writes[i].instance, link, f->error) != WEIR_OK)
+                return f->error->status;
+    return WEIR_OK;
+}
+
+static int clear_associations(const flush *f, bool replaced)
+{
     for (size_t i = 0; i < f->deletion_count; i++) {
         const weir_mapper *mapper = weir_mapper_of(f->deletions[i].instance);
-        for (size_t k = 0; k < mapper->relationship_count; k++) {
+        for (size_t k = 0; k < mapper->relationship_count && is_replaced(&f->deletions[i]) == replaced; k++) {
             const weir_mapped_relationship *relationship = &mapper->relationships[k];
             if (relationship->pairs.through_association && !(weir_cascade_of(relationship->member) & WEIR_CASCADE_PASSIVE_DELETES) &&
                 weir_flush_association_clear(f->session, f->deletions[i].instance, relationship, f->error) != WEIR_OK)
@@ -148,6 +182,17 @@ static int write_associations(flush *f)
         }
     }
     return WEIR_OK;
+}
+
+/* What a replaced one had goes before the same key gets what is new. */
+static int write_associations(const flush *f)
+{
+    int status = write_links(f, WEIR_LINK_REMOVE);
+    if (status == WEIR_OK)
+        status = clear_associations(f, true);
+    if (status == WEIR_OK)
+        status = write_links(f, WEIR_LINK_ADD);
+    return status == WEIR_OK ? clear_associations(f, false) : status;
 }
 
 static int write_all(flush *f)
@@ -163,6 +208,8 @@ static int write_all(flush *f)
         status = write_deferred(f);
     if (status == WEIR_OK)
         status = write_associations(f);
+    if (status == WEIR_OK)
+        status = write_loosened(f);
     return status == WEIR_OK ? write_jobs(f, f->deletions, f->deletion_count) : status;
 }
 

@@ -7,7 +7,13 @@
 
 enum { ROUNDS = 32 };                   /* in which cycles are cut one by one */
 
-typedef struct edge { uint32_t before, after; weir_link_record *link; bool cut; } edge;
+typedef struct edge {
+    uint32_t before, after;
+    weir_link_record *link;             /* of a child that is written; NULL: of deletions */
+    const weir_member *const *members;  /* the child's foreign key */
+    size_t            member_count;
+    bool              cut;
+} edge;
 typedef struct order {
     weir_session *session;
     weir_job     *jobs; size_t count;
@@ -110,7 +116,7 @@ static int rank_entities(order *o, uint32_t **ranks)
 
 /* ---- rows of entities that are in a cycle with each other, or with themselves ------------------------------------------------------------ */
 
-static int add_edge(order *o, const weir_instance *parent, const weir_instance *child, weir_link_record *link)
+static int add_edge(order *o, const weir_instance *parent, const weir_instance *child, edge new)
 {
     const weir_side *of_parent = weir_side_of(parent);
     if (!of_parent || !of_parent->node || o->jobs[of_parent->node - 1].instance != parent)
@@ -127,7 +133,9 @@ static int add_edge(order *o, const weir_instance *parent, const weir_instance *
         o->edge_capacity = capacity;
     }
     uint32_t a = of_parent->node - 1, b = weir_side_of(child)->node - 1;
-    o->edges[o->edge_count++] = o->deletions ? (edge){ b, a, NULL, false } : (edge){ a, b, link, false };
+    new.before = o->deletions ? b : a;
+    new.after = o->deletions ? a : b;
+    o->edges[o->edge_count++] = new;
     return WEIR_OK;
 }
 
@@ -136,7 +144,9 @@ static int edges_of_write(order *o, weir_instance *instance)
 {
     for (weir_link_record *link = weir_side_of(instance)->links; link; link = link->next)
         if ((link->kind == WEIR_LINK_PARENT || link->kind == WEIR_LINK_PARENT_OF) && link->other &&
-            weir_instance_state(link->other) == WEIR_PENDING && add_edge(o, link->other, instance, link) != WEIR_OK)
+            weir_instance_state(link->other) == WEIR_PENDING &&
+            add_edge(o, link->other, instance, (edge){ .link = link, .members = weir_link_members(link),
+                                                       .member_count = link->relationship->pairs.pair_count }) != WEIR_OK)
             return o->error->status;
     return WEIR_OK;
 }
@@ -165,6 +175,17 @@ static weir_instance *parent_by_key(const order *o, const weir_instance *child, 
     return weir_identity_look_up(mapper, values, count);
 }
 
+/* What an expired one has is not what its row refers to. Its DELETE tells when the row is gone. */
+static int read_expired(order *o, weir_instance *instance)
+{
+    size_t at = index_of(o, weir_mapper_of(instance));
+    if (!(instance->flags & WEIR_INSTANCE_EXPIRED) || !*reach(o, at, at))
+        return WEIR_OK;
+    if (weir_instance_reload(instance, o->error) == WEIR_OBJECT_DELETED)
+        weir_error_clear(o->error);
+    return o->error->status;
+}
+
 static int edges_of_deletion(order *o, const weir_instance *child)
 {
     const weir_entity *entity = weir_mapper_of(child)->entity;
@@ -174,9 +195,10 @@ static int edges_of_deletion(order *o, const weir_instance *child)
             bool remote = weir_key_is_remote(r);
             if (r->pairs.through_association || (remote ? r->pairs.target : r->pairs.parent) != entity)
                 continue;
-            const weir_instance *parent = remote ? parent_by_key(o, child, r->pairs.parent, r->pairs.remote, r->pairs.local, r->pairs.pair_count)
-                                                 : parent_by_key(o, child, r->pairs.target, r->pairs.local, r->pairs.remote, r->pairs.pair_count);
-            if (parent && parent != child && add_edge(o, parent, child, NULL) != WEIR_OK)
+            const edge new = { .members = remote ? r->pairs.remote : r->pairs.local, .member_count = r->pairs.pair_count };
+            const weir_instance *parent = parent_by_key(o, child, remote ? r->pairs.parent : r->pairs.target, new.members,
+                                                        remote ? r->pairs.local : r->pairs.remote, new.member_count);
+            if (parent && parent != child && add_edge(o, parent, child, new) != WEIR_OK)
                 return o->error->status;
         }
     return WEIR_OK;
@@ -215,13 +237,12 @@ static size_t level_rows(order *o, uint32_t *waits, const size_t *first, uint32_
     return ready;
 }
 
-static bool can_be_null(const weir_link_record *link)
+static bool can_be_null(const edge *e)
 {
-    const weir_member **members = weir_link_members(link);
-    for (size_t i = 0; i < link->relationship->pairs.pair_count; i++) {
-        weir_member_type type = members[i]->type;
+    for (size_t i = 0; i < e->member_count; i++) {
+        weir_member_type type = e->members[i]->type;
         bool null = (type >= WEIR_M_CSTR && type <= WEIR_M_ARRAY) || (type >= WEIR_M_OPT_BOOL && type <= WEIR_M_OPT_UUID);
-        if (!null || members[i]->primary_key)
+        if (!null || e->members[i]->primary_key)
             return false;
     }
     return true;
@@ -233,11 +254,29 @@ static bool cut_cycle(const order *o, const uint32_t *waits, bool all)
     bool any = false;
     for (size_t i = 0; i < o->edge_count && (all || !any); i++) {
         edge *e = &o->edges[i];
-        if (e->cut || !waits[e->after] || !waits[e->before] || !e->link || !can_be_null(e->link))
+        if (e->cut || !waits[e->after] || !waits[e->before] || !can_be_null(e))
             continue;
-        any = e->cut = e->link->deferred = true;
+        any = e->cut = true;
+        if (e->link)
+            e->link->deferred = true;
     }
     return any;
+}
+
+/* Before the deletions of a cycle the foreign keys that were cut are NULL. Relationships that share columns are cut together. */
+static int loosen(const order *o)
+{
+    const weir_value null = { .type = WEIR_T_NULL };
+    char reason[WEIR_REASON_SIZE];
+    for (size_t i = 0; i < o->edge_count; i++) {
+        const edge *e = &o->edges[i];
+        weir_job *job = &o->jobs[e->before];
+        for (size_t k = 0; o->deletions && e->cut && k < e->member_count; k++)
+            if (weir_member_change(job->instance, e->members[k], &null, reason) != WEIR_OK)
+                return weir_error_set(o->error, WEIR_DATA, "%s.%s: %s", weir_mapper_of(job->instance)->entity->name, e->members[k]->name, reason);
+        job->loosened = job->loosened || (o->deletions && e->cut);
+    }
+    return WEIR_OK;
 }
 
 static int name_cycle(const order *o, const uint32_t *waits)
@@ -260,6 +299,9 @@ static int name_cycle(const order *o, const uint32_t *waits)
 
 static int order_rows(order *o)
 {
+    for (size_t i = 0; o->deletions && i < o->count; i++)
+        if (read_expired(o, o->jobs[i].instance) != WEIR_OK)
+            return o->error->status;
     for (size_t i = 0; i < o->count; i++) {
         int status = o->deletions ? edges_of_deletion(o, o->jobs[i].instance) : edges_of_write(o, o->jobs[i].instance);
         if (status != WEIR_OK)
@@ -280,7 +322,7 @@ static int order_rows(order *o)
     for (int round = 0; level_rows(o, waits, first, queue) < o->count; round++)
         if (!cut_cycle(o, waits, round >= ROUNDS))
             return name_cycle(o, waits);
-    return WEIR_OK;
+    return loosen(o);
 }
 
 /* ---- the whole ---------------------------------------------------------------------------------------------------------------------------- */

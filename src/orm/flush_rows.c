@@ -38,9 +38,19 @@ static const weir_member *version_of(const weir_mapper *mapper)
     return NULL;
 }
 
+/* What the database makes up, or has already where a row is replaced. */
+static void append_returning(const writer *w, weir_buffer *text)
+{
+    for (size_t i = 0, returned = 0; i < w->mapper->column_count; i++)
+        if (!w->columns[i] && !(w->kind == WEIR_JOB_REPLACE && w->mapper->columns[i]->primary_key)) {
+            weir_buffer_text(text, returned++ ? ", " : " RETURNING ");
+            append_column(text, w->mapper->columns[i]);
+        }
+}
+
 static void append_insert(const writer *w, weir_buffer *text)
 {
-    size_t columns = 0, generated = 0;
+    size_t columns = 0;
     weir_buffer_text(text, "INSERT INTO ");
     weir_table_append(text, w->mapper->entity->table);
     for (size_t i = 0; i < w->mapper->column_count; i++)
@@ -54,11 +64,7 @@ static void append_insert(const writer *w, weir_buffer *text)
             weir_buffer_printf(text, "%s:c%zu", k++ ? ", " : "", i);
     if (columns)
         weir_buffer_byte(text, ')');
-    for (size_t i = 0; i < w->mapper->column_count; i++)
-        if (!w->columns[i]) {
-            weir_buffer_text(text, generated++ ? ", " : " RETURNING ");
-            append_column(text, w->mapper->columns[i]);
-        }
+    append_returning(w, text);
 }
 
 static void append_key(const writer *w, weir_buffer *text)
@@ -90,6 +96,12 @@ static void append_update(const writer *w, weir_buffer *text)
     append_key(w, text);
 }
 
+static void append_replace(const writer *w, weir_buffer *text)
+{
+    append_update(w, text);
+    append_returning(w, text);
+}
+
 static void append_delete(const writer *w, weir_buffer *text)
 {
     weir_buffer_text(text, "DELETE FROM ");
@@ -109,6 +121,7 @@ static int prepare_text(writer *w)
 {
     static void (*const append[])(const writer *, weir_buffer *) = {
         [WEIR_JOB_INSERT] = append_insert, [WEIR_JOB_UPDATE] = append_update, [WEIR_JOB_DELETE] = append_delete,
+        [WEIR_JOB_REPLACE] = append_replace,
     };
     if (w->stmt && memcmp(w->columns, w->wanted, w->mapper->column_count) == 0)
         return WEIR_OK;
@@ -137,6 +150,11 @@ static int64_t version_in(const weir_mapper *mapper, const void *object)
     if (member)
         weir_member_value(member, object, &value);
     return value.type == WEIR_T_INT64 ? value.as.i : 0;
+}
+
+static int64_t version_of_row(const weir_mapper *mapper, const weir_job *job)
+{
+    return version_in(mapper, (job->replaced ? job->replaced : job->instance) + 1);
 }
 
 static void set_version(const weir_mapper *mapper, void *object, int64_t version)
@@ -174,7 +192,7 @@ static bool is_unset(const weir_member *member, const void *object)
 static bool choose_columns(const writer *w, const weir_instance *instance)
 {
     const weir_mapper *mapper = w->mapper;
-    bool any = w->kind != WEIR_JOB_UPDATE;
+    bool any = w->kind == WEIR_JOB_INSERT || w->kind == WEIR_JOB_DELETE;
     for (size_t i = 0; i < mapper->column_count; i++) {
         const weir_member *member = mapper->columns[i];
         switch (w->kind) {
@@ -183,17 +201,26 @@ static bool choose_columns(const writer *w, const weir_instance *instance)
             w->wanted[i] = !member->version && (instance->flags & WEIR_INSTANCE_MODIFIED) && weir_before_changed(instance, i);
             any = any || w->wanted[i];
             break;
+        case WEIR_JOB_REPLACE:
+            w->wanted[i] = !member->primary_key && !(member->server_generated && is_unset(member, instance + 1));
+            any = any || w->wanted[i];
+            break;
         case WEIR_JOB_DELETE: w->wanted[i] = 0; break;
         }
+    }
+    for (size_t i = 0; !any && w->kind == WEIR_JOB_REPLACE && i < mapper->column_count; i++) {
+        w->wanted[i] = mapper->columns[i]->primary_key;             /* it has nothing else: that is set to what it is */
+        any = w->wanted[i];
     }
     for (size_t i = 0; any && w->kind == WEIR_JOB_UPDATE && i < mapper->column_count; i++)
         w->wanted[i] |= mapper->columns[i]->version;
     return any;
 }
 
-static void bind_all(const writer *w, const weir_instance *instance, int64_t version)
+static void bind_all(const writer *w, const weir_job *job, int64_t version)
 {
     const weir_mapper *mapper = w->mapper;
+    const weir_instance *instance = job->instance;
     const void *key = weir_instance_old_key(instance);
     for (size_t i = 0; i < mapper->column_count; i++) {
         if (!w->columns[i])
@@ -208,7 +235,17 @@ static void bind_all(const writer *w, const weir_instance *instance, int64_t ver
     for (size_t i = 0; w->kind != WEIR_JOB_INSERT && i < mapper->key_count; i++)
         bind(w->stmt, 'k', i, mapper->keys[i], key);
     if (w->kind != WEIR_JOB_INSERT && version_of(mapper))
-        weir_bind(w->stmt, "version", (weir_value){ .type = WEIR_T_INT64, .as.i = version_in(mapper, instance + 1) });
+        weir_bind(w->stmt, "version", (weir_value){ .type = WEIR_T_INT64, .as.i = version_of_row(mapper, job) });
+}
+
+weir_instance *weir_flush_replaced(const weir_instance *instance)
+{
+    weir_mapper *mapper = weir_mapper_of(instance);
+    for (size_t i = 0; i < mapper->key_count; i++)
+        if (mapper->keys[i]->server_generated && is_unset(mapper->keys[i], instance + 1))
+            return NULL;
+    weir_instance *other = weir_identity_of_struct(mapper, instance + 1);
+    return other && other != instance && weir_is_deleting(other) ? other : NULL;
 }
 
 /* ---- what comes back ------------------------------------------------------------------------------------------------------------------------ */
@@ -276,6 +313,22 @@ static int inserted(writer *w, weir_result *result, weir_instance *instance, int
     return WEIR_OK;
 }
 
+static void deleted(writer *w, weir_instance *instance)
+{
+    weir_unit_written(instance);
+    weir_identity_remove(w->mapper, instance);
+    weir_instance_set_state(instance, WEIR_DELETED);
+    weir_side_of(instance)->deleting = false;
+    weir_side_of(instance)->deleted_in = weir_session_savepoint(w->session);
+}
+
+/* The row is the new one's. */
+static int replaced(writer *w, weir_result *result, const weir_job *job, int64_t version)
+{
+    deleted(w, job->replaced);
+    return inserted(w, result, job->instance, version);
+}
+
 static int updated(writer *w, weir_instance *instance, int64_t version)
 {
     set_version(w->mapper, instance + 1, version);
@@ -288,20 +341,11 @@ static int updated(writer *w, weir_instance *instance, int64_t version)
     return enter_map(instance, w->error);
 }
 
-static void deleted(writer *w, weir_instance *instance)
-{
-    weir_unit_written(instance);
-    weir_identity_remove(w->mapper, instance);
-    weir_instance_set_state(instance, WEIR_DELETED);
-    weir_side_of(instance)->deleting = false;
-    weir_side_of(instance)->deleted_in = weir_session_savepoint(w->session);
-}
-
 static int check_matched(const writer *w, size_t expected, size_t matched)
 {
     if (w->kind == WEIR_JOB_INSERT || matched == expected)
         return WEIR_OK;
-    bool update = w->kind == WEIR_JOB_UPDATE;
+    bool update = w->kind != WEIR_JOB_DELETE;
     return weir_error_set(w->error, WEIR_STALE_DATA, "%s statement on table '%s' expected to %s %zu row(s); %zu were matched.",
                           update ? "UPDATE" : "DELETE", w->mapper->entity->table, update ? "update" : "delete", expected, matched);
 }
@@ -310,23 +354,25 @@ static int take_first(writer *w)
 {
     sent *s = &w->ring[w->first];
     weir_result *result = s->result;
-    weir_instance *instance = s->job->instance;
+    const weir_job *job = s->job;
     w->first = (w->first + 1) % UNDER_WAY;
     w->count--;
     int status = weir_result_await(result);
     if (status != WEIR_OK) {
         *w->error = *weir_result_error(result);
     } else if (w->kind == WEIR_JOB_INSERT) {
-        status = inserted(w, result, instance, s->version);
+        status = inserted(w, result, job->instance, s->version);
     } else {
         int64_t rows = weir_result_rowcount(result);
         w->matched += rows > 0 ? (size_t)rows : 0;
         if (rows > 1)                   /* told at once: a row that is missing must not make up for it */
             status = check_matched(w, 1, (size_t)rows);
+        else if (rows > 0 && w->kind == WEIR_JOB_REPLACE)
+            status = replaced(w, result, job, s->version);
         else if (rows > 0 && w->kind == WEIR_JOB_UPDATE)
-            status = updated(w, instance, s->version);
+            status = updated(w, job->instance, s->version);
         else if (rows > 0)
-            deleted(w, instance);
+            deleted(w, job->instance);
     }
     weir_result_drop(&result);
     return status;
@@ -352,8 +398,8 @@ static int send(writer *w, const weir_job *job)
         return WEIR_OK;
     if (check_key(w, instance) != WEIR_OK || prepare_text(w) != WEIR_OK)
         return w->error->status;
-    int64_t was = version_in(w->mapper, instance + 1), version = w->kind == WEIR_JOB_INSERT && was ? was : was + 1;
-    bind_all(w, instance, version);
+    int64_t was = version_of_row(w->mapper, job), version = w->kind == WEIR_JOB_INSERT && was ? was : was + 1;
+    bind_all(w, job, version);
     if (w->count == UNDER_WAY && take_first(w) != WEIR_OK)
         return w->error->status;
     w->session->statements++;
@@ -420,7 +466,7 @@ static int write_pages(writer *w, const weir_job *jobs, size_t at, size_t count,
 {
     size_t rows;
     *written = 0;
-    if (w->kind == WEIR_JOB_INSERT || at < w->single || count - at < PAGED_FROM)
+    if (w->kind == WEIR_JOB_INSERT || w->kind == WEIR_JOB_REPLACE || at < w->single || count - at < PAGED_FROM)
         return WEIR_OK;
     size_t length = stretch(w, jobs + at, count - at, NULL, &rows);
     if (w->stmt)

@@ -268,17 +268,28 @@ void weir_identity_trim(weir_mapper *mapper, bool all)
     map->room = capacity;
 }
 
+/* key_object: with the key in its members. */
+static weir_instance *look_up(const weir_mapper *mapper, weir_identity_map *map, uint64_t key, const void *key_object)
+{
+    if (!map->count)
+        return NULL;
+    const weir_identity_entry *entry = map->is_list ? find_in_list(map, key) : probe(mapper, key, key_object);
+    return entry ? entry->instance : NULL;
+}
+
+weir_instance *weir_identity_of_struct(weir_mapper *mapper, const void *object)
+{
+    return look_up(mapper, &mapper->map, weir_identity_key(mapper, object), object);
+}
+
 weir_instance *weir_identity_look_up(weir_mapper *mapper, const weir_value *keys, size_t count)
 {
-    weir_identity_map *map = &mapper->map;
     char reason[WEIR_REASON_SIZE];
-    if (count != mapper->key_count || !map->count)
+    if (count != mapper->key_count || !mapper->map.count)
         return NULL;
     bool plain = mapper->integer_key && keys[0].type >= WEIR_T_INT16 && keys[0].type <= WEIR_T_INT64;
     for (size_t i = 0; i < count && !plain; i++)
         if (weir_member_store(mapper->keys[i], mapper->scratch, &keys[i], reason) != WEIR_OK)
             return NULL;
-    uint64_t key = plain ? (uint64_t)keys[0].as.i : weir_identity_key(mapper, mapper->scratch);
-    const weir_identity_entry *entry = map->is_list ? find_in_list(map, key) : probe(mapper, key, mapper->scratch);
-    return entry ? entry->instance : NULL;
+    return plain ? look_up(mapper, &mapper->map, (uint64_t)keys[0].as.i, NULL) : weir_identity_of_struct(mapper, mapper->scratch);
 }

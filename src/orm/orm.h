@@ -183,6 +183,7 @@ void weir_identity_remove(weir_mapper *mapper, weir_instance *instance);
 uint64_t weir_identity_key(const weir_mapper *mapper, const void *object);
 /* By values in key order, without SQL; NULL: not in the session, or a value that does not fit. */
 weir_instance *weir_identity_look_up(weir_mapper *mapper, const weir_value *keys, size_t count);
+weir_instance *weir_identity_of_struct(weir_mapper *mapper, const void *object);     /* by its key members */
 weir_instance *weir_slab_take(weir_mapper *mapper);     /* NULL: no memory. Struct zeroed, state 0 */
 void weir_slab_give(weir_instance *instance);
 /* Values and collections move into a block of the instance's own. WEIR_OK or WEIR_OUT_OF_MEMORY (nothing changed). */

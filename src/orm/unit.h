@@ -146,14 +146,21 @@ int weir_instance_load(weir_instance *instance, weir_mapped_relationship *relati
 weir_instance *weir_known_target(weir_mapped_relationship *relationship, const weir_instance *child);
 
 /* ---- flush.c, flush_order.c, flush_rows.c ---- */
-typedef enum weir_job_kind { WEIR_JOB_UPDATE = 1, WEIR_JOB_INSERT, WEIR_JOB_DELETE } weir_job_kind;
+typedef enum weir_job_kind {
+    WEIR_JOB_UPDATE = 1, WEIR_JOB_INSERT, WEIR_JOB_DELETE,
+    WEIR_JOB_REPLACE                    /* a new instance takes the row of one that is being deleted: an UPDATE of all but the key */
+} weir_job_kind;
 typedef struct weir_job {
-    weir_instance *instance;
+    weir_instance *instance, *replaced;
     weir_job_kind  kind;
     uint32_t       rank, level;         /* of its entity; among rows that need each other */
+    bool           loosened;            /* a foreign key of a cycle of deletions became NULL: to be written before them */
 } weir_job;
-/* Sorts: what others need comes first; deletions the other way round. Links that cannot be are deferred. WEIR_FLUSH names a cycle. */
+/* Sorts: what others need comes first; deletions the other way round. Links that cannot be are deferred, foreign keys of deletions in a
+ * cycle become NULL. WEIR_FLUSH names a cycle that has no such key. */
 int weir_flush_order(weir_session *session, weir_job *jobs, size_t count, bool deletions, weir_error *error);
+/* The one that is being deleted and whose row has the key of this new one, known by now; NULL: none. */
+weir_instance *weir_flush_replaced(const weir_instance *instance);
 /* Writes jobs of one kind and entity. */
 int weir_flush_rows(weir_session *session, const weir_job *jobs, size_t count, weir_error *error);
 /* Updates or deletes by key, of structs with the same columns (a flag for each of the mapper's; updates only) that lie anywhere. `matched`: rows. */

@@ -78,6 +78,17 @@ static int change_all(weir_session *session, struct shelf *shelf, struct box *bo
     return first != WEIR_OK || WEIR_MERGE(label, session, &given) ? first : weir_session_error(session)->status;
 }
 
+static int replace_one(weir_session *session, struct box *box)
+{
+    struct box *again = WEIR_NEW(box, session);
+    if (!again)
+        return weir_session_error(session)->status;
+    again->id = box->id;
+    int first = weir_session_delete(session, box);
+    first = test_first(first, weir_session_add(session, again));
+    return test_first(first, first == WEIR_OK ? weir_session_flush(session) : first);
+}
+
 static int run_program(weir_engine *engine, test_database *db)
 {
     int first = WEIR_OK;
@@ -90,6 +101,7 @@ static int run_program(weir_engine *engine, test_database *db)
     first = test_first(first, first == WEIR_OK ? make_tables(connection, db->postgresql) : first);
     first = test_first(first, first == WEIR_OK ? add_all(session, &shelf, &box, &label) : first);
     first = test_first(first, first == WEIR_OK ? change_all(session, shelf, box, label) : first);
+    first = test_first(first, first == WEIR_OK ? replace_one(session, box) : first);
     first = test_first(first, weir_session_rollback(session));
     first = test_first(first, weir_session_close(&session));
     return first;
