@@ -10,7 +10,7 @@
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 int64_t weir_now(void);
-/* now + milliseconds; WEIR_NO_DEADLINE for a negative number. */
+/* now + milliseconds; WEIR_NO_DEADLINE for a negative number, and for one that the clock never reaches. */
 int64_t weir_deadline_ms(int64_t milliseconds);
 
 /* What a driver wants before its advance is called again. */

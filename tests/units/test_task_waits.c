@@ -586,6 +586,16 @@ static int sleep_and_clean_up(void *argument)
     return WEIR_OK;
 }
 
+/* So long that the clock never gets there: for ever. */
+static int sleep_for_ever(void *argument)
+{
+    const piping *p = argument;
+    assert_int_equal(weir_sleep(INT64_MAX), WEIR_CANCELLED);
+    weir_task_cancel(weir_task_current());
+    assert_int_equal(weir_wait_fd(p->ends[0], POLLIN, INT64_MAX / 1000000 + 1), WEIR_CANCELLED);
+    return WEIR_OK;
+}
+
 static int wait_and_be_cancelled(void *argument)
 {
     piping *p = argument;
@@ -650,6 +660,7 @@ static void test_each_wait_can_be_cancelled(void **state)
         open_pipe(&p);
         toil w = { .status = -1, .milliseconds = 50 };
         assert_in_range(run_and_cancel(f, sleep_and_clean_up, NULL, by_thread), 9, 5000);
+        assert_in_range(run_and_cancel(f, sleep_for_ever, &p, by_thread), 9, 5000);
         assert_in_range(run_and_cancel(f, wait_and_be_cancelled, &p, by_thread), 9, 5000);
         run_and_cancel(f, park_and_be_cancelled, NULL, by_thread);
         run_and_cancel(f, join_and_be_cancelled, NULL, by_thread);
@@ -703,6 +714,8 @@ static int expect_deadline(void *argument)
     weir_task_cancel_after(weir_task_current(), 1);
     weir_task_cancel_after(weir_task_current(), -1);
     assert_int_equal(weir_sleep(10), WEIR_OK);
+    weir_task_cancel_after(weir_task_current(), INT64_MAX);
+    assert_int_equal(weir_sleep(1), WEIR_OK);
     weir_task_cancel_after(weir_task_current(), 60000);         /* it ends before */
     return WEIR_OK;
 }
