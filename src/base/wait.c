@@ -17,7 +17,9 @@ int64_t weir_now(void)
 
 int64_t weir_deadline_ms(int64_t milliseconds)
 {
-    return milliseconds < 0 ? WEIR_NO_DEADLINE : weir_now() + milliseconds * 1000000;
+    int64_t now = weir_now();
+    bool reachable = milliseconds >= 0 && milliseconds < (WEIR_NO_DEADLINE - now) / WEIR_NS_PER_MS;
+    return reachable ? now + milliseconds * WEIR_NS_PER_MS : WEIR_NO_DEADLINE;
 }
 
 weir_here *weir_here_now(void)
@@ -163,7 +165,7 @@ void weir_unpark(weir_parker *parker)
     weir_unlock(&parker->mutex);
 }
 
-int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument)
+int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument, int outcome), void *argument)
 {
     WEIR_NO_LOCK_IS_HELD();
     const weir_world *world = weir_here_now()->world;

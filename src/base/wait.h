@@ -10,7 +10,7 @@
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 int64_t weir_now(void);
-/* now + milliseconds; WEIR_NO_DEADLINE for a negative number. */
+/* now + milliseconds; WEIR_NO_DEADLINE for a negative number, and for one that the clock never reaches. */
 int64_t weir_deadline_ms(int64_t milliseconds);
 
 /* What a driver wants before its advance is called again. */
@@ -64,9 +64,10 @@ int weir_park(weir_parker *parker, int64_t deadline);
 void weir_unpark(weir_parker *parker);  /* any thread; the parker must live until this returns */
 
 /* Runs a function that may block: in a thread right here, in a task on a worker thread of its loop. Returns when it returned.
- * WEIR_READY; WEIR_WAIT_INTERRUPTED or WEIR_WAIT_EXPIRED: the task was cancelled meanwhile: `interrupt` (may be NULL) was called on
- * the loop's thread at that moment to make the work end early, and the work has ended. WEIR_LATE: no memory to hand it over: not run. */
-int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument);
+ * WEIR_READY; WEIR_WAIT_INTERRUPTED or WEIR_WAIT_EXPIRED: the task was cancelled meanwhile: `interrupt` (may be NULL) was called with it on
+ * the loop's thread at that moment to make the work end early, and the work has ended. It must not wait: least of all for a worker thread,
+ * since the work may have the last one. WEIR_LATE: no memory to hand it over: not run. */
+int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument, int outcome), void *argument);
 
 /* The same for what ends something, whose outcome nobody is told: run in any case, right here where it cannot be handed over. An interrupt
  * is for the next wait. */
@@ -83,7 +84,7 @@ typedef struct weir_world {
     void (*breathe)(void);
     int  (*park)(weir_parker *parker, int64_t deadline);
     void (*interrupt_again)(int outcome);
-    int  (*run_blocking)(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument);
+    int  (*run_blocking)(void (*work)(void *argument), void (*interrupt)(void *argument, int outcome), void *argument);
     int  (*may_wait)(weir_error *error);
     bool (*defer)(void (*close)(void *argument), void *argument);
 } weir_world;

@@ -155,8 +155,9 @@ static void run_work(void *argument)
 }
 
 /* On the loop's thread, while the work runs on another. */
-static void interrupt_work(void *argument)
+static void interrupt_work(void *argument, int outcome)
 {
+    (void)outcome;
     weir_link *link = ((blocking *)argument)->link;
     atomic_store(&link->cancelled, true);
     link->driver->cancel(link);
