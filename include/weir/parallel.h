@@ -9,8 +9,8 @@
  * What foreign tables (postgres_fdw) read at other servers is in snapshots of those servers, one per connection: see docs/how-to/distributed-sources.md.
  *
  * Threads: a weir_parallel belongs to one thread; weir_parallel_cancel and weir_parallel_info may be called from any. Its own threads
- * call back as said below. In a task of an event loop planning and running are blocking work: `bytes` and `progress` are then called on
- * the loop's worker thread. */
+ * call back as said below. In a task of an event loop planning and running are blocking work, which has one of the loop's worker threads to its
+ * end: `bytes` and `progress` are then called on that. A task that is cancelled ends it: WEIR_CANCELLED, or WEIR_DEADLINE_EXCEEDED. */
 #ifndef WEIR_PARALLEL_H
 #define WEIR_PARALLEL_H
 #include <weir/engine.h>
@@ -118,7 +118,7 @@ typedef struct weir_parallel_figures {
 } weir_parallel_figures;
 WEIR_API void weir_parallel_info(const weir_parallel *parallel, weir_parallel_figures *out);
 
-/* Ends planning or the run, from any thread (not from a signal handler). May block while it reaches the server. */
+/* Ends planning or the run, from any thread (not from a signal handler). May block while it reaches the server; never for what runs in a task. */
 WEIR_API void weir_parallel_cancel(weir_parallel *parallel);
 /* The first error, or one with status WEIR_OK. Valid until the handle is closed. */
 WEIR_API const weir_error *weir_parallel_error(const weir_parallel *parallel);
@@ -166,8 +166,8 @@ WEIR_API weir_worker *weir_worker_open(weir_engine *engine, const weir_stmt *stm
  * WEIR_OK: the job is done and the manifest is written. WEIR_INVALID_REQUEST: the job of that name is of another statement, order or
  * format. WEIR_ERROR: the job has failed; the message says which range, and why. WEIR_CANCELLED: a range that was begun is given back. */
 WEIR_API WEIR_MUST_CHECK int weir_worker_run(weir_worker *worker);
-/* Ends the run, from any thread (not from a signal handler), whatever it does at that moment, and gives its range back. May block while it reaches
- * the server. A connection that is being made is waited for (connect_timeout_ms). */
+/* Ends the run, from any thread (not from a signal handler), whatever it does at that moment, and has it give its range back. Does not wait for that.
+ * A connection that is being made is waited for by the run (connect_timeout_ms). */
 WEIR_API void weir_worker_cancel(weir_worker *worker);
 typedef struct weir_worker_figures {
     int64_t ranges, rows, bytes;    /* that this worker finished */

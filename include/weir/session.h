@@ -280,12 +280,12 @@ typedef struct weir_run_options {
     int    attempts;                    /* at most so many; default 5; 1: never again */
     int    delay_ms;                    /* before the second attempt, doubled for each later one, less a random part of up to a half; default 20 */
     int    max_delay_ms;                /* default 1000 */
-    int   *attempts_made;               /* set, if it is not NULL */
+    int   *attempts_made;               /* set, if it is not NULL; 0 when not even the first was begun */
 } weir_run_options;
 #define WEIR_RUN_OPTIONS(...) (&(const weir_run_options){ .struct_size = sizeof(weir_run_options), __VA_ARGS__ })
 /* SQLAlchemy's `with session.begin()`, with retries: begins a transaction, calls function(session, context), and commits when it returned
  * WEIR_OK; else rolls back and returns what it returned. Where the attempt failed because of others (SQLSTATE 40001 or 40P01; SQLite: busy
- * or locked), at the COMMIT too, it is rolled back, waited for a while (in a task the loop turns) and made again from the start: the
+ * or locked), at the COMMIT too, it is rolled back, waited for a while (in a task the loop turns; not beyond weir_session_deadline) and made again from the start: the
  * function must set its own state anew each time. Instances that an attempt made, and did not add or lost in the rollback, are expunged
  * before the next one. Inside, weir_session_commit and weir_session_rollback end the block; whatever follows in it is
  * WEIR_INVALID_REQUEST "Can't operate on closed transaction inside context manager. …". options may be NULL.

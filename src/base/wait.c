@@ -17,7 +17,9 @@ int64_t weir_now(void)
 
 int64_t weir_deadline_ms(int64_t milliseconds)
 {
-    return milliseconds < 0 ? WEIR_NO_DEADLINE : weir_now() + milliseconds * 1000000;
+    int64_t now = weir_now();
+    bool reachable = milliseconds >= 0 && milliseconds < (WEIR_NO_DEADLINE - now) / WEIR_NS_PER_MS;
+    return reachable ? now + milliseconds * WEIR_NS_PER_MS : WEIR_NO_DEADLINE;
 }
 
 weir_here *weir_here_now(void)
@@ -48,7 +50,7 @@ int weir_wait_in_thread(const weir_want *want)
         if (want->cancelled && atomic_load_explicit(want->cancelled, memory_order_relaxed)) {
             if (!cancelled_at)
                 cancelled_at = now;
-            else if (now - cancelled_at > WEIR_CANCEL_GRACE_NS)
+            else if (now - cancelled_at > weir_grace_of(want))
                 return WEIR_WAIT_CANCELLED;
         }
         if (left < 0)
@@ -163,7 +165,7 @@ void weir_unpark(weir_parker *parker)
     weir_unlock(&parker->mutex);
 }
 
-int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument)
+int weir_run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument, int outcome), void *argument)
 {
     WEIR_NO_LOCK_IS_HELD();
     const weir_world *world = weir_here_now()->world;

@@ -114,7 +114,6 @@ typedef struct weir_call {
     bool    ends;                       /* a close, a rollback: may take a little longer than the connection's deadline */
     bool    unheard;                    /* its outcome is told to nobody: that the task was cancelled is told by its next wait */
 } weir_call;
-#define WEIR_DEADLINE_TEXT "the deadline that weir_connection_deadline or weir_session_deadline set has passed"
 #define WEIR_CALL(...) (&(const weir_call){ __VA_ARGS__ })
 /* Drives the operation started on the link; afterwards keeps transaction state, abort cause, invalidation and the cancel flag
  * in step with the server: results of a transaction that is gone are ended, a lost link is hung up. `started` is what the start

@@ -261,6 +261,8 @@ int weir_pool_take_by(weir_pool *pool, const char *where, int64_t deadline, weir
     int64_t generation = 0;
     *out = NULL;
     report_overdue(pool);
+    if (weir_now() >= deadline)
+        return weir_error_set(error, WEIR_DEADLINE_EXCEEDED, WEIR_DEADLINE_TEXT);
     int status = claim(pool, where, deadline, &slot, &generation, error);
     if (status != WEIR_OK)
         return status;

@@ -44,6 +44,7 @@ void weir_pool_dispose(weir_pool *pool);
 int weir_pool_take(weir_pool *pool, const char *where, weir_slot **out, weir_error *error);
 /* The same, which ends with WEIR_DEADLINE_EXCEEDED at the deadline, too. */
 int weir_pool_take_by(weir_pool *pool, const char *where, int64_t deadline, weir_slot **out, weir_error *error);
+#define WEIR_DEADLINE_TEXT "the deadline that weir_connection_deadline or weir_session_deadline set has passed"
 /* Gives back; the transaction was ended by the caller. keep false: the connection is closed, not reused. A slot that is not
  * checked out: a warning "Double checkin attempted on …", and nothing changes. */
 void weir_pool_give_back(weir_slot *slot, bool keep);

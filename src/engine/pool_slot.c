@@ -61,7 +61,11 @@ static void run_dial(void *argument)
     work->status = work->driver->dial(work->plan, &work->watch, &work->link, work->error);
 }
 
-static void stop_dial(void *argument) { atomic_store(&((dial_work *)argument)->watch.stop, true); }
+static void stop_dial(void *argument, int outcome)
+{
+    (void)outcome;
+    atomic_store(&((dial_work *)argument)->watch.stop, true);
+}
 
 enum { LONGEST_LOCK_PAUSE_MS = 64 };
 
@@ -161,7 +165,7 @@ static bool outdated(weir_slot *slot)
     return old || slot->link->lost || (recycle > 0 && weir_now() - slot->connected_at > recycle);
 }
 
-/* WEIR_OK also when there is no answer: then the link is gone. */
+/* WEIR_OK also when there is no answer: then the link is gone. One that the caller had no time to wait for says nothing of the others. */
 static int ping(weir_slot *slot, int64_t deadline, weir_error *error)
 {
     weir_link *link = slot->link;
@@ -174,8 +178,11 @@ static int ping(weir_slot *slot, int64_t deadline, weir_error *error)
         weir_interrupt_again(ending.outcome);
         return WEIR_OK;
     }
-    weir_pool_invalidate(slot, ending.outcome == WEIR_READY ? WEIR_INVALIDATE_ALL : WEIR_INVALIDATE_HARD);
-    return ending.outcome == WEIR_READY ? WEIR_OK : weir_ending_error(&ending, error);
+    bool in_time = weir_now() < deadline;
+    weir_pool_invalidate(slot, ending.outcome == WEIR_READY && in_time ? WEIR_INVALIDATE_ALL : WEIR_INVALIDATE_HARD);
+    if (ending.outcome != WEIR_READY)
+        return weir_ending_error(&ending, error);
+    return in_time ? WEIR_OK : weir_error_set(error, WEIR_DEADLINE_EXCEEDED, WEIR_DEADLINE_TEXT);
 }
 
 int weir_slot_make_ready(weir_slot *slot, int64_t deadline, weir_error *error)

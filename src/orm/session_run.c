@@ -2,7 +2,6 @@
 #include "orm/inside.h"
 #include "orm/unit.h"
 #include "base/wait.h"
-#include <weir/loop.h>
 #include <string.h>
 
 enum { ATTEMPTS = 5, DELAY_MS = 20, MAX_DELAY_MS = 1000 };
@@ -81,6 +80,22 @@ static int64_t delay(const weir_run_options *options, int made)
     return milliseconds - (int64_t)(random % (uint64_t)(milliseconds / 2 + 1));
 }
 
+/* Not beyond the session's deadline. */
+static int pause_for(weir_session *session, int64_t milliseconds)
+{
+    weir_error error = { 0 };
+    int64_t until = weir_deadline_ms(milliseconds);
+    bool in_time = session->deadline == 0 || until < session->deadline;
+    if (weir_may_wait(&error) == WEIR_OK) {
+        int outcome = weir_wait(&(weir_want){ .fd = -1, .deadline = in_time ? until : session->deadline });
+        if (outcome != WEIR_LATE)
+            weir_interrupted(outcome, &error);
+        else if (!in_time)
+            weir_error_set(&error, WEIR_DEADLINE_EXCEEDED, WEIR_DEADLINE_TEXT);
+    }
+    return weir_session_report(session, &error);
+}
+
 int weir_session_run(weir_session *session, int (*function)(weir_session *session, void *context), void *context,
                      const weir_run_options *given)
 {
@@ -90,22 +105,22 @@ int weir_session_run(weir_session *session, int (*function)(weir_session *sessio
     if (weir_session_active(session, &error) == WEIR_OK && read_options(given, &options, &error) == WEIR_OK &&
         (session->block != WEIR_BLOCK_NONE || weir_session_in_transaction(session)))
         weir_error_set(&error, WEIR_INVALID_REQUEST, "A transaction is already begun on this Session.");
+    if (options.attempts_made)
+        *options.attempts_made = 0;
     if (error.status != WEIR_OK)
         return weir_session_report(session, &error);
     for (bool again = true; again;) {
         status = attempt(session, function, context, &again);
-        again = again && ++made < options.attempts;
+        again = ++made < options.attempts && again;
         if (!again)
             break;
         weir_store_each(session->store, expunge_transient, NULL);
         weir_store_look(session->store, false);
-        int slept = weir_sleep(delay(&options, made));
-        if (slept != WEIR_OK) {
-            status = slept;
-            break;
-        }
+        int paused = pause_for(session, delay(&options, made));
+        again = paused == WEIR_OK;
+        status = again ? status : paused;
     }
     if (options.attempts_made)
-        *options.attempts_made = made + 1;
+        *options.attempts_made = made;
     return status;
 }

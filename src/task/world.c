@@ -37,7 +37,7 @@ static int wait_until_told(weir_task *task, const weir_want *want, bool watched)
                 cancelled_at = 0;
             else if (!cancelled_at)
                 cancelled_at = now;
-            else if (now - cancelled_at > WEIR_CANCEL_GRACE_NS)
+            else if (now - cancelled_at > weir_grace_of(want))
                 return WEIR_WAIT_CANCELLED;
         }
         if (!watched && want->fd >= 0)
@@ -129,7 +129,7 @@ static void end_errand(void *argument)
     weir_loop_make_ready(e->task->loop, e->task);
 }
 
-static int run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument), void *argument)
+static int run_blocking(void (*work)(void *argument), void (*interrupt)(void *argument, int outcome), void *argument)
 {
     weir_task *task = weir_task_current();
     if (!task) {
@@ -145,8 +145,9 @@ static int run_blocking(void (*work)(void *argument), void (*interrupt)(void *ar
         if (!told)
             outcome = weir_task_take_interrupt(task);
         if (!told && outcome != WEIR_READY && interrupt)
-            interrupt(argument);
-        weir_task_sleep_until(task, WEIR_NO_DEADLINE);
+            interrupt(argument, outcome);
+        if (!e.done)
+            weir_task_sleep_until(task, WEIR_NO_DEADLINE);
     }
     return outcome;
 }

@@ -76,6 +76,7 @@ weir_parallel *weir_parallel_open(weir_engine *engine, const weir_stmt *stmt, co
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&p->ended, &monotonic);
+    pthread_cond_init(&p->called, &monotonic);
     pthread_condattr_destroy(&monotonic);
     weir_arena_init(&p->kept, &p->ledger, WEIR_MEMORY_HANDLES, 512);
     atomic_store(&p->failed, set_up(p, engine, stmt, options) != WEIR_OK);
@@ -99,8 +100,9 @@ int weir_parallel_fail(weir_parallel *p, const weir_error *error)
 }
 
 /* A connection that is between two statements does not hear it: wait_for_jobs says it again until all have ended, and planning looks at
- * `stop` before each question. Reaching the server may block, and no handle may go meanwhile: so this one mutex is held across it. Nobody
- * waits for it in a task: whoever finds it taken knows that they are being cancelled. */
+ * `stop` before each question. Reaching the server may block, and no handle may go meanwhile: so this one mutex is held across it: on threads
+ * of our own or the program's, never by a task of the loop that the work runs for, which would need a worker thread in turn (guard). Whoever
+ * finds it taken knows that they are being cancelled. */
 static void cancel_all(weir_parallel *p)
 {
     if (pthread_mutex_trylock(&p->handles) != 0)
@@ -111,14 +113,56 @@ static void cancel_all(weir_parallel *p)
     pthread_mutex_unlock(&p->handles);
 }
 
+/* The work of a task has this thread beside it: its cancels need no worker thread of the loop, the last of which may be the one that works. */
+static void *guard(void *parallel)
+{
+    weir_parallel *p = parallel;
+    weir_lock(&p->mutex);
+    while (p->guarded) {
+        if (!atomic_load(&p->stop)) {
+            pthread_cond_wait(&p->called, &p->mutex);
+            continue;
+        }
+        weir_unlock(&p->mutex);
+        cancel_all(p);
+        weir_lock(&p->mutex);
+        int64_t until = weir_deadline_ms(CANCEL_EVERY_MS);
+        struct timespec t = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
+        if (p->guarded)
+            pthread_cond_timedwait(&p->called, &p->mutex, &t);
+    }
+    weir_unlock(&p->mutex);
+    return NULL;
+}
+
+static void set_guarded(weir_parallel *p, bool guarded)
+{
+    weir_lock(&p->mutex);
+    p->guarded = guarded;
+    pthread_cond_signal(&p->called);
+    weir_unlock(&p->mutex);
+}
+
+/* Any thread. *by_guard: the guard says it to the servers. */
+static void stop_all(weir_parallel *p, const weir_error *why, bool *by_guard)
+{
+    weir_parallel_fail(p, why);
+    weir_lock(&p->mutex);
+    *by_guard = p->guarded;
+    pthread_cond_signal(&p->called);
+    weir_unlock(&p->mutex);
+}
+
 void weir_parallel_cancel(weir_parallel *p)
 {
     weir_error error;
+    bool by_guard;
     if (is_constant(p))
         return;
     weir_error_set(&error, WEIR_CANCELLED, "cancelled by weir_parallel_cancel");
-    weir_parallel_fail(p, &error);
-    cancel_all(p);
+    stop_all(p, &error, &by_guard);
+    if (!by_guard)
+        cancel_all(p);
 }
 
 const weir_error *weir_parallel_error(const weir_parallel *p)
@@ -162,19 +206,60 @@ int weir_parallel_plan_here(weir_parallel *p, const weir_value *after)
     return status == WEIR_OK ? WEIR_OK : weir_parallel_fail(p, &error);
 }
 
-typedef struct call { weir_parallel *parallel; int (*work)(weir_parallel *parallel, void *argument); void *argument; int status; } call;
+typedef struct call {
+    weir_parallel *parallel;
+    int          (*work)(weir_parallel *parallel, void *argument);
+    void          *argument;
+    bool           in_task;
+    int            status;
+} call;
+
+/* Signals are the program's own threads' business. */
+static bool start_thread(pthread_t *thread, void *(*run)(void *argument), void *argument)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(thread, NULL, run, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed == 0;
+}
+
+static int no_thread(weir_parallel *p)
+{
+    weir_error error;
+    weir_error_set(&error, WEIR_OUT_OF_MEMORY, "the system starts no thread");
+    return weir_parallel_fail(p, &error);
+}
 
 static void work_here(void *argument)
 {
     call *c = argument;
-    c->status = c->work(c->parallel, c->argument);
+    weir_parallel *p = c->parallel;
+    pthread_t thread;
+    set_guarded(p, c->in_task);
+    if (c->in_task && !start_thread(&thread, guard, p)) {
+        set_guarded(p, false);
+        c->status = no_thread(p);
+        return;
+    }
+    c->status = c->work(p, c->argument);
+    set_guarded(p, false);
+    if (c->in_task)
+        pthread_join(thread, NULL);
 }
 
-static void interrupt(void *argument) { weir_parallel_cancel(((call *)argument)->parallel); }
+static void interrupt(void *argument, int outcome)
+{
+    weir_error error;
+    bool by_guard;
+    weir_interrupted(outcome, &error);
+    stop_all(((call *)argument)->parallel, &error, &by_guard);
+}
 
 int weir_parallel_block(weir_parallel *p, int (*work)(weir_parallel *parallel, void *argument), void *argument)
 {
-    call c = { .parallel = p, .work = work, .argument = argument };
+    call c = { .parallel = p, .work = work, .argument = argument, .in_task = weir_here_now()->task != NULL };
     weir_error error;
     if (weir_may_wait(&error) != WEIR_OK)
         return weir_parallel_fail(p, &error);
@@ -369,22 +454,17 @@ static void *run_job(void *argument)
     return NULL;
 }
 
-/* Signals are the program's own threads' business. */
 static int start_jobs(weir_parallel *p, job *jobs, int count)
 {
-    sigset_t all, before;
     int started = 0;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     for (; started < count; started++) {
         jobs[started] = (job){ .parallel = p, .number = started };
         weir_lock(&p->mutex);
         p->running++;
         weir_unlock(&p->mutex);
-        if (pthread_create(&jobs[started].thread, NULL, run_job, &jobs[started]) != 0)
+        if (!start_thread(&jobs[started].thread, run_job, &jobs[started]))
             break;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (started < count) {
         weir_lock(&p->mutex);
         p->running--;
@@ -463,16 +543,13 @@ static void wait_for_jobs(weir_parallel *p)
 static int run_jobs(weir_parallel *p)
 {
     job jobs[MOST_JOBS];
-    weir_error error;
     int64_t range = 0;
     int count = p->options.jobs, status = WEIR_OK;
     if (p->segments.ranges < count)
         count = (int)p->segments.ranges;
     int started = start_jobs(p, jobs, count);
-    if (started == 0) {
-        weir_error_set(&error, WEIR_OUT_OF_MEMORY, "the system starts no thread");
-        weir_parallel_fail(p, &error);
-    }
+    if (started == 0)
+        no_thread(p);
     if (p->has_blocks)
         status = take_bytes(p, &range, false);
     wait_for_jobs(p);
@@ -596,6 +673,7 @@ int weir_parallel_close(weir_parallel **parallel)
     weir_order_free(p->order);
     weir_free(p->connections);
     pthread_cond_destroy(&p->ended);
+    pthread_cond_destroy(&p->called);
     pthread_mutex_destroy(&p->mutex);
     pthread_mutex_destroy(&p->handles);
     weir_free(p);

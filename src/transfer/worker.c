@@ -166,7 +166,7 @@ static int fail(weir_worker *w, const weir_error *error)
     return status;
 }
 
-/* Held across the cancel, which may block: see parallel.c. */
+/* Held across the cancel, which may block: see parallel.c. While it runs the guard alone does this. */
 static void cancel_seats(weir_worker *w, int first, int end)
 {
     if (pthread_mutex_trylock(&w->handles) != 0)
@@ -177,15 +177,20 @@ static void cancel_seats(weir_worker *w, int first, int end)
     pthread_mutex_unlock(&w->handles);
 }
 
+/* The guard says it to the servers. */
+static void stop(weir_worker *w, const weir_error *why)
+{
+    atomic_store(&w->stop, true);
+    fail(w, why);
+}
+
 void weir_worker_cancel(weir_worker *w)
 {
     weir_error error;
     if (is_constant(w))
         return;
-    atomic_store(&w->stop, true);
     weir_error_set(&error, WEIR_CANCELLED, "cancelled by weir_worker_cancel");
-    fail(w, &error);
-    cancel_seats(w, 0, SEATS);
+    stop(w, &error);
 }
 
 /* Under the mutex: until something changed (false), or the time has passed. */
@@ -616,7 +621,12 @@ static void run_here(void *worker)
     stop_thread(w, thread, &w->ended, true);
 }
 
-static void interrupt(void *worker) { weir_worker_cancel(worker); }
+static void interrupt(void *worker, int outcome)
+{
+    weir_error error;
+    weir_interrupted(outcome, &error);
+    stop(worker, &error);
+}
 
 int weir_worker_run(weir_worker *w)
 {

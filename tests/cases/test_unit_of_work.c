@@ -452,7 +452,7 @@ static void test_case_097_a_block_that_ended_inside(void **state)
     CLOSE_OK(session);
 }
 
-typedef struct contest { test_database *db; int rounds; int lost; } contest;
+typedef struct contest { test_database *db; int rounds; int lost; bool by_task; } contest;
 
 /* Another one changes the row between our look and our write, the first times. */
 static int raise_amount(weir_session *session, void *context)
@@ -475,16 +475,49 @@ static void test_a_run_is_made_again_when_others_were_faster(void **state)
     const weir_execution_options *strict = WEIR_EXECUTION_OPTIONS(.isolation_level = WEIR_REPEATABLE_READ);
     weir_session *session = weir_session_open_with(db->engine, WEIR_SESSION_OPTIONS(.execution_options = strict));
     int made = 0;
-    contest c = { db, 0, 2 };
+    contest c = { db, 0, 2, false };
     assert_status(weir_session_run(session, raise_amount, &c, WEIR_RUN_OPTIONS(.delay_ms = 1, .attempts_made = &made)), WEIR_OK);
     assert_int_equal(made, 3);
     assert_int_equal(test_side_int(db, "SELECT amount_cents FROM orders WHERE id = 1"), 211);
-    c = (contest){ db, 0, 100 };
-    assert_status(weir_session_run(session, raise_amount, &c, WEIR_RUN_OPTIONS(.attempts = 2, .delay_ms = 1)), WEIR_OPERATIONAL);
+    c = (contest){ db, 0, 100, false };
+    assert_status(weir_session_run(session, raise_amount, &c, WEIR_RUN_OPTIONS(.attempts = 2, .delay_ms = 1, .attempts_made = &made)), WEIR_OPERATIONAL);
     assert_int_equal(c.rounds, 2);
+    assert_int_equal(made, 2);
     assert_string_equal(weir_session_error(session)->sqlstate, "40001");
     assert_false(weir_session_in_transaction(session));
     CLOSE_OK(session);
+}
+
+/* The pause behind it would be a minute. */
+static int lose_and_have_no_time(weir_session *session, void *context)
+{
+    int status = raise_amount(session, context);
+    if (((contest *)context)->by_task)
+        weir_task_cancel_after(weir_task_current(), 50);
+    else
+        weir_session_deadline(session, 50);
+    return status;
+}
+
+static void test_a_run_does_not_pause_beyond_its_deadline(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    const weir_execution_options *strict = WEIR_EXECUTION_OPTIONS(.isolation_level = WEIR_REPEATABLE_READ);
+    for (int by_task = 0; by_task < (weir_task_current() ? 2 : 1); by_task++) {
+        weir_session *session = weir_session_open_with(db->engine, WEIR_SESSION_OPTIONS(.execution_options = strict));
+        contest c = { db, 0, 100, by_task };
+        int made = 0;
+        int64_t began = test_now_ms();
+        int status = weir_session_run(session, lose_and_have_no_time, &c, WEIR_RUN_OPTIONS(.delay_ms = 120000, .max_delay_ms = 120000, .attempts_made = &made));
+        assert_true(test_now_ms() - began < 30000);
+        assert_status(status, WEIR_DEADLINE_EXCEEDED);
+        assert_error(weir_session_error(session), WEIR_DEADLINE_EXCEEDED);
+        assert_contains(weir_session_error(session)->message, by_task ? "weir_task_cancel_after" : "weir_session_deadline");
+        assert_int_equal(made, 1);
+        assert_int_equal(c.rounds, 1);
+        CLOSE_OK(session);
+    }
 }
 
 static int count_rounds(weir_session *session, void *context)
@@ -522,7 +555,8 @@ int main(void)
         ON_BOTH(test_case_120_members_of_another_session), ON_BOTH(test_case_108_changed_ones_stay_until_they_are_flushed),
         ON_BOTH(test_case_099_savepoints_undo_the_inner_part_alone), ON_BOTH(test_a_flush_that_fails_inside_a_savepoint),
         ON_BOTH(test_merging_structs_and_instances), ON_BOTH(test_case_097_a_block_that_ended_inside),
-        ON_POSTGRESQL(test_a_run_is_made_again_when_others_were_faster), ON_SQLITE(test_a_run_is_made_again_when_the_file_is_locked),
+        ON_POSTGRESQL(test_a_run_is_made_again_when_others_were_faster), ON_POSTGRESQL(test_a_run_does_not_pause_beyond_its_deadline),
+        ON_SQLITE(test_a_run_is_made_again_when_the_file_is_locked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

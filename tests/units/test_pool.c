@@ -17,6 +17,7 @@ typedef struct fake_link {
 static struct fake {
     atomic_int  dials, hang_ups, abandoned, live, peak, cancels;
     atomic_bool refuses;                /* dial fails */
+    atomic_bool silent;                 /* pings are not answered */
     atomic_int  hang_next_ms;           /* the next dial takes so long */
     atomic_int  cancel_ms;
     atomic_int  hung_up_while_cancelling;
@@ -69,6 +70,8 @@ static int fake_ping(weir_link *link)
 static int fake_advance(weir_link *link, weir_want *want)
 {
     (void)want;
+    if (atomic_load(&fake.silent))
+        return WEIR_WANTS;
     return atomic_load(&((fake_link *)link)->dead) ? weir_error_set(&link->error, WEIR_OPERATIONAL, "gone") : WEIR_DONE;
 }
 
@@ -322,6 +325,32 @@ static void test_case_144_pre_ping_replaces_unseen(void **state)
     assert_int_equal(atomic_load(&fake.hang_ups), 2);
     weir_pool_give_back(other, true);
     weir_pool_give_back(slot, true);
+    close_pool(f);
+}
+
+/* Whoever has no time is told so; it is nobody else's connection that pays. */
+static void test_a_passed_deadline_makes_no_connection_stale(void **state)
+{
+    (void)state;
+    fixture *f = open_pool((weir_pool_options){ .size = 3, .timeout_ms = 0, .pre_ping = true });
+    weir_slot *slots[3] = { take(f), take(f), take(f) };
+    weir_error error;
+    for (int i = 0; i < 3; i++)
+        weir_pool_give_back(slots[i], true);
+    assert_int_equal(weir_pool_take_by(f->pool, "here", weir_now(), &slots[0], &error), WEIR_DEADLINE_EXCEEDED);
+    assert_int_equal(atomic_load(&fake.hang_ups), 0);
+    atomic_store(&fake.silent, true);
+    assert_int_equal(weir_pool_take_by(f->pool, "here", weir_deadline_ms(20), &slots[0], &error), WEIR_DEADLINE_EXCEEDED);
+    assert_int_equal(error.status, WEIR_DEADLINE_EXCEEDED);
+    assert_int_equal(atomic_load(&fake.hang_ups), 1);           /* its answer may come yet */
+    atomic_store(&fake.silent, false);
+    slots[1] = take(f);
+    slots[2] = take(f);
+    assert_int_equal(id_of(slots[1]), 2);
+    assert_int_equal(id_of(slots[2]), 3);
+    assert_int_equal(atomic_load(&fake.hang_ups), 1);
+    weir_pool_give_back(slots[1], true);
+    weir_pool_give_back(slots[2], true);
     close_pool(f);
 }
 
@@ -783,6 +812,7 @@ int main(void)
         cmocka_unit_test(test_case_142_fifo_and_lifo),
         cmocka_unit_test(test_case_143_recycle_at_checkout_only),
         cmocka_unit_test(test_case_144_pre_ping_replaces_unseen),
+        cmocka_unit_test(test_a_passed_deadline_makes_no_connection_stale),
         cmocka_unit_test(test_case_145_server_down_loses_no_place),
         cmocka_unit_test(test_case_148_detach_frees_the_place),
         cmocka_unit_test(test_case_150_double_return_warns),

@@ -524,7 +524,11 @@ static void test_blocking_work_without_memory(void **state)
 }
 
 /* ---- cancelling */
-static void interrupt_work(void *argument) { ((toil *)argument)->interrupted = true; }
+static void interrupt_work(void *argument, int outcome)
+{
+    assert_int_equal(outcome, WEIR_WAIT_INTERRUPTED);
+    ((toil *)argument)->interrupted = true;
+}
 
 static int run_interrupted(void *argument)
 {
@@ -579,6 +583,16 @@ static int sleep_and_clean_up(void *argument)
     assert_true(weir_task_cancelled());
     assert_int_equal(weir_sleep(1), WEIR_OK);                   /* it was one wait */
     assert_int_equal(weir_task_yield(), WEIR_OK);
+    return WEIR_OK;
+}
+
+/* So long that the clock never gets there: for ever. */
+static int sleep_for_ever(void *argument)
+{
+    const piping *p = argument;
+    assert_int_equal(weir_sleep(INT64_MAX), WEIR_CANCELLED);
+    weir_task_cancel(weir_task_current());
+    assert_int_equal(weir_wait_fd(p->ends[0], POLLIN, INT64_MAX / 1000000 + 1), WEIR_CANCELLED);
     return WEIR_OK;
 }
 
@@ -646,6 +660,7 @@ static void test_each_wait_can_be_cancelled(void **state)
         open_pipe(&p);
         toil w = { .status = -1, .milliseconds = 50 };
         assert_in_range(run_and_cancel(f, sleep_and_clean_up, NULL, by_thread), 9, 5000);
+        assert_in_range(run_and_cancel(f, sleep_for_ever, &p, by_thread), 9, 5000);
         assert_in_range(run_and_cancel(f, wait_and_be_cancelled, &p, by_thread), 9, 5000);
         run_and_cancel(f, park_and_be_cancelled, NULL, by_thread);
         run_and_cancel(f, join_and_be_cancelled, NULL, by_thread);
@@ -699,6 +714,8 @@ static int expect_deadline(void *argument)
     weir_task_cancel_after(weir_task_current(), 1);
     weir_task_cancel_after(weir_task_current(), -1);
     assert_int_equal(weir_sleep(10), WEIR_OK);
+    weir_task_cancel_after(weir_task_current(), INT64_MAX);
+    assert_int_equal(weir_sleep(1), WEIR_OK);
     weir_task_cancel_after(weir_task_current(), 60000);         /* it ends before */
     return WEIR_OK;
 }
