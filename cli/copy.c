@@ -182,6 +182,14 @@ static const char **column_names(const weir_result *result, text_list *list)
     return list->items;
 }
 
+static int refused(const weir_error *error)
+{
+    char what[80] = "cannot write into the target";
+    if (error->row > 0)
+        snprintf(what, sizeof what, "cannot write into the target: row %lld", (long long)error->row);
+    return database_failed(what, error);
+}
+
 static int copy_rows(copy_run *run)
 {
     const copy_settings *s = run->settings;
@@ -194,11 +202,11 @@ static int copy_rows(copy_run *run)
     if (weir_result_error(run->result)->status != WEIR_OK)
         code = database_failed("reading the source failed", weir_result_error(run->result));
     else if (status != WEIR_OK)
-        code = database_failed("cannot write into the target", weir_copy_error(copy));
+        code = refused(weir_copy_error(copy));
     if (code != 0)
         weir_copy_abort(&copy);
     else if ((run->rows = weir_copy_finish(&copy)) < 0)
-        code = database_failed("cannot write into the target", weir_connection_error(run->to));
+        code = refused(weir_connection_error(run->to));
     text_list_free(&columns);
     names_free(upsert);
     return code;

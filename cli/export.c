@@ -323,6 +323,7 @@ static int run_export(int count, char **words)
                             : "no file was left behind, run it again when you like");
     if (jobs_wanted(&settings)) {
         signals_outcome(jobs_outcome(&settings));
+        signals_outcome_at_once(jobs_outcome_at_once(&settings));
         code = jobs_export(&export);
     } else {
         code = export_rows(&export);

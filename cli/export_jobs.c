@@ -27,6 +27,13 @@ const char *jobs_outcome(const export_settings *s)
                      : "no file was left behind, run it again when you like";
 }
 
+const char *jobs_outcome_at_once(const export_settings *s)
+{
+    return s->worker ? "its range is taken over when its lease has ended, the files of finished ranges count; run it again when you like"
+         : s->split && !s->resume ? "files of finished ranges are there and count for nothing without a manifest, remove them or run it again"
+                                  : NULL;
+}
+
 /* ---- options -------------------------------------------------------------------------------------------------------------------- */
 static int check_alone(const export_settings *s, const char *option)
 {

@@ -11,4 +11,6 @@ int jobs_check_settings(const export_settings *settings);
 int jobs_export(export_run *run);
 /* What is left behind when a signal ends it: for signals_start. A constant. */
 const char *jobs_outcome(const export_settings *settings);
+/* The same where a second one ends it at once; NULL: no difference. */
+const char *jobs_outcome_at_once(const export_settings *settings);
 #endif

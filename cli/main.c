@@ -85,7 +85,8 @@ static bool is_one_of(const char *word, const char *a, const char *b, const char
 /* Help and version are output like any other: a full disk is not to pass unseen. */
 static int flushed(int code)
 {
-    if (fflush(stdout) != 0 && code == 0)
+    bool failed = fflush(stdout) != 0 || ferror(stdout);       /* or what is long failed before its end */
+    if (failed && code == 0)
         return failure_say(EXIT_FAILED, "cannot write to standard output: it is closed or full; check where it goes");
     return code;
 }

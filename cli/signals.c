@@ -1,11 +1,14 @@
 /* Ctrl-C and SIGTERM: the first stops the connection, and the command ends cleanly; a second one, or five seconds, end it
  * at once. */
 #include "signals.h"
+#include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,7 +25,7 @@ static void (*stop_watched)(void *argument);     /* of the guard, like its argum
 static void *watched;
 static atomic_bool watching;
 static const char *command_name;
-static _Atomic(const char *) outcome_words;
+static _Atomic(const char *) outcome_words, at_once_words;
 static char temporary_path[PATH_MAX + 64];
 
 int signals_caught(void) { return atomic_load(&caught); }
@@ -59,11 +62,39 @@ void signals_watch_file(const char *path)
     pthread_mutex_unlock(&file_guard);
 }
 
+/* ".name.weir-XXXXXX" */
+static bool is_temporary(const char *path)
+{
+    static const char mark[] = ".weir-";
+    enum { LETTERS = 6, TAIL = sizeof mark - 1 + LETTERS };
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t length = strlen(name);
+    return name[0] == '.' && length > TAIL && !strncmp(name + length - TAIL, mark, sizeof mark - 1);
+}
+
+/* What this process is writing: several connections have a file each. */
+static void remove_open_files(void)
+{
+    DIR *open_files = opendir("/proc/self/fd");
+    for (struct dirent *entry; open_files && (entry = readdir(open_files)) != NULL; ) {
+        char path[PATH_MAX];
+        ssize_t length = readlinkat(dirfd(open_files), entry->d_name, path, sizeof path - 1);
+        path[length > 0 ? length : 0] = 0;
+        if (is_temporary(path) && (fcntl((int)strtol(entry->d_name, NULL, 10), F_GETFL) & O_ACCMODE) == O_WRONLY)
+            unlink(path);
+    }
+    if (open_files)
+        closedir(open_files);
+}
+
 static void leave(int number)
 {
     pthread_mutex_lock(&file_guard);
     if (temporary_path[0])
         unlink(temporary_path);
+    remove_open_files();
+    if (atomic_load(&at_once_words))
+        signals_outcome(atomic_load(&at_once_words));
     _exit(signals_report(number));
 }
 
@@ -110,6 +141,7 @@ static void *wait_for_signals(void *unused)
 }
 
 void signals_outcome(const char *outcome) { atomic_store(&outcome_words, outcome); }
+void signals_outcome_at_once(const char *outcome) { atomic_store(&at_once_words, outcome); }
 
 void signals_start(const char *command, const char *outcome)
 {

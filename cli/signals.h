@@ -8,12 +8,14 @@
 void signals_start(const char *command, const char *outcome);
 /* Another outcome from here on. */
 void signals_outcome(const char *outcome);
+/* What is said where a second signal, or a server that does not answer, ends the command at once; NULL: the same. */
+void signals_outcome_at_once(const char *outcome);
 /* The connection that a signal stops; NULL takes it back (and waits until nobody uses it any more). As long as there is none, a
  * signal ends the command at once. */
 void signals_watch_connection(weir_connection *connection);
 /* The same of anything that can be stopped from another thread. */
 void signals_watch(void (*stop)(void *argument), void *argument);
-/* The file to remove when the command must end at once; "" for none. */
+/* The file to remove when the command must end at once; "" for none. Those that the library is writing to are found without this. */
 void signals_watch_file(const char *temporary_path);
 /* From here on one signal comes too late, and only a second one ends the command. */
 void signals_finishing(void);

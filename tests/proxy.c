@@ -383,6 +383,16 @@ static bool is_cut(const test_proxy *proxy, const pair *p)
            (f->cut_after_sent != 0 && p->flows[CLIENT].passed >= f->cut_after_sent);
 }
 
+/* The server closes the connection of a request whether it had anything to cancel or not. */
+static bool is_lost(test_proxy *proxy, const flow *f)
+{
+    static const unsigned char request[] = { 0, 0, 0, 16, 0x04, 0xd2, 0x16, 0x2e };
+    if (!proxy->fault.lose_requests || f->passed || f->end - f->start < sizeof request || memcmp(f->bytes + f->start, request, sizeof request) != 0)
+        return false;
+    proxy->fault.lose_requests--;
+    return true;
+}
+
 /* False: the pair is at its end. */
 static bool move_bytes(test_proxy *proxy, pair *p, int from)
 {
@@ -393,6 +403,8 @@ static bool move_bytes(test_proxy *proxy, pair *p, int from)
         if (n > 0) {
             f->start = 0;
             f->end = (size_t)n;
+            if (from == CLIENT && is_lost(proxy, f))
+                return false;
             spoil(proxy, f, from);
             int wait = proxy->fault.hold_executes ? HELD_MS : proxy->fault.delay_ms;
             f->due = from == SERVER && wait ? now_ms() + wait : 0;

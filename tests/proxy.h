@@ -28,6 +28,7 @@ typedef struct test_fault {
     int     ready_message;      /* > 0: this ReadyForQuery, counted from 1, says that the transaction is in ready_state: 'I', 'T' or 'E' */
     char    ready_state;
     const char *select_says;    /* not NULL: each CommandComplete "SELECT n" with as many digits has these instead */
+    int     lose_requests;      /* > 0: so many cancel requests go nowhere, as if they had come between two messages */
     bool    reset;              /* cuts as a crash does (RST), not as a polite end */
     bool    single_bytes;       /* the server's bytes come one by one, each when the one before was read */
     int     delay_ms;           /* each portion of the server's bytes comes so much later */

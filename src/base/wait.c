@@ -50,7 +50,7 @@ int weir_wait_in_thread(const weir_want *want)
         if (want->cancelled && atomic_load_explicit(want->cancelled, memory_order_relaxed)) {
             if (!cancelled_at)
                 cancelled_at = now;
-            else if (now - cancelled_at > WEIR_CANCEL_GRACE_NS)
+            else if (now - cancelled_at > weir_grace_of(want))
                 return WEIR_WAIT_CANCELLED;
         }
         if (left < 0)

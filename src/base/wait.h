@@ -23,13 +23,14 @@ typedef struct weir_want {
     void  (*work)(void *argument);      /* if set: run this, which may block, and come back; fd is not looked at */
     void   *argument;
     const atomic_bool *cancelled;       /* looked at now and then; may be NULL */
+    int64_t grace;                      /* for the other side to answer once that is true; 0: WEIR_CANCEL_GRACE_NS */
     bool    breathe;                    /* nothing is wanted but that the loop may turn: other work was kept waiting for long */
 } weir_want;
 
 /* WEIR_WAIT_INTERRUPTED: weir_task_cancel (or its deadline: WEIR_WAIT_EXPIRED) reached the running task. Told once: the next wait
  * waits as usual. Never in a plain thread. */
 enum { WEIR_READY = 0, WEIR_LATE = 1, WEIR_WAIT_CANCELLED = 2, WEIR_WAIT_INTERRUPTED = 3, WEIR_WAIT_EXPIRED = 4 };
-/* Waits until the descriptor is ready (WEIR_READY), the deadline passed (WEIR_LATE), *cancelled became true and two seconds
+/* Waits until the descriptor is ready (WEIR_READY), the deadline passed (WEIR_LATE), *cancelled became true and its grace
  * passed without readiness (WEIR_WAIT_CANCELLED), or the task was interrupted. want->work is not looked at. */
 int weir_wait(const weir_want *want);
 /* A descriptor that was waited for is about to be closed or given to somebody else: the loop forgets it. Cheap when there is nothing
@@ -102,4 +103,5 @@ int weir_park_in_thread(weir_parker *parker, int64_t deadline);
 #define WEIR_NS_PER_MS 1000000LL
 #define WEIR_CANCEL_SLICE_NS (250 * WEIR_NS_PER_MS)     /* how often a wait looks at its cancel flag */
 #define WEIR_CANCEL_GRACE_NS (2000 * WEIR_NS_PER_MS)    /* how long a cancelled server has to answer */
+static inline int64_t weir_grace_of(const weir_want *want) { return want->grace ? want->grace : WEIR_CANCEL_GRACE_NS; }
 #endif

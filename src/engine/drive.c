@@ -6,6 +6,7 @@
 #define PATIENCE_NS (2 * 1000000000LL)     /* with a cancelled operation that goes on and on */
 #define GRACE_NS (100 * WEIR_NS_PER_MS)    /* for an end before what it waits for is cancelled: most are quick */
 #define REACH_NS (1 * 1000000000LL)        /* of that, for finding out whether the server takes a cancel request */
+#define AGAIN_NS (250 * WEIR_NS_PER_MS)    /* then the request is sent again, and after twice as long again */
 
 /* One operation on its way. */
 typedef struct drive {
@@ -13,7 +14,9 @@ typedef struct drive {
     const weir_limits *limits;
     weir_ending      *ending;
     int64_t           cancelled_at, stopped_at, interrupted_at;     /* 0: not */
+    int64_t           again_at, pause;                  /* when the cancel request is sent again, so long after the last; 0: not */
     int               interrupt;                        /* came while something was ended: for the next wait */
+    bool              silent;                           /* nothing came when last waited for */
     int               fd;                               /* was waited for; -1: none */
 } drive;
 
@@ -47,6 +50,22 @@ static int give_up_stopped(drive *d)
     return give_up(d->link, status, message);
 }
 
+static void wait_before_another(drive *d)
+{
+    d->pause = d->pause ? 2 * d->pause : AGAIN_NS;
+    d->again_at = weir_now() + d->pause;
+}
+
+/* A request that reaches the server between two messages, or before ours, is lost there: what it was meant for would go on, after we
+ * have hung up even. */
+static void send_another(drive *d, int64_t since)
+{
+    if (!d->again_at || weir_now() < d->again_at)
+        return;
+    weir_pool_stop(d->limits->slot, earlier(weir_now() + REACH_NS, since + PATIENCE_NS));
+    wait_before_another(d);
+}
+
 static int stop_now(drive *d, int outcome, const char *what)
 {
     d->stopped_at = weir_now();
@@ -54,6 +73,7 @@ static int stop_now(drive *d, int outcome, const char *what)
     if (!d->limits->slot)
         return give_up_stopped(d);
     weir_pool_stop(d->limits->slot, d->stopped_at + REACH_NS);
+    wait_before_another(d);
     return WEIR_OK;
 }
 
@@ -88,8 +108,10 @@ static int stop(drive *d, int outcome, const char *what)
 static int look_at_limit(drive *d)
 {
     int64_t now = weir_now();
-    if (d->stopped_at)
+    if (d->stopped_at) {
+        send_another(d, d->stopped_at);
         return now - d->stopped_at < PATIENCE_NS ? WEIR_OK : give_up_stopped(d);
+    }
     if (d->interrupted_at && now - d->interrupted_at >= grace_of(d))
         return stop_now(d, take_over(d), NULL);
     if (now >= d->limits->answer_by)
@@ -97,17 +119,29 @@ static int look_at_limit(drive *d)
     return WEIR_OK;
 }
 
-/* A request that reached the server between two messages is lost there, and rows may keep coming: no wait would end that. */
+static int give_up_cancelled(drive *d)
+{
+    return give_up(d->link, WEIR_CANCELLED, d->silent ? "cancelled by weir_connection_cancel; the server did not answer and the connection was given up"
+                                                      : "cancelled by weir_connection_cancel; the server went on and the connection was given up");
+}
+
+/* Where the request was lost rows may keep coming: no wait would end that. */
 static int look_at_cancel(drive *d)
 {
     if (d->stopped_at || !atomic_load_explicit(&d->link->cancelled, memory_order_relaxed))
         return WEIR_OK;
     int64_t now = weir_now();
-    if (!d->cancelled_at)
+    if (!d->cancelled_at) {
         d->cancelled_at = now;
+        if (d->limits->slot)
+            wait_before_another(d);
+        if (d->again_at && d->silent)
+            d->again_at = now;          /* it was waited for already */
+    }
+    send_another(d, d->cancelled_at);
     if (now - d->cancelled_at < PATIENCE_NS)
         return WEIR_OK;
-    return give_up(d->link, WEIR_CANCELLED, "cancelled by weir_connection_cancel; the server went on and the connection was given up");
+    return give_up_cancelled(d);
 }
 
 /* ---- waiting ------------------------------------------------------------------------------------------------------------------ */
@@ -151,7 +185,7 @@ static int do_work(drive *d, const weir_want *want)
 static int64_t bound_of(const drive *d)
 {
     if (d->stopped_at)
-        return d->stopped_at + PATIENCE_NS;
+        return earlier(d->stopped_at + PATIENCE_NS, d->again_at ? d->again_at : WEIR_NO_DEADLINE);
     int64_t bound = earlier(d->limits->answer_by, d->limits->give_up_by);
     return d->interrupted_at ? earlier(bound, d->interrupted_at + grace_of(d)) : bound;
 }
@@ -167,6 +201,7 @@ static int satisfy(drive *d, weir_want *want)
         return do_work(d, want);
     if (!want->cancelled && !d->stopped_at)
         want->cancelled = &d->link->cancelled;
+    want->grace = d->limits->slot ? AGAIN_NS : 0;
     int64_t bound = bound_of(d);
     bool ours = bound < want->deadline;
     want->deadline = earlier(bound, want->deadline);
@@ -175,8 +210,9 @@ static int satisfy(drive *d, weir_want *want)
     int outcome = weir_wait(want);
     if (is_interrupt(outcome))
         return stop(d, outcome, NULL);
-    if (outcome == WEIR_WAIT_CANCELLED && !d->stopped_at)
-        return give_up(d->link, WEIR_CANCELLED, "cancelled by weir_connection_cancel; the server did not answer and the connection was given up");
+    d->silent = outcome == WEIR_WAIT_CANCELLED;
+    if (d->silent && !d->stopped_at && !d->limits->slot)
+        return give_up_cancelled(d);
     if (outcome != WEIR_LATE || (ours && weir_now() < d->limits->give_up_by) || (!ours && want->soft))
         return WEIR_OK;
     return give_up(d->link, WEIR_DEADLINE_EXCEEDED, "the server did not answer in time; the connection was given up");

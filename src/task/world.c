@@ -37,7 +37,7 @@ static int wait_until_told(weir_task *task, const weir_want *want, bool watched)
                 cancelled_at = 0;
             else if (!cancelled_at)
                 cancelled_at = now;
-            else if (now - cancelled_at > WEIR_CANCEL_GRACE_NS)
+            else if (now - cancelled_at > weir_grace_of(want))
                 return WEIR_WAIT_CANCELLED;
         }
         if (!watched && want->fd >= 0)

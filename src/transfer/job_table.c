@@ -180,7 +180,7 @@ bool weir_job_passes(const weir_error *error)
 /* What may go better the next time, here also: two that make the same at once, a lock that was in the way. */
 static bool passes(const weir_job_table *table, const weir_error *error)
 {
-    static const char *const states[] = { "23505", "42P06", "42P07", "42701", "XX000", NULL };
+    static const char *const states[] = { "23505", "42710", "42P06", "42P07", "42701", "XX000", NULL };
     return weir_job_passes(error) || is_one_of(error->sqlstate, states) || (table->within_ms && error->status == WEIR_DEADLINE_EXCEEDED);
 }
 

@@ -404,6 +404,29 @@ static void test_a_request_that_hangs_costs_the_connection_only(void **state)
     test_proxy_stop(&proxy);
 }
 
+/* A request that comes before the statement, or between two messages, cancels nothing: it is sent again, so that neither the connection
+ * is lost nor the query goes on. */
+static void test_a_request_that_is_lost_is_sent_again(void **state)
+{
+    test_database *db = *state;
+    test_proxy *proxy = test_proxy_start(db->url, TEST_PROXY_TCP);
+    weir_engine *engine = test_proxied_engine(db, proxy, NULL);
+    weir_connection *connection = connect_ok(engine);
+    test_proxy_set(proxy, (test_fault){ .lose_requests = 1 });
+    assert_cancelled(connection, "SELECT pg_sleep(601)", NULL);
+    test_proxy_set(proxy, (test_fault){ .lose_requests = 1 });
+    weir_result *result = test_query(connection, "SELECT pg_sleep(601)", OPTIONS(.timeout_ms = 100));
+    assert_null(weir_result_next(result));
+    assert_error(weir_result_error(result), WEIR_DEADLINE_EXCEEDED);
+    assert_false(weir_result_error(result)->disconnect);
+    assert_int_equal(weir_result_close(&result), WEIR_DEADLINE_EXCEEDED);
+    assert_status(weir_connection_rollback(connection), WEIR_OK);
+    assert_int_equal(test_pool_status(engine).connects, 1);     /* it is the same, and sleeps no more */
+    close_connection_ok(&connection);
+    weir_engine_close(&engine);
+    test_proxy_stop(&proxy);
+}
+
 static void test_a_read_timeout_ends_a_wait(void **state)
 {
     test_database *db = *state;
@@ -485,7 +508,7 @@ int main(void)
         ON_BOTH(test_a_storm_of_cancels_leaves_a_connection_that_works),
         ON_POSTGRESQL(test_a_stopped_server_is_given_up_after_a_cancel),
         ON_POSTGRESQL(test_a_network_that_stalls_is_given_up_after_a_cancel),
-        ON_POSTGRESQL(test_a_request_that_hangs_costs_the_connection_only),
+        ON_POSTGRESQL(test_a_request_that_hangs_costs_the_connection_only), ON_POSTGRESQL(test_a_request_that_is_lost_is_sent_again),
         ON_POSTGRESQL(test_a_read_timeout_ends_a_wait),
         ON_POSTGRESQL(test_a_read_timeout_holds_for_every_call),
     };

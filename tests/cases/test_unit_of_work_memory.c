@@ -109,7 +109,7 @@ static int run_program(weir_engine *engine, test_database *db)
 
 static void test_each_allocation_that_fails_while_instances_are_written_is_told(void **state)
 {
-    test_fail_allocations(*state, "flush, nested, bulk, merge", run_program, 0);
+    test_fail_allocations(*state, "flush, nested, bulk, merge, replaced", run_program, 0);
 }
 
 int main(void)

@@ -41,6 +41,7 @@ test_help_and_version() {
     succeeds help export;   holds "$out" "--yield-per N"
     same "$out" "$("$WEIR" export --help)"
     run;                    same "$code" 2
+    "$WEIR" help --man > /dev/full 2> stderr;   same "$?: $(wc -l < stderr)" "1: 1"
 }
 
 test_wrong_usage_is_exit_code_2() {

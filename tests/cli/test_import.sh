@@ -228,6 +228,19 @@ test_copy_to_sqlite_and_back() {
     fails 1 "no table none in the source" copy "$URL" "sqlite:////$TMP/other.db" --table none --create
 }
 
+test_a_row_that_the_target_refuses_is_named() {
+    sql 'DROP TABLE IF EXISTS back'
+    sql 'CREATE TABLE back (id int, v text, CHECK (id <> 5678))'
+    rm -f other.db
+    sqlite3 other.db "CREATE TABLE loose (id integer PRIMARY KEY, v text);
+        INSERT INTO loose WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000) SELECT i, 'v' FROM n"
+    fails 1 "row 5678: " copy "sqlite:////$TMP/other.db" "$URL" --table loose --to-table back
+    [ "$database" = sqlite ] && return
+    sqlite3 other.db "UPDATE loose SET v = x'00' WHERE id = 1234"
+    fails 1 "row 1234: column 'v': " copy "sqlite:////$TMP/other.db" "$URL" --table loose --to-table back
+    same "$(sql 'SELECT count(*) FROM back')" 0
+}
+
 # Keys that are no row numbers, a text of digits in a column for anything.
 test_lite_tables_keep_what_is_in_them() {
     [ "$database" = sqlite ] || return

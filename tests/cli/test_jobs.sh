@@ -96,6 +96,29 @@ test_ctrl_c_leaves_nothing() {
     interrupt TERM 143 SIGTERM
 }
 
+# Both wait while the process stands still, so that the second is there when the first is heard.
+interrupt_twice() {                 # the options, what may be said
+    local process code
+    env --default-signal=INT "$WEIR" export "$URL" --query "$SLOW" --key 'id not null' --jobs 3 --range-bytes 65536 --to work/x.csv $1 2> stderr & process=$!
+    while [ -z "$(ls -A work)" ] && kill -0 $process; do sleep 0.02; done
+    kill -STOP $process
+    kill -INT $process
+    kill -TERM $process
+    kill -CONT $process
+    wait $process
+    code=$?
+    [ $code -eq 143 ] || [ $code -eq 130 ] || problem "exit $code"
+    same "$(wc -l < stderr)" 1
+    grep -Eq "$2" stderr || problem "$(cat stderr)"
+    same "$(find work -name '.*')" ""
+    find work -mindepth 1 -delete
+}
+
+test_a_second_signal_leaves_no_temporary_file() {
+    interrupt_twice "" "no file was left behind"
+    interrupt_twice --split "no file was left behind|files of finished ranges are there and count for nothing without a manifest"
+}
+
 test_workers() {
     if [ "$database" = sqlite ]; then
         fails 1 "by tables in PostgreSQL" export "$URL" --table t --worker j --to work
@@ -128,6 +151,17 @@ test_workers() {
     fails 1 "another format" export "$URL" --table t --worker j --job-schema other --to work
 }
 
-run_tests test_the_file_is_that_of_one_stream test_a_file_per_range test_wrong_usage test_ctrl_c_leaves_nothing test_workers
+# What a worker meets that makes the tables when another one is just making them: their row type is there already.
+test_workers_that_begin_at_once() {
+    [ "$database" = sqlite ] && return
+    psql -q "$URL" -c "CREATE SCHEMA busy; CREATE TYPE busy.jobs AS ENUM ('in the way')"
+    "$WEIR" export "$URL" --table t --no-header --worker j --job-schema busy --to work 2> stderr & local process=$!
+    sleep 0.3
+    psql -q "$URL" -c 'DROP TYPE busy.jobs'
+    wait $process
+    same "$?: $(cat stderr)" "0: "
+}
+
+run_tests test_the_file_is_that_of_one_stream test_a_file_per_range test_wrong_usage test_ctrl_c_leaves_nothing test_a_second_signal_leaves_no_temporary_file test_workers test_workers_that_begin_at_once
 cat failures
 [ ! -s failures ]

@@ -101,6 +101,23 @@ test_mistakes() {
     same "$(ls -A work)" ""
 }
 
+test_what_is_replaced_and_what_is_not() {
+    "$WEIR" reflect "$URL" > plain
+    mkfifo work/pipe
+    timeout 60 cat work/pipe > piped & local reader=$!
+    succeeds reflect "$URL" --to work/pipe
+    wait $reader
+    same "$(wc -l < piped)" "$(wc -l < plain)"
+    [ -p work/pipe ] || problem "the pipe is gone"
+    same "$("$WEIR" reflect "$URL" --to /proc/self/fd/1 | wc -l)" "$(wc -l < plain)"
+    : > work/private.h
+    chmod 600 work/private.h
+    succeeds reflect "$URL" --to work/private.h
+    same "$(stat -c %a work/private.h)" 600
+    "$WEIR" reflect "$URL" > /dev/full 2> stderr
+    same "$?: $(wc -l < stderr)" "1: 1"
+}
+
 test_hostile_names() {
     make_database hostile
     succeeds reflect "$URL" --to work/hostile.h
@@ -112,6 +129,6 @@ test_hostile_names() {
 sample=films
 [ "$database" = postgresql ] || sample=music
 make_database $sample
-run_tests test_a_whole_schema test_some_tables test_mistakes test_hostile_names
+run_tests test_a_whole_schema test_some_tables test_mistakes test_what_is_replaced_and_what_is_not test_hostile_names
 cat failures
 [ ! -s failures ]

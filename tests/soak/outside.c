@@ -159,6 +159,18 @@ static int64_t descriptors(void)
     return count;
 }
 
+/* What the server's processes do that should not be there, for whoever looks for the reason. */
+static void show_connections(const char *ours)
+{
+    char sql[800];
+    snprintf(sql, sizeof sql, "SELECT concat_ws(' | ', pid, state, wait_event_type, wait_event, 'began ' || clock_timestamp() - backend_start, 'in a transaction ' || "
+             "clock_timestamp() - xact_start, 'so since ' || clock_timestamp() - state_change, 'socket ' || client_port, left(query, 300))%s", ours);
+    PGresult *result = server ? PQexec(server, sql) : NULL;
+    for (int i = 0; i < PQntuples(result); i++)
+        fprintf(stderr, "soak: %s\n", PQgetvalue(result, i, 0));
+    PQclear(result);
+}
+
 bool outside_check_connections(int64_t most)
 {
     static const char OURS[] = " FROM pg_stat_activity WHERE application_name = 'weir soak' AND datname = current_database()";
@@ -178,6 +190,7 @@ bool outside_check_connections(int64_t most)
         nanosleep(&(struct timespec){ .tv_nsec = 20 * 1000000L }, NULL);
     }
     fprintf(stderr, "soak: %" PRId64 " connections are open, %" PRId64 " of them in a transaction; the pool has %" PRId64 "\n", there, at_it, most);
+    show_connections(OURS);
     return false;
 }
 

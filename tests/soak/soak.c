@@ -23,7 +23,7 @@ enum {
     POOL = 8, LOOPS = 2, THINK_MS = 12,
     WARM_UP = 12,                       /* pieces of work of each, on the average, before memory is looked at */
     ENOUGH = 3000,                      /* pieces of work for each kind to come */
-    SAMPLES = 50000,                    /* of memory, ten a second */
+    SAMPLES = 50000, FEW = 10,          /* of memory, ten a second */
     LEVEL_KB = 4096,                    /* the second half may hold so much more than the first */
     PATIENCE_S = SANITIZED ? 240 : 90,  /* for the last piece of work of each */
     CHANGED = STATUSES - 1,
@@ -301,7 +301,7 @@ static bool check_level(const soak *s, const level *l)
         long *half = &halves[i >= l->count / 2];
         *half = l->kb[i] > *half ? l->kb[i] : *half;
     }
-    if (l->count == 0 || atomic_load(&s->performed) < 2 * l->from) {        /* as much as the warm-up */
+    if (l->count < FEW || atomic_load(&s->performed) < 2 * l->from) {        /* as much as the warm-up */
         printf("too little work to tell whether memory grows\n");
         return true;
     }
