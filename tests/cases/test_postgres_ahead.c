@@ -280,7 +280,7 @@ static void test_a_session_that_ends_behind_the_last_row(void **state)
         snprintf(sql, sizeof sql, "SELECT count(*) FROM sent, pg_stat_activity WHERE last_value = 10 AND state = 'idle in transaction' AND pid = %d",
                  weir_connection_backend_pid(connection));
         while (test_side_int(db, sql) == 0)
-            test_sleep_ms(5);
+            assert_status(weir_sleep(5), WEIR_OK);
         snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)::integer", weir_connection_backend_pid(connection));
         assert_int_equal(test_side_int(db, sql), 1);
         if (partitions)
