@@ -360,7 +360,7 @@ static bool is_locked(const maker *m) { return !m->postgresql && (atoi(m->error-
 /* Longer each time, and not as long as the others of this moment. False: the task was cancelled, *m->error. */
 static bool pause_for_others(maker *m, int tries)
 {
-    int64_t now = weir_now(), pause = (INT64_C(1) << (tries < 7 ? tries : 7)) * WEIR_NS_PER_MS;
+    int64_t now = weir_now(), pause = WEIR_NS_PER_MS << (tries < 7 ? tries : 7);
     int outcome = weir_wait(&(weir_want){ .fd = -1, .deadline = now + pause + now / 1000 % pause, .soft = true });
     return outcome == WEIR_LATE || outcome == WEIR_READY || weir_interrupted(outcome, m->error) == WEIR_OK;
 }
