@@ -11,9 +11,9 @@ extern "C" {
 
 /* CREATE TABLE IF NOT EXISTS for each entity (and association table), indexes too, referenced tables first, in one transaction.
  * `entities` ends with NULL; those without a table are passed over, two of one table share it. NOT NULL where the C type has no
- * NULL; foreign keys from .foreign_key, cycles of them too; a schema ("schema.table") must exist. An array needs a .sql_type. On
- * SQLite a single integer key is the row number (INTEGER PRIMARY KEY), and a numeric is declared numeric_text, so that SQLite
- * keeps its digits. An index is called ix_table_column; where something else has that name, a number follows. For tests and
+ * NULL; foreign keys from .foreign_key, cycles of them too; a schema ("schema.table") must exist. Programs that start together may all
+ * call it: they take turns. An array needs a .sql_type. On SQLite a single integer key is the row number (INTEGER PRIMARY KEY), and a
+ * numeric is declared numeric_text, so that SQLite keeps its digits. An index is called ix_table_column; where something else has that name, a number follows. For tests and
  * demos, not for migrations: a table that exists stays as it is. Errors, in *error (may be NULL) with what to do about them:
  * WEIR_ARGUMENT for no list; before any SQL what weir_entity_check gives, and WEIR_MAPPING for a foreign key to a column that
  * is not mapped; WEIR_MAPPING for a member that no SQL type follows from, or that SQLite cannot

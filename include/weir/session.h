@@ -84,7 +84,8 @@ WEIR_API int weir_session_begin(weir_session *session);
 WEIR_API int weir_session_commit(weir_session *session);
 WEIR_API int weir_session_rollback(weir_session *session);
 /* SAVEPOINT: a number > 0, or a negative status; as the connection's (weir_connection_savepoint). Beginning and releasing flush
- * first. Rolling back undoes in the instances what was done inside, as weir_session_rollback does for all. WEIR_INVALID_REQUEST for a number that is no open savepoint's. */
+ * first. Rolling back undoes in the instances what was done inside, as weir_session_rollback does for all. WEIR_INVALID_REQUEST for a number that
+ * is no open savepoint's; WEIR_PENDING_ROLLBACK when the connection was lost, and the whole transaction with it. */
 WEIR_API int weir_session_begin_nested(weir_session *session);
 WEIR_API int weir_session_release_nested(weir_session *session, int nested);
 WEIR_API int weir_session_rollback_nested(weir_session *session, int nested);

@@ -96,6 +96,7 @@ typedef struct weir_open_result {
     int              savepoint;         /* number of the innermost open savepoint when it was opened; 0: none */
     bool             hold;              /* WITH HOLD: survives a commit */
     bool             committed;         /* a hold one whose transaction was committed: survives rollbacks too */
+    bool             leaving;           /* it closes its own cursor: a connection that is lost meanwhile takes nothing from it */
 } weir_open_result;
 /* Called by results. */
 void weir_connection_add_result(weir_connection *connection, weir_result *result, bool hold);

@@ -150,6 +150,7 @@ void weir_result_release(weir_result *result)
     if (!connection)
         return;
     /* It stays in the list meanwhile: if the connection is lost now, the driver still forgets the cursor. */
+    result->open.leaving = true;
     if (result->cursor && result->cursor->link)
         close_cursor(connection, result->cursor);
     if (result->cursor)
@@ -179,7 +180,10 @@ void weir_result_end(weir_result *result)
         cursor->link->driver->forget(cursor->link, cursor);
         cursor->link = NULL;
     }
+    bool leaving = result->open.leaving;
     leave_connection(result);
+    if (leaving)                        /* its rows came: whoever needs the connection next is told of its loss */
+        return;
     result->closed = true;
     shut_window(result);
 }

@@ -161,6 +161,9 @@ int weir_session_rollback_nested(weir_session *session, int nested)
     weir_error error = { 0 };
     if (!session->connection)
         return no_savepoint(session, &error, nested);
+    /* The flush that failed took the savepoint with it: the connection was lost. */
+    if (session->broken && session->broken_in < nested && weir_session_active(session, &error) != WEIR_OK)
+        return weir_session_report(session, &error);
     int status = weir_connection_savepoint_rollback(session->connection, nested);
     if (status == WEIR_OK) {
         session->broken = session->broken && session->broken_in < nested;

@@ -2,14 +2,20 @@
 #include <weir/engine.h>
 #include <weir/schema.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/buffer.h"
+#include "base/wait.h"
 #include "schema/live.h"
 #include "schema/plan.h"
 #include "schema/types.h"
 #include "sql/identifier.h"
 
-enum { LONGEST_STATEMENT = 1 << 20, LONGEST_NAME = 63 };       /* PostgreSQL cuts longer names, and two may become one */
+enum {
+    LONGEST_STATEMENT = 1 << 20,
+    LONGEST_NAME = 63,                  /* PostgreSQL cuts longer names, and two may become one */
+    LOCK_PATIENCE_MS = 2000, LOCKED = 5 /* SQLITE_BUSY, as the last byte of an error's code */
+};
 
 typedef struct maker {
     weir_schema_plan plan;
@@ -323,6 +329,15 @@ static int check_names(const maker *m)
     return status;
 }
 
+/* IF NOT EXISTS looks before it makes: of two programs that start together one would fail. 0x77656972 is "weir". */
+static int take_turn(maker *m)
+{
+    if (!m->postgresql || weir_connection_run(m->connection, "SELECT pg_advisory_xact_lock(2003134834)") >= 0)
+        return WEIR_OK;
+    *m->error = *weir_connection_error(m->connection);
+    return m->error->status;
+}
+
 static int in_transaction(maker *m, weir_engine *engine, int (*work)(maker *m))
 {
     m->connection = weir_engine_connect(engine);
@@ -330,12 +345,38 @@ static int in_transaction(maker *m, weir_engine *engine, int (*work)(maker *m))
     int status = weir_connection_begin(m->connection);
     if (status != WEIR_OK)
         *m->error = *weir_connection_error(m->connection);
-    else if ((status = check_names(m)) == WEIR_OK && (status = work(m)) == WEIR_OK && (status = weir_connection_commit(m->connection)) != WEIR_OK)
+    else if ((status = check_names(m)) == WEIR_OK && (status = take_turn(m)) == WEIR_OK && (status = work(m)) == WEIR_OK &&
+             (status = weir_connection_commit(m->connection)) != WEIR_OK)
         *m->error = *weir_connection_error(m->connection);
     int closed = weir_connection_close(&m->connection);         /* rolls back what was not committed */
     if (status == WEIR_OK && closed != WEIR_OK)
         status = weir_error_set(m->error, closed, "closing the connection failed: %s", weir_status_name(closed));
     return status;
+}
+
+/* SQLite: who has looked and then wants to write while another one does is refused at once, since each would wait for the other. */
+static bool is_locked(const maker *m) { return !m->postgresql && (atoi(m->error->sqlstate) & 0xff) == LOCKED; }
+
+/* Longer each time, and not as long as the others of this moment. False: the task was cancelled, *m->error. */
+static bool pause_for_others(maker *m, int tries)
+{
+    int64_t now = weir_now(), pause = WEIR_NS_PER_MS << (tries < 7 ? tries : 7);
+    int outcome = weir_wait(&(weir_want){ .fd = -1, .deadline = now + pause + now / 1000 % pause, .soft = true });
+    return outcome == WEIR_LATE || outcome == WEIR_READY || weir_interrupted(outcome, m->error) == WEIR_OK;
+}
+
+static int in_some_transaction(maker *m, weir_engine *engine, int (*work)(maker *m))
+{
+    int64_t patience_ends = weir_deadline_ms(LOCK_PATIENCE_MS);
+    for (int tries = 0; ; tries++) {
+        int status = in_transaction(m, engine, work);
+        if (status == WEIR_OK || !is_locked(m) || weir_now() >= patience_ends)
+            return status;
+        if (!pause_for_others(m, tries))
+            return m->error->status;
+        weir_error_clear(m->error);
+        m->sql.length = 0;
+    }
 }
 
 static int with_plan(weir_engine *engine, const weir_entity *const *entities, int (*work)(maker *m), weir_error *error)
@@ -346,7 +387,7 @@ static int with_plan(weir_engine *engine, const weir_entity *const *entities, in
     weir_buffer_init(&m.sql, weir_ledger_root(), WEIR_MEMORY_STATEMENTS, LONGEST_STATEMENT);
     int status = weir_schema_plan_make(&m.plan, entities, m.error);
     if (status == WEIR_OK && m.plan.table_count > 0)
-        status = in_transaction(&m, engine, work);
+        status = in_some_transaction(&m, engine, work);
     weir_buffer_free(&m.sql);
     weir_schema_plan_free(&m.plan);
     return status;

@@ -266,6 +266,40 @@ static void test_a_server_that_ends_the_session_ahead_is_heard(void **state)
     }
 }
 
+/* All rows had come: losing the connection behind them is the transaction's trouble, not theirs. */
+static void test_a_session_that_ends_behind_the_last_row(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 10);
+    for (int partitions = 0; partitions < 2; partitions++) {
+        test_side_run(db, "DROP SEQUENCE IF EXISTS sent; CREATE SEQUENCE sent");
+        weir_connection *connection = weir_engine_connect(db->engine);
+        weir_result *result = query(connection, "SELECT id, nextval('sent') FROM orders ORDER BY id", OPTIONS(.yield_per = 7));
+        assert_next_ids(result, 1, 7);
+        char sql[160];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM sent, pg_stat_activity WHERE last_value = 10 AND state = 'idle in transaction' AND pid = %d",
+                 weir_connection_backend_pid(connection));
+        while (test_side_int(db, sql) == 0)
+            assert_status(weir_sleep(5), WEIR_OK);
+        snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)::integer", weir_connection_backend_pid(connection));
+        assert_int_equal(test_side_int(db, sql), 1);
+        if (partitions)
+            assert_int_equal(weir_result_fetchmany(result, 7)->count, 3);
+        else
+            assert_next_ids(result, 8, 10);
+        for (int i = 0; i < 2; i++) {
+            assert_null(weir_result_fetchmany(result, 7));
+            assert_error(weir_result_error(result), WEIR_OK);
+        }
+        close_result_ok(&result);
+        assert_status(weir_connection_commit(connection), WEIR_PENDING_ROLLBACK);
+        assert_contains(weir_connection_error(connection)->detail, "terminating connection");
+        assert_status(weir_connection_rollback(connection), WEIR_OK);
+        assert_int_equal(test_query_int(connection, "SELECT count(*) FROM orders"), 10);
+        close_connection_ok(&connection);
+    }
+}
+
 static void test_rows_held_never_exceed_a_batch(void **state)
 {
     test_database *db = *state;
@@ -340,6 +374,7 @@ int main(void)
         ON_POSTGRESQL(test_an_error_ahead_is_told_by_the_fetch_that_reaches_it),
         ON_POSTGRESQL(test_what_meets_the_transaction_that_it_aborted_names_it),
         ON_POSTGRESQL(test_a_server_that_ends_the_session_ahead_is_heard),
+        ON_POSTGRESQL(test_a_session_that_ends_behind_the_last_row),
         ON_POSTGRESQL(test_rows_held_never_exceed_a_batch),
         ON_POSTGRESQL(test_a_result_closed_with_a_batch_on_its_way_costs_one_round_trip),
         ON_POSTGRESQL(test_a_batch_taken_raw_counts_in_the_ledger_and_goes),

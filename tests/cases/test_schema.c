@@ -1,5 +1,6 @@
 /* Tables from entities and back: weir_create_all, weir_drop_all, weir_schema_check, on both databases. */
 #include "support.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -312,6 +313,39 @@ static void test_composite_keys_and_foreign_keys_to_them(void **state)
     close_connection_ok(&connection);
     if (strict)
         weir_engine_close(&strict);
+}
+
+typedef struct starter { test_database *db; pthread_barrier_t *together; pthread_t thread; weir_error error; } starter;
+
+static void *start(void *argument)
+{
+    starter *s = argument;
+    pthread_barrier_wait(s->together);
+    weir_create_all(s->db->engine, ALL(&department_entity, &employee_entity), &s->error);
+    return NULL;
+}
+
+/* Several programs that start at once, each with its weir_create_all. */
+static void test_tables_are_made_once_by_those_who_start_together(void **state)
+{
+    test_database *db = *state;
+    enum { PROGRAMS = 5, ROUNDS = 6 };
+    starter all[PROGRAMS];
+    pthread_barrier_t together;
+    pthread_barrier_init(&together, NULL, PROGRAMS);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < PROGRAMS; i++) {
+            all[i] = (starter){ .db = db, .together = &together };
+            assert_int_equal(pthread_create(&all[i].thread, NULL, start, &all[i]), 0);
+        }
+        for (int i = 0; i < PROGRAMS; i++)
+            pthread_join(all[i].thread, NULL);
+        for (int i = 0; i < PROGRAMS; i++)
+            assert_error(&all[i].error, WEIR_OK);
+        assert_int_equal(tables(db), 2);
+        drop_ok(db, ALL(&department_entity, &employee_entity));
+    }
+    pthread_barrier_destroy(&together);
 }
 
 static void test_cycles_are_closed_once_all_tables_are_there(void **state)
@@ -780,6 +814,7 @@ int main(void)
         ON_BOTH(test_keys_indexes_and_uniques_are_made),
         ON_BOTH(test_creating_twice_changes_nothing),
         ON_BOTH(test_composite_keys_and_foreign_keys_to_them),
+        ON_BOTH(test_tables_are_made_once_by_those_who_start_together),
         ON_BOTH(test_cycles_are_closed_once_all_tables_are_there),
         ON_SQLITE(test_a_cycle_with_rows_is_dropped_where_foreign_keys_are_enforced),
         ON_BOTH(test_odd_names_are_quoted),

@@ -159,6 +159,30 @@ static void test_a_savepoint_in_trouble_is_rolled_back_not_released(void **state
     close_session_ok(&session);
 }
 
+/* The savepoint went with the connection that its flush lost: who rolls it back is told why, not that he made a mistake. */
+static void test_a_savepoint_that_is_lost_with_its_connection(void **state)
+{
+    test_database *db = *state;
+    char sql[96];
+    test_fixture(db, 3);
+    weir_session *session = quiet_session(db);
+    struct order *one = WEIR_GET(order, session, 1);
+    int outer = begin_nested(session), inner = begin_nested(session);
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 5000)::integer", weir_connection_backend_pid(weir_session_connection(session)));
+    assert_int_equal(test_side_int(db, sql), 1);
+    WEIR_SET(one, amount_cents, 1);
+    assert_status(weir_session_flush(session), WEIR_OPERATIONAL);
+    assert_status(weir_session_rollback_nested(session, inner), WEIR_PENDING_ROLLBACK);
+    assert_contains(weir_session_error(session)->message, "terminating connection");
+    assert_status(weir_session_release_nested(session, outer), WEIR_PENDING_ROLLBACK);
+    assert_status(weir_session_rollback_nested(session, outer), WEIR_PENDING_ROLLBACK);
+    assert_status(weir_session_rollback(session), WEIR_OK);
+    assert_status(weir_session_rollback_nested(session, outer), WEIR_INVALID_REQUEST);
+    assert_status(weir_load(one, amount_cents), WEIR_OK);
+    assert_int_equal(one->amount_cents, 10);
+    close_session_ok(&session);
+}
+
 /* An instance, and a collection, that were read again in between are what they were before the outer one all the same. */
 static void test_a_rollback_inside_does_not_hide_what_is_around(void **state)
 {
@@ -203,6 +227,7 @@ int main(void)
         ON_BOTH(test_a_rollback_inside_does_not_hide_what_is_around),
         ON_BOTH(test_streams_survive_the_release),
         ON_BOTH(test_a_savepoint_in_trouble_is_rolled_back_not_released),
+        ON_POSTGRESQL(test_a_savepoint_that_is_lost_with_its_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* The unit of work: adding, changing and deleting single instances, autoflush, failed flushes, rollbacks (cases.md C, F). */
 #include "support.h"
+#include "trouble.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -536,7 +537,7 @@ static void test_a_run_is_made_again_when_the_file_is_locked(void **state)
     weir_connection *lock = weir_engine_connect(db->engine);
     run_ok(lock, "UPDATE orders SET amount_cents = 0 WHERE id = 1");
     weir_session *session = weir_session_open(engine);
-    contest c = { db, 0, 0 };
+    contest c = { db, 0, 0, false };
     assert_status(weir_session_run(session, count_rounds, &c, WEIR_RUN_OPTIONS(.attempts = 3, .delay_ms = 1)), WEIR_OPERATIONAL);
     assert_int_equal(c.rounds, 3);
     close_connection_ok(&lock);

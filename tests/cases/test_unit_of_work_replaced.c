@@ -65,8 +65,8 @@ static void make_tables(test_database *db)
         "CREATE TABLE countries (code text PRIMARY KEY, name text, version bigint NOT NULL, since bigint DEFAULT 1800)",
         "CREATE TABLE towns (code text NOT NULL REFERENCES countries, number bigint NOT NULL, name text, PRIMARY KEY (code, number))",
         "CREATE TABLE labels (id bigint PRIMARY KEY, text text)",
-        "CREATE TABLE country_labels (code text NOT NULL REFERENCES countries, label_id bigint NOT NULL REFERENCES labels, "
-            "PRIMARY KEY (code, label_id))",
+        ("CREATE TABLE country_labels (code text NOT NULL REFERENCES countries, label_id bigint NOT NULL REFERENCES labels, "
+         "PRIMARY KEY (code, label_id))"),
         "CREATE TABLE pairs (one bigint, other bigint, PRIMARY KEY (one, other))",
         "INSERT INTO countries VALUES ('at', 'Austria', 7, 996), ('ch', 'Switzerland', 3, 1291)",
         "INSERT INTO towns VALUES ('at', 1, 'Wien'), ('at', 2, 'Graz'), ('at', 3, 'Linz'), ('ch', 1, 'Bern')",
