@@ -48,7 +48,7 @@ const command_spec advise_command = {
         "that takes no time.\n"
         "Remarks have a code that does not change, for scripts: docs/how-to/size-the-batch.md lists them.\n"
         "\n"
-        "Exit codes: 0 advice was given, whatever it says; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM.\n",
+        "Exit codes: 0 advice was given, whatever it says; 1 failed; 2 wrong usage; 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.\n",
     .run = run_advise,
 };
 

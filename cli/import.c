@@ -54,7 +54,7 @@ const command_spec import_command = {
         "Without --batch all is one transaction: after a failure the table is as it was. With --batch what was committed stays,\n"
         "and the message says up to which line.\n"
         "\n"
-        "Exit codes: 0 all is in the table; 1 failed; 2 wrong usage; 3 done, but records were skipped; 130 Ctrl-C, 143 SIGTERM.\n",
+        "Exit codes: 0 all is in the table; 1 failed; 2 wrong usage; 3 done, but records were skipped; 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.\n",
     .run = run_import,
 };
 
@@ -148,6 +148,7 @@ static int run_import(int count, char **words)
     if (code != 0)
         return code == OPTIONS_HELP_SHOWN ? 0 : code;
     failure_command("import", "mend the record, or pass such records over with --on-error skip:FILE");
+    failure_command_writes();
     signals_start("import", settings.batch > 0 ? "what was committed stays in the table" : "the table is as it was");
     code = database_open(&engine, settings.url, false, &sqlite);
     if (code == 0)

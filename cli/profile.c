@@ -53,7 +53,7 @@ const command_spec profile_command = {
         "ledger, the whole being all rows.\n"
         "--buffered needs memory for all rows: weir advise tells what a row takes.\n"
         "\n"
-        "Exit codes: 0 all files are written; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM.\n",
+        "Exit codes: 0 all files are written; 1 failed; 2 wrong usage; 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.\n",
     .run = run_profile,
 };
 

@@ -10,7 +10,8 @@
  *
  * Threads: a weir_parallel belongs to one thread; weir_parallel_cancel and weir_parallel_info may be called from any. Its own threads
  * call back as said below. In a task of an event loop planning and running are blocking work, which has one of the loop's worker threads to its
- * end: `bytes` and `progress` are then called on that. A task that is cancelled ends it: WEIR_CANCELLED, or WEIR_DEADLINE_EXCEEDED. */
+ * end: `bytes` and `progress` are then called on that. A task that is cancelled ends it: WEIR_CANCELLED, or WEIR_DEADLINE_EXCEEDED; what was done
+ * all the same is WEIR_OK, and the task's next wait is told. */
 #ifndef WEIR_PARALLEL_H
 #define WEIR_PARALLEL_H
 #include <weir/engine.h>

@@ -145,6 +145,36 @@ int weir_cascade_orphan(weir_session *session, weir_instance *child, weir_error 
     return status == WEIR_OK ? weir_cascade_delete(session, child, error) : status;
 }
 
+/* By which relationship of one that is being deleted this child was given to it, loaded or not; NULL: by none. */
+static const weir_mapped_relationship *dying_parents(const weir_instance *child)
+{
+    const weir_side *side = weir_side_of(child);
+    for (const weir_link_record *link = side ? side->links : NULL; link; link = link->next) {
+        const weir_mapper *mapper = link->other && weir_is_deleting(link->other) ? weir_mapper_of(link->other) : NULL;
+        for (size_t i = 0; mapper && i < mapper->relationship_count; i++) {
+            const weir_mapped_relationship *r = &mapper->relationships[i];
+            if (weir_key_is_remote(r) && r->pairs.target == weir_mapper_of(child)->entity && !(weir_cascade_of(r->member) & WEIR_CASCADE_PASSIVE_DELETES) &&
+                weir_link_find(child, r->pairs.remote, r->pairs.pair_count) == link)
+                return r;
+        }
+    }
+    return NULL;
+}
+
+int weir_cascade_with_parent(weir_session *session, weir_instance *child, bool *goes, weir_error *error)
+{
+    const weir_mapped_relationship *r;
+    *goes = false;
+    while (!weir_is_deleting(child) && (r = dying_parents(child)) != NULL) {
+        *goes = weir_cascade_of(r->member) & WEIR_CASCADE_DELETE;
+        if (*goes)
+            return weir_cascade_orphan(session, child, error);
+        if (weir_link_note(child, WEIR_LINK_PARENT_OF, r, NULL) != WEIR_OK)
+            return weir_error_out_of_memory(error);
+    }
+    return WEIR_OK;
+}
+
 /* ---- rows that stay ------------------------------------------------------------------------------------------------------------------ */
 
 bool weir_cascade_refers_to(const weir_instance *child, const weir_mapped_relationship *relationship, const weir_instance *parent)

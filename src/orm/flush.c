@@ -25,6 +25,21 @@ static int delete_orphans(flush *f)
     return WEIR_OK;
 }
 
+/* Until nothing more goes: what goes may be a parent itself. */
+static int delete_with_parents(flush *f)
+{
+    const weir_unit *unit = &f->session->unit;
+    for (bool more = true, goes; more;) {
+        more = false;
+        for (size_t i = unit->count; i-- > 0; more = more || goes) {
+            goes = false;
+            if (i < unit->count && weir_cascade_with_parent(f->session, unit->items[i], &goes, f->error) != WEIR_OK)
+                return f->error->status;
+        }
+    }
+    return WEIR_OK;
+}
+
 /* Deletions are followed up: children that stay lose their parent. The list may grow meanwhile. */
 static int follow_deletions(flush *f)
 {
@@ -73,6 +88,8 @@ static int gather(flush *f)
     const weir_unit *unit = &f->session->unit;
     weir_ledger *ledger = &f->session->store->ledger;
     int status = delete_orphans(f);
+    if (status == WEIR_OK)
+        status = delete_with_parents(f);
     if (status == WEIR_OK)
         status = follow_deletions(f);
     if (status == WEIR_OK)

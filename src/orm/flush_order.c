@@ -151,28 +151,13 @@ static int edges_of_write(order *o, weir_instance *instance)
     return WEIR_OK;
 }
 
-/* The parent that the values of a foreign key name, if it is in the session and they name its primary key. */
 static weir_instance *parent_by_key(const order *o, const weir_instance *child, const weir_entity *parent, const weir_member *const *members,
                                     const weir_member *const *keys, size_t count)
 {
-    weir_value values[8];
-    weir_mapper *mapper = NULL;
     for (size_t i = 0; i < o->mapper_count; i++)
         if (o->mappers[i]->entity == parent)
-            mapper = o->mappers[i];
-    if (!mapper || count != mapper->key_count || count > sizeof values / sizeof *values)
-        return NULL;
-    for (size_t i = 0; i < count; i++) {
-        size_t at = 0;
-        while (at < count && mapper->keys[i] != keys[at])
-            at++;
-        if (at == count)
-            return NULL;
-        weir_member_value(members[at], child + 1, &values[i]);
-        if (values[i].type == WEIR_T_NULL)
-            return NULL;
-    }
-    return weir_identity_look_up(mapper, values, count);
+            return weir_link_known_parent(o->mappers[i], child, members, keys, count);
+    return NULL;
 }
 
 /* What an expired one has is not what its row refers to. Its DELETE tells when the row is gone. */

@@ -1,5 +1,6 @@
 /* Hydrating: from the cells of a batch's rows to instances, each entity's key looked up in the identity map first. */
 #include "orm/inside.h"
+#include "orm/unit.h"
 #include <string.h>
 
 enum { AHEAD = 12, FEW = 8 };           /* rows; entities in a row */
@@ -102,7 +103,7 @@ static int fill_unchanged(const weir_item_plan *plan, weir_instance *instance, c
 }
 
 /* Overwrites a member that is in the session already: it is expired, or the statement populates existing ones. What was changed
- * after it expired stays. */
+ * or linked after it expired stays. */
 static int fill_again(const weir_item_plan *plan, weir_holding *holding, weir_instance *instance, const weir_row *row, int64_t number,
                       weir_error *error)
 {
@@ -110,6 +111,8 @@ static int fill_again(const weir_item_plan *plan, weir_holding *holding, weir_in
     bool overwrite = holding->reading->populate_existing;
     if (!overwrite && !expired)
         return WEIR_OK;
+    const weir_side *side = weir_side_of(instance);
+    bool changed = instance->flags & WEIR_INSTANCE_MODIFIED || (side && side->links);
     weir_mapper *mapper = plan->mapper;
     int status;
     weir_recall_check(instance);
@@ -119,7 +122,7 @@ static int fill_again(const weir_item_plan *plan, weir_holding *holding, weir_in
     if (mapper->has_pointers)
         weir_holding_take(instance, holding);
     instance->flags &= ~(uint32_t)(WEIR_INSTANCE_EXPIRED | WEIR_INSTANCE_HIT);
-    if (!overwrite && (instance->flags & WEIR_INSTANCE_MODIFIED))
+    if (!overwrite && changed)
         status = fill_unchanged(plan, instance, row, number, error);
     else if ((status = fill(plan, weir_instance_struct(instance), row, number, error)) == WEIR_OK)
         weir_instance_clean(instance);

@@ -168,6 +168,37 @@ int weir_links_sync(weir_instance *instance, bool deferred, weir_error *error)
     return WEIR_OK;
 }
 
+weir_instance *weir_link_known_parent(weir_mapper *mapper, const weir_instance *child, const weir_member *const *members,
+                                      const weir_member *const *keys, size_t count)
+{
+    weir_value values[8];
+    if (count != mapper->key_count || count > sizeof values / sizeof *values)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        size_t at = 0;
+        while (at < count && mapper->keys[i] != keys[at])
+            at++;
+        if (at == count)
+            return NULL;
+        weir_member_value(members[at], child + 1, &values[i]);
+        if (values[i].type == WEIR_T_NULL)
+            return NULL;
+    }
+    return weir_identity_look_up(mapper, values, count);
+}
+
+void weir_links_forget(const weir_instance *child)
+{
+    for (weir_mapper *mapper = weir_mapper_of(child)->store->mappers; mapper; mapper = mapper->next)
+        for (size_t i = 0; i < mapper->relationship_count; i++) {
+            const weir_mapped_relationship *r = &mapper->relationships[i];
+            bool leads_here = weir_key_is_remote(r) && r->pairs.target == weir_mapper_of(child)->entity;
+            weir_instance *parent = leads_here ? weir_link_known_parent(mapper, child, r->pairs.remote, r->pairs.local, r->pairs.pair_count) : NULL;
+            if (parent)
+                parent->loaded &= ~(UINT64_C(1) << r->bit);
+        }
+}
+
 /* ---- the pointers ---------------------------------------------------------------------------------------------------------------------- */
 
 static collection *collection_of(weir_instance *instance, const weir_mapped_relationship *relationship)
@@ -186,9 +217,9 @@ static bool may_be_there(const weir_instance *item, bool linked)
 static int change_collection(weir_instance *instance, const weir_mapped_relationship *relationship, weir_instance *added, weir_instance *gone,
                              bool linked)
 {
+    weir_instance_note_savepoint(instance);             /* a rollback to it makes the collection what it was, also one that is loaded until then */
     if (!weir_is_loaded(instance, relationship))
         return WEIR_OK;                 /* its load will bring it */
-    weir_instance_note_savepoint(instance);             /* a rollback to it makes the collection what it was */
     if (added && !gone && !may_be_there(added, linked) && weir_collection_append(instance, relationship, added))
         return WEIR_OK;
     const collection was = *collection_of(instance, relationship);
@@ -283,15 +314,17 @@ static int move(weir_session *session, weir_instance *child, weir_mapped_relatio
     weir_mapped_relationship *of_child = from_child ? relationship : reverse_of(relationship, child_mapper);
     if (of_child && !old)
         old = parent_of(child, of_child);
-    if (old && !parent_mapper)
-        parent_mapper = weir_mapper_of(old);
+    /* What an expired one had may be long over: enough for taking it out of a collection, if it is there. */
+    weir_instance *had = old || !of_child || !(child->flags & WEIR_INSTANCE_EXPIRED) ? old : weir_known_target(of_child, child);
+    if (had && !parent_mapper)
+        parent_mapper = weir_mapper_of(had);
     weir_mapped_relationship *of_parent = !from_child ? relationship : parent_mapper ? reverse_of(relationship, parent_mapper) : NULL;
     const weir_member *const *members = from_child ? relationship->pairs.local : relationship->pairs.remote;
     const weir_link_record *earlier = weir_link_find(child, members, relationship->pairs.pair_count);
     bool linked = parent && (old == parent || (earlier && earlier->other == parent));
     if (weir_link_note(child, from_child ? WEIR_LINK_PARENT : WEIR_LINK_PARENT_OF, relationship, parent) != WEIR_OK)
         return weir_error_out_of_memory(error);
-    if (old && old != parent && of_parent && set_parent_side(old, of_parent, NULL, child, false) != WEIR_OK)
+    if (had && had != parent && of_parent && set_parent_side(had, of_parent, NULL, child, false) != WEIR_OK)
         return weir_error_out_of_memory(error);
     if (parent && of_parent && set_parent_side(parent, of_parent, child, NULL, linked) != WEIR_OK)
         return weir_error_out_of_memory(error);

@@ -117,6 +117,11 @@ weir_link_record *weir_link_find(const weir_instance *instance, const weir_membe
 bool weir_link_is_orphan(const weir_instance *instance);
 /* Whether nothing can be written of a link, which gives a warning. */
 int weir_link_is_idle(const weir_instance *instance, const weir_link_record *record, bool *idle, weir_error *error);
+/* The parent that the values of a foreign key name, if it is in the session and they name its primary key; `keys`: what they refer to. */
+weir_instance *weir_link_known_parent(weir_mapper *mapper, const weir_instance *child, const weir_member *const *members,
+                                      const weir_member *const *keys, size_t count);
+/* The child came or went without a word of the program: collections that it belongs to are not loaded any more. */
+void weir_links_forget(const weir_instance *child);
 /* Copies the parents' keys into the foreign keys: of all but deferred links, or of those alone. */
 int weir_links_sync(weir_instance *instance, bool deferred, weir_error *error);
 
@@ -134,6 +139,9 @@ int weir_cascade_delete(weir_session *session, weir_instance *instance, weir_err
 /* It has lost the parent whose relationship says delete-orphan: at once for a pending one, else at the flush, until when another
  * parent may take it. */
 int weir_cascade_orphan(weir_session *session, weir_instance *child, weir_error *error);
+/* At the flush: a child that was linked to one that is being deleted, in whose collection, not loaded then, it is not, goes with it or loses
+ * it, as those in a loaded one do. */
+int weir_cascade_with_parent(weir_session *session, weir_instance *child, bool *goes, weir_error *error);
 /* At the flush: what the deletions mean for rows that stay. */
 int weir_cascade_nullify(weir_session *session, weir_instance *instance, weir_error *error);
 /* Whether the values of the child's foreign key are those of the parent's key. */

@@ -335,9 +335,13 @@ static void undo(weir_instance *instance, void *context)
     const int *since = context;
     weir_side *side = weir_side_of(instance);
     weir_state state = weir_instance_state(instance);
-    if (state == WEIR_PENDING || (state == WEIR_PERSISTENT && side && side->inserted_in >= *since)) {
+    bool inserted = state == WEIR_PERSISTENT && side && side->inserted_in >= *since;
+    bool deleted = state == WEIR_DELETED && side && side->deleted_in >= *since;
+    if (*since > 0 && (inserted || deleted))
+        weir_links_forget(instance);    /* a collection may have been loaded in between */
+    if (state == WEIR_PENDING || inserted) {
         make_transient(instance);
-    } else if (state == WEIR_DELETED && side && side->deleted_in >= *since) {
+    } else if (deleted) {
         if (side->inserted_in >= *since) {
             weir_instance_set_state(instance, WEIR_TRANSIENT);
             weir_side_free(instance);

@@ -272,7 +272,7 @@ int weir_checkpoint_save(weir_checkpoint *checkpoint, const char *path)
     if (!weir_checkpoint_text(checkpoint, NULL))
         return checkpoint->error.status;
     filing f = { .path = path, .text = &checkpoint->text, .error = &error };
-    if (weir_run_on_disk(save_on_disk, &f, &disk) != WEIR_OK)
+    if (weir_run_last_on_disk(save_on_disk, &f, &disk) != WEIR_OK)
         weir_error_keep(&error, &disk);
     return weir_checkpoint_report(checkpoint, &error);
 }

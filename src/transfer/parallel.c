@@ -84,16 +84,22 @@ weir_parallel *weir_parallel_open(weir_engine *engine, const weir_stmt *stmt, co
 }
 
 /* ---- failing ------------------------------------------------------------------------------------------------------------------------ */
-int weir_parallel_fail(weir_parallel *p, const weir_error *error)
+static int fail_locked(weir_parallel *p, const weir_error *error)
 {
-    weir_lock(&p->mutex);
     if (!atomic_load(&p->failed)) {
         p->error = *error;
         atomic_store(&p->failed, true);     /* behind the error: who sees it may read that, which nobody changes any more */
     }
-    int status = p->error.status;
-    weir_unlock(&p->mutex);
     atomic_store(&p->stop, true);
+    pthread_cond_signal(&p->called);
+    return p->error.status;
+}
+
+int weir_parallel_fail(weir_parallel *p, const weir_error *error)
+{
+    weir_lock(&p->mutex);
+    int status = fail_locked(p, error);
+    weir_unlock(&p->mutex);
     if (atomic_load(&p->has_blocks))
         weir_blocks_stop(&p->blocks);
     return status;
@@ -143,25 +149,35 @@ static void set_guarded(weir_parallel *p, bool guarded)
     weir_unlock(&p->mutex);
 }
 
-/* Any thread. *by_guard: the guard says it to the servers. */
-static void stop_all(weir_parallel *p, const weir_error *why, bool *by_guard)
+/* Any thread. Too late for what is done. False: the guard says it to the servers, or there is nothing to be said. */
+static bool stop_all(weir_parallel *p, const weir_error *why)
 {
-    weir_parallel_fail(p, why);
     weir_lock(&p->mutex);
-    *by_guard = p->guarded;
-    pthread_cond_signal(&p->called);
+    bool done = p->done, guarded = p->guarded;
+    if (!done)
+        fail_locked(p, why);
+    weir_unlock(&p->mutex);
+    if (!done && atomic_load(&p->has_blocks))
+        weir_blocks_stop(&p->blocks);
+    return !done && !guarded;
+}
+
+/* All was done, whatever came meanwhile. */
+static void settle(weir_parallel *p)
+{
+    weir_lock(&p->mutex);
+    p->done = true;
+    atomic_store(&p->failed, false);
     weir_unlock(&p->mutex);
 }
 
 void weir_parallel_cancel(weir_parallel *p)
 {
     weir_error error;
-    bool by_guard;
     if (is_constant(p))
         return;
     weir_error_set(&error, WEIR_CANCELLED, "cancelled by weir_parallel_cancel");
-    stop_all(p, &error, &by_guard);
-    if (!by_guard)
+    if (stop_all(p, &error))
         cancel_all(p);
 }
 
@@ -244,6 +260,8 @@ static void work_here(void *argument)
         return;
     }
     c->status = c->work(p, c->argument);
+    if (c->status == WEIR_OK && p->ran)
+        settle(p);
     set_guarded(p, false);
     if (c->in_task)
         pthread_join(thread, NULL);
@@ -252,9 +270,8 @@ static void work_here(void *argument)
 static void interrupt(void *argument, int outcome)
 {
     weir_error error;
-    bool by_guard;
     weir_interrupted(outcome, &error);
-    stop_all(((call *)argument)->parallel, &error, &by_guard);
+    stop_all(((call *)argument)->parallel, &error);
 }
 
 int weir_parallel_block(weir_parallel *p, int (*work)(weir_parallel *parallel, void *argument), void *argument)
@@ -264,6 +281,10 @@ int weir_parallel_block(weir_parallel *p, int (*work)(weir_parallel *parallel, v
     if (weir_may_wait(&error) != WEIR_OK)
         return weir_parallel_fail(p, &error);
     int outcome = weir_run_blocking(work_here, interrupt, &c);
+    if (p->done) {                      /* the next wait is told */
+        weir_interrupt_again(outcome);
+        return c.status;
+    }
     if (outcome == WEIR_LATE)
         weir_error_out_of_memory(&error);
     else if (outcome != WEIR_READY)
@@ -397,6 +418,13 @@ static void note_peak(const weir_parallel *p, int job, const weir_result *result
         atomic_store(&p->peaks[job], peak);
 }
 
+/* Behind the last row of the range before the connection was lost, and nobody was told. */
+static void name_loss(const weir_connection *connection, weir_error *error)
+{
+    if (error->status == WEIR_PENDING_ROLLBACK && connection->abort_cause.status != WEIR_OK)
+        *error = connection->abort_cause;
+}
+
 static int read_range(weir_parallel *p, int job, int64_t number)
 {
     reading r = { .seen = { .number = number, .job = job, .context = p->calls.context }, .parallel = p };
@@ -407,10 +435,11 @@ static int read_range(weir_parallel *p, int job, int64_t number)
     weir_result *result = weir_connection_execute(p->connections[job], stmt, &options);
     int status = read_rows(&r, result);
     weir_error_keep(&r.error, weir_result_error(result));
+    name_loss(p->connections[job], &r.error);
     note_peak(p, job, result);
     weir_result_drop(&result);
     weir_stmt_free(&stmt);
-    status = status == WEIR_OK ? r.error.status : status;
+    status = status == WEIR_OK || r.error.disconnect ? r.error.status : status;
     if (status == WEIR_OK)
         status = end_range(&r);
     if (status == WEIR_OK) {

@@ -154,12 +154,13 @@ struct weir_parallel {
     bool              split;            /* ranges are wanted for themselves, also by one job */
     weir_blocks       blocks;
     atomic_bool       has_blocks;       /* set once they are made: who fails it from elsewhere stops them, too */
-    pthread_mutex_t   mutex;            /* of error, next, running, about, guarded */
+    pthread_mutex_t   mutex;            /* of error, next, running, about, guarded, done */
     weir_parallel_figures about;        /* what planning tells, for whoever asks from elsewhere: ranges, source, snapshot */
     pthread_mutex_t   handles;          /* of connections: held while they come and go, and while they are cancelled */
     pthread_cond_t    ended;            /* a job ended */
     pthread_cond_t    called;           /* for the guard: it is to cancel, or to go */
     bool              guarded;          /* a thread of our own says cancels to the servers */
+    bool              done;             /* the run ended well: a cancel comes too late */
     weir_connection **connections;
     _Atomic int64_t  *peaks;            /* of each job's streams, with a budget */
     int64_t           share;            /* of the budget, a job's stream has; 0: there is none */

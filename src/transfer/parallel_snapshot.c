@@ -51,11 +51,16 @@ static int export_snapshot(weir_connection *connection, char name[64], weir_erro
     return error->status;
 }
 
-static int join_snapshot(weir_connection *connection, const char *name, weir_error *error)
+/* A snapshot that is not known any more went with the connection that exported it: that is the error then. */
+static int join_snapshot(weir_connection *first, weir_connection *connection, const char *name, weir_error *error)
 {
+    static const char what[] = "cannot read by the snapshot of the first connection";
     char sql[128];
     snprintf(sql, sizeof sql, "SET TRANSACTION SNAPSHOT '%s'", name);
-    return weir_connection_run(connection, sql) >= 0 ? WEIR_OK : failed(connection, "cannot read by the snapshot of the first connection", error);
+    if (weir_connection_run(connection, sql) >= 0)
+        return WEIR_OK;
+    failed(connection, what, error);
+    return !error->disconnect && weir_connection_run(first, "SELECT 1") < 0 ? failed(first, what, error) : error->status;
 }
 
 static int look_at_stop(const atomic_bool *stop, weir_error *error)
@@ -74,7 +79,7 @@ static int take_postgresql(weir_engine *engine, weir_connection **connections, s
         if (status == WEIR_OK)
             status = connect_to(engine, &connections[i], true, mutex, error);
         if (status == WEIR_OK)
-            status = join_snapshot(connections[i], name, error);
+            status = join_snapshot(connections[0], connections[i], name, error);
     }
     return status;
 }

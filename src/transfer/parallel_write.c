@@ -341,9 +341,9 @@ static int write_one(weir_parallel *p, void *argument)
     if (status == WEIR_OK)
         weir_writer_finish(j->file);
     if (weir_writer_error(j->file)->status != WEIR_OK)
-        weir_parallel_fail(p, weir_writer_error(j->file));
+        status = weir_parallel_fail(p, weir_writer_error(j->file));
     weir_writer_abort(&j->file);
-    return weir_parallel_error(p)->status;
+    return status;
 }
 
 int weir_parallel_write(weir_parallel *p, const char *path, const weir_writer_options *options)

@@ -36,6 +36,7 @@ struct weir_worker {
     weir_job_lease      lease;          /* that the heartbeat prolongs */
     bool                leased, lost;   /* lost: somebody else has it */
     bool                ran, ended;     /* ended: the guard is to go */
+    bool                done;           /* the run ended well: a cancel comes too late, and no error is kept any more */
     atomic_bool         stop;
     atomic_bool         failed;         /* `error` is set, by the first, and stays as it is */
     weir_error          error;
@@ -153,15 +154,20 @@ weir_worker *weir_worker_open(weir_engine *engine, const weir_stmt *stmt, const 
 }
 
 /* ---- failing ---------------------------------------------------------------------------------------------------------------------------- */
-static int fail(weir_worker *w, const weir_error *error)
+static int fail_locked(weir_worker *w, const weir_error *error)
 {
-    weir_lock(&w->mutex);
-    if (!atomic_load(&w->failed)) {
+    if (!atomic_load(&w->failed) && !w->done) {
         w->error = *error;
         atomic_store(&w->failed, true);     /* behind the error: who sees it may read that, which nobody changes any more */
     }
-    int status = w->error.status;
     pthread_cond_broadcast(&w->changed);
+    return w->done ? error->status : w->error.status;
+}
+
+static int fail(weir_worker *w, const weir_error *error)
+{
+    weir_lock(&w->mutex);
+    int status = fail_locked(w, error);
     weir_unlock(&w->mutex);
     return status;
 }
@@ -177,11 +183,15 @@ static void cancel_seats(weir_worker *w, int first, int end)
     pthread_mutex_unlock(&w->handles);
 }
 
-/* The guard says it to the servers. */
+/* The guard says it to the servers. Who sees that it is to stop finds the reason. */
 static void stop(weir_worker *w, const weir_error *why)
 {
-    atomic_store(&w->stop, true);
-    fail(w, why);
+    weir_lock(&w->mutex);
+    if (!w->done) {
+        fail_locked(w, why);
+        atomic_store(&w->stop, true);
+    }
+    weir_unlock(&w->mutex);
 }
 
 void weir_worker_cancel(weir_worker *w)
@@ -617,7 +627,12 @@ static void run_here(void *worker)
         fail(w, &error);
         return;
     }
-    work(w);
+    int status = work(w);
+    weir_lock(&w->mutex);
+    w->done = status == WEIR_OK;            /* whatever came meanwhile */
+    if (w->done)
+        atomic_store(&w->failed, false);
+    weir_unlock(&w->mutex);
     stop_thread(w, thread, &w->ended, true);
 }
 
@@ -638,7 +653,9 @@ int weir_worker_run(weir_worker *w)
     else if (weir_may_wait(&error) == WEIR_OK) {
         w->ran = true;
         int outcome = weir_run_blocking(run_here, interrupt, w);
-        if (outcome == WEIR_READY)
+        if (w->done)                        /* the next wait is told */
+            weir_interrupt_again(outcome);
+        if (outcome == WEIR_READY || w->done)
             return weir_worker_error(w)->status;
         if (outcome == WEIR_LATE)
             weir_error_out_of_memory(&error);

@@ -468,6 +468,64 @@ static void test_a_cancel_and_a_dead_server(void **state)
     weir_stmt_free(&stmt);
 }
 
+#define END_OTHERS "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE state = 'idle in transaction' AND " \
+                   "datname = current_database() AND pid <> pg_backend_pid()"
+
+typedef struct losing { test_database *db; weir_parallel *parallel; } losing;
+
+/* Behind the last row of the first range, which alone has no lower bound; the others wait for what comes of it. */
+static int lose_the_connection(weir_range_read *read, const weir_partition *rows, weir_error *error)
+{
+    const losing *l = read->context;
+    (void)rows, (void)error;
+    if (read->number == 0)
+        assert_true(test_side_int(l->db, END_OTHERS " AND query NOT LIKE '%$2%'") > 0);
+    for (int i = 0; read->number > 0 && i < 2000 && weir_parallel_error(l->parallel)->status == WEIR_OK; i++)
+        test_sleep_ms(5);
+    return WEIR_OK;
+}
+
+static void lose_the_first(const weir_log_event *event, void *context)
+{
+    if (event->kind == WEIR_LOG_STATEMENT && strstr(event->message, "SET TRANSACTION SNAPSHOT"))
+        assert_int_equal(test_side_int(context, END_OTHERS), 1);
+}
+
+/* It is told as that, whatever met it: not as a transaction that wants a rollback, nor as a snapshot with a wrong name. */
+static void test_a_lost_connection_is_told_as_one(void **state)
+{
+    test_database *db = *state;
+    weir_engine *engine;
+    make_t(db, 12000);
+    weir_stmt *stmt = weir_sql("SELECT * FROM t");
+    weir_parallel *parallel = weir_parallel_open(db->engine, stmt, WEIR_PARALLEL_OPTIONS(.jobs = 2, .order = "id not null", .range_bytes = SMALL_RANGE));
+    weir_stmt_free(&stmt);
+    losing l = { db, parallel };
+    assert_status(weir_parallel_run(parallel, WEIR_PARALLEL_CALLS(.rows = lose_the_connection, .context = &l)), WEIR_OPERATIONAL);
+    assert_true(weir_parallel_error(parallel)->disconnect);
+    assert_string_equal(weir_parallel_error(parallel)->sqlstate, "57P01");
+    assert_status(weir_parallel_close(&parallel), WEIR_OPERATIONAL);
+    assert_status(weir_engine_open(&engine, db->url, WEIR_ENGINE_OPTIONS(.log = lose_the_first, .log_context = db)), WEIR_OK);
+    parallel = open_on(engine, 2, 0);
+    assert_status(weir_parallel_plan(parallel), WEIR_OPERATIONAL);
+    assert_true(weir_parallel_error(parallel)->disconnect);
+    assert_string_equal(weir_parallel_error(parallel)->sqlstate, "57P01");
+    assert_status(weir_parallel_close(&parallel), WEIR_OPERATIONAL);
+    weir_engine_close(&engine);
+}
+
+static void test_a_cancel_that_comes_too_late(void **state)
+{
+    test_database *db = *state;
+    make_t(db, 4000);
+    weir_parallel *parallel = open_on(db->engine, 2, 0);
+    assert_status(weir_parallel_run(parallel, WEIR_PARALLEL_CALLS(.context = NULL)), WEIR_OK);
+    weir_parallel_cancel(parallel);
+    assert_error(weir_parallel_error(parallel), WEIR_OK);
+    assert_status(weir_parallel_run(parallel, WEIR_PARALLEL_CALLS(.context = NULL)), WEIR_INVALID_REQUEST);
+    assert_status(weir_parallel_close(&parallel), WEIR_INVALID_REQUEST);
+}
+
 static void test_what_cannot_be_cut_is_refused(void **state)
 {
     test_database *db = *state;
@@ -523,6 +581,8 @@ int main(void)
         ON_BOTH(test_a_budget_for_all_jobs),
         ON_BOTH(test_the_first_error_wins),
         ON_POSTGRESQL(test_a_cancel_and_a_dead_server),
+        ON_POSTGRESQL(test_a_lost_connection_is_told_as_one),
+        ON_BOTH(test_a_cancel_that_comes_too_late),
         ON_BOTH(test_what_cannot_be_cut_is_refused),
         ON_BOTH(test_a_file_per_range),
     };

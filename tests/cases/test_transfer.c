@@ -264,6 +264,30 @@ static void test_a_copy_is_aborted_on_a_loops_thread(void **state)
     assert_int_equal(test_side_int(db, "SELECT count(*) FROM again"), 0);
 }
 
+/* A file that got its name is finished, and says so: the next wait is told. What is still to be written is given up. */
+static void test_a_task_that_is_cancelled_as_its_file_ends(void **state)
+{
+    test_database *db = *state;
+    char path[64];
+    path_of(path, "-ending.csv");
+    for (int rows = 0; rows < 2 && weir_task_current(); rows++) {
+        weir_connection *connection = weir_engine_connect(db->engine);
+        weir_writer *writer = weir_writer_open(path, NULL);
+        weir_stmt *stmt = weir_sql("SELECT 1 AS one");
+        weir_result *result = weir_connection_execute(connection, stmt, NULL);
+        if (rows)
+            assert_status(weir_writer_result(writer, result), WEIR_OK);
+        weir_stmt_free(&stmt);
+        close_result_ok(&result);
+        close_connection_ok(&connection);
+        weir_task_cancel(weir_task_current());
+        assert_status(weir_writer_close(&writer), rows ? WEIR_CANCELLED : WEIR_OK);
+        assert_int_equal(access(path, F_OK), rows ? -1 : 0);
+        assert_status(weir_sleep(1), rows ? WEIR_OK : WEIR_CANCELLED);
+        unlink(path);
+    }
+}
+
 static void test_files_are_refused_on_a_loops_thread(void **state)
 {
     test_database *db = *state;
@@ -290,6 +314,7 @@ int main(void)
         ON_POSTGRESQL(test_a_killed_connection_ends_an_import_and_nothing_stays),
         ON_BOTH(test_a_table_made_like_another),
         ON_BOTH(test_a_copy_is_aborted_on_a_loops_thread),
+        ON_BOTH(test_a_task_that_is_cancelled_as_its_file_ends),
         ON_BOTH(test_files_are_refused_on_a_loops_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

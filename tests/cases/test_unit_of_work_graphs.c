@@ -460,6 +460,85 @@ static void test_composite_keys_and_keys_that_change(void **state)
     CLOSE_OK(session);
 }
 
+/* A link is a change: the values that come for an expired instance do not undo it. */
+static void test_links_of_expired_instances_outlive_their_reload(void **state)
+{
+    test_database *db = *state;
+    make_tables(db);
+    test_side_run(db, "INSERT INTO authors VALUES (1, 'a', 1), (2, 'b', 1)");
+    test_side_run(db, "INSERT INTO books VALUES (1, 1, 'x')");
+    weir_session *session = open_session_with(db, WEIR_SESSION_OPTIONS(.autoflush = WEIR_OFF));
+    struct author *b = WEIR_GET(author, session, 2);
+    struct book *x = WEIR_GET(book, session, 1);
+    weir_session_expire_all(session);
+    CALL_OK(session, weir_link(x, author, b));
+    assert_int_equal(weir_load(x, title), WEIR_OK);
+    assert_string_equal(x->title, "x");
+    CALL_OK(session, weir_session_commit(session));
+    assert_int_equal(test_side_int(db, "SELECT author_id FROM books WHERE id = 1"), 2);
+    CLOSE_OK(session);
+}
+
+/* What was given to a parent that is deleted then goes with it, or loses it, whether the collection was loaded or not. */
+static void test_what_was_linked_to_a_deleted_parent_goes_or_loses_it(void **state)
+{
+    test_database *db = *state;
+    make_tables(db);
+    for (int load = 0; load < 2; load++) {
+        test_side_run(db, "INSERT INTO authors VALUES (1, 'a', 1)");
+        test_side_run(db, "INSERT INTO books VALUES (1, NULL, 'x'), (2, NULL, 'y')");
+        test_side_run(db, "INSERT INTO pages VALUES (1, 1, 1), (2, 2, 1)");
+        weir_session *session = open_session_with(db, WEIR_SESSION_OPTIONS(.autoflush = WEIR_OFF));
+        struct author *a = WEIR_GET(author, session, 1);
+        struct book *x = WEIR_GET(book, session, 1), *y = WEIR_GET(book, session, 2);
+        struct page *moved = WEIR_GET(page, session, 2), *page = WEIR_NEW(page, session);
+        if (load) {
+            assert_int_equal(weir_load(a, books), WEIR_OK);
+            assert_int_equal(weir_load(x, pages), WEIR_OK);
+        }
+        CALL_OK(session, weir_collection_add(x, pages, page));
+        CALL_OK(session, weir_link(moved, book, x));
+        CALL_OK(session, weir_link(y, author, a));
+        CALL_OK(session, weir_session_delete(session, x));
+        CALL_OK(session, weir_session_delete(session, a));
+        CALL_OK(session, weir_session_commit(session));
+        assert_int_equal(test_side_int(db, "SELECT count(*) FROM pages"), 0);
+        assert_int_equal(test_side_int(db, "SELECT count(*) FROM books WHERE id = 2 AND author_id IS NULL"), 1);
+        assert_int_equal(test_side_int(db, "SELECT count(*) FROM books"), 1);
+        CLOSE_OK(session);
+        test_side_run(db, "DELETE FROM books");
+    }
+}
+
+/* A collection that was loaded while a savepoint's rows were there, or were not. */
+static void test_collections_follow_a_rollback_to_a_savepoint(void **state)
+{
+    test_database *db = *state;
+    make_tables(db);
+    test_side_run(db, "INSERT INTO books VALUES (1, NULL, 'x')");
+    test_side_run(db, "INSERT INTO pages VALUES (1, 1, 1), (2, 1, 2)");
+    weir_session *session = open_session(db);
+    struct book *x = WEIR_GET(book, session, 1);
+    struct page *first = WEIR_GET(page, session, 1);
+    int nested = weir_session_begin_nested(session);
+    struct page *page = WEIR_NEW(page, session);
+    page->book_id = 1;
+    page->id = 10;
+    page->number = 3;
+    CALL_OK(session, weir_session_add(session, page));
+    CALL_OK(session, weir_session_delete(session, first));
+    CALL_OK(session, weir_session_flush(session));
+    assert_int_equal(weir_load(x, pages), WEIR_OK);
+    assert_int_equal(x->pages.count, 2);
+    assert_int_equal(x->pages.items[1]->number, 3);
+    CALL_OK(session, weir_session_rollback_nested(session, nested));
+    assert_int_equal(weir_load(x, pages), WEIR_OK);
+    assert_int_equal(x->pages.count, 2);
+    assert_int_equal(x->pages.items[0]->number, 1);
+    assert_int_equal(x->pages.items[1]->number, 2);
+    CLOSE_OK(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,7 +548,8 @@ int main(void)
         ON_BOTH(test_rows_that_refer_to_rows_of_their_table), ON_BOTH(test_a_collection_of_many_new_children),
         ON_BOTH(test_cycles_are_closed_by_an_update_or_named),
         ON_BOTH(test_versions_tell_two_sessions_apart), ON_BOTH(test_a_version_that_was_rolled_back_is_not_demanded),
-        ON_BOTH(test_composite_keys_and_keys_that_change),
+        ON_BOTH(test_composite_keys_and_keys_that_change), ON_BOTH(test_links_of_expired_instances_outlive_their_reload),
+        ON_BOTH(test_what_was_linked_to_a_deleted_parent_goes_or_loses_it), ON_BOTH(test_collections_follow_a_rollback_to_a_savepoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,6 +218,9 @@ static void test_another_query_is_refused(void **state)
     make_table(db);
     weir_worker *worker = open_worker(db->engine, QUERY, "one");
     assert_status(weir_worker_run(worker), WEIR_OK);
+    weir_worker_cancel(worker);         /* too late */
+    assert_error(weir_worker_error(worker), WEIR_OK);
+    assert_status(weir_worker_run(worker), WEIR_INVALID_REQUEST);
     assert_status(weir_worker_close(&worker), WEIR_OK);
     check_manifest(db, "one");
     worker = open_worker(db->engine, "SELECT id, v FROM t WHERE id > 3", "one");

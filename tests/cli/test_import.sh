@@ -241,6 +241,26 @@ test_a_row_that_the_target_refuses_is_named() {
     same "$(sql 'SELECT count(*) FROM back')" 0
 }
 
+test_advice_fits_what_is_refused() {
+    make_table
+    printf 'id,name\n1,a\n' > work/in.csv
+    fails 1 "; name the columns of a primary key or a unique index with --upsert" import "$URL" --table people --from work/in.csv --upsert name
+    sql 'DROP TABLE IF EXISTS back'
+    sql 'CREATE TABLE back (id int CHECK (id > 0), n int GENERATED ALWAYS AS (id * 2) STORED)'
+    printf 'id,n\n1,2\n' > work/both.csv
+    fails 1 "; leave that column out: the database computes it" import "$URL" --table back --from work/both.csv
+    printf 'id\n-1\n' > work/bad.csv
+    fails 1 "; mend the record, or pass such records over with --on-error skip:FILE" import "$URL" --table back --from work/bad.csv
+    if [ "$database" = sqlite ]; then
+        fails 1 "may not be written to: check the file's permissions" import "$URL?mode=ro" --table people --from work/in.csv
+    else
+        fails 1 "may not be written to: check the file's permissions" import "$URL&options=-c%20default_transaction_read_only%3Don" --table people --from work/in.csv
+    fi
+    rm -f other.db
+    sqlite3 other.db 'CREATE TABLE loose (id integer PRIMARY KEY); INSERT INTO loose VALUES (-1)'
+    fails 1 "; mend the value in the source, or leave it out with --columns or --where" copy "sqlite:////$TMP/other.db" "$URL" --table loose --to-table back
+}
+
 # Keys that are no row numbers, a text of digits in a column for anything.
 test_lite_tables_keep_what_is_in_them() {
     [ "$database" = sqlite ] || return
