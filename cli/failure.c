@@ -173,8 +173,8 @@ static const char *find_advice(const weir_error *error)
     bool is_sqlstate = strlen(error->sqlstate) == 5;     /* not SQLite's number */
     if (is_sqlstate && error->hint[0])
         return error->hint;             /* the server knows the very name that was meant */
-    if (error->status == WEIR_IO && error->hint[0])
-        return error->hint;             /* of a file, not of a server's socket */
+    if (error->status == WEIR_IO)       /* of a file, not of a server's socket */
+        return error->hint[0] ? error->hint : "check where the data is written to";
     for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
         if ((!advices[i].sqlstate || (is_sqlstate && text_begins(error->sqlstate, advices[i].sqlstate))) &&
             (!advices[i].message || strstr(error->message, advices[i].message)))

@@ -113,6 +113,11 @@ static int import_into(weir_connection *connection, const import_settings *s, we
         .progress = s->quiet ? NULL : show_progress, .context = &started), figures, &error);
     names_free(columns);
     names_free(upsert);
+    if (status != WEIR_OK && s->batch > 0 && error.detail[0]) {
+        static char stays[sizeof error.detail];         /* up to which line */
+        snprintf(stays, sizeof stays, "%s", error.detail);
+        signals_outcome(stays);
+    }
     if (status != WEIR_OK)
         return database_failed("cannot import", &error);
     signals_finishing();

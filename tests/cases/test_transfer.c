@@ -94,6 +94,36 @@ static void test_a_failed_import_leaves_the_table_as_it_was(void **state)
     unlink(path);
 }
 
+static void cancel_once(const weir_import_figures *figures, void *connection)
+{
+    if (figures->records <= 1024)       /* a batch was just committed: nothing runs that a cancel could stop */
+        assert_status(weir_connection_cancel(connection), WEIR_OK);
+}
+
+static void test_a_cancel_between_two_batches_ends_an_import(void **state)
+{
+    test_database *db = *state;
+    char path[64];
+    weir_error error;
+    make_tables(db, 0);
+    path_of(path, ".csv");
+    FILE *file = fopen(path, "w");
+    fputs("id,name\n", file);
+    for (int i = 0; i < 5000; i++)
+        fprintf(file, "%d,x\n", i);
+    assert_int_equal(fclose(file), 0);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    assert_status(weir_import_file(connection, path, WEIR_IMPORT_OPTIONS(.table = "again", .batch = 1024, .progress = cancel_once, .context = connection), NULL,
+                                   &error), WEIR_CANCELLED);
+    assert_contains(error.detail, "what stands up to line 1025 is committed");
+    assert_status(weir_connection_rollback(connection), WEIR_OK);
+    assert_status(weir_import_file(connection, path, WEIR_IMPORT_OPTIONS(.table = "again", .batch = 5000, .upsert = (const char *const[]){ "id", NULL }), NULL,
+                                   &error), WEIR_OK);           /* that cancel is over */
+    close_connection_ok(&connection);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM again"), 5000);
+    unlink(path);
+}
+
 static void test_rejects_do_not_fail_a_begin_block(void **state)
 {
     test_database *db = *state;
@@ -309,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_a_stream_goes_through_a_file_into_another_table),
         ON_BOTH(test_a_failed_import_leaves_the_table_as_it_was),
+        ON_BOTH(test_a_cancel_between_two_batches_ends_an_import),
         ON_BOTH(test_rejects_do_not_fail_a_begin_block),
         ON_POSTGRESQL(test_a_failure_takes_back_earlier_batches),
         ON_POSTGRESQL(test_a_killed_connection_ends_an_import_and_nothing_stays),

@@ -131,6 +131,27 @@ test_batches_are_committed_and_the_message_says_how_far() {
     same "$(rows)" 2000
 }
 
+test_what_the_database_refuses_says_how_far_too() {
+    make_table
+    (echo id,height; for i in $(seq 2500); do echo "$i,1"; done; echo 2501,-1) > work/in.csv
+    fails 1 "what stands up to line 2001 is committed; nothing behind it is" import "$URL" --table people --from work/in.csv --batch 1000
+    same "$(rows)" 2000
+    fails 1 "nothing was committed" import "$URL" --table people --from work/in.csv --batch 9000 --upsert id
+    sql 'DELETE FROM people'
+    mkfifo work/endless
+    (trap '' PIPE; echo id,height; i=0; while echo "$((i += 1)),1"; do :; done) > work/endless 2> /dev/null &
+    local writer=$! pid
+    "$WEIR" import "$URL" --table people --from - --batch 100 < work/endless 2> stderr &
+    pid=$!
+    while [ "$(rows 2> /dev/null || echo 0)" = 0 ] && kill -0 $pid; do sleep 0.05; done
+    kill -INT $pid
+    wait $pid
+    same "$?" 130
+    kill $writer 2> /dev/null
+    wait $writer 2> /dev/null
+    holds "$(cat stderr)" "import interrupted: Ctrl-C; what stands up to line $(($(rows) + 1)) is committed"
+}
+
 test_upsert() {
     make_table
     sql "INSERT INTO people (id, name, height) VALUES (1, 'old', 1), (2, 'stays', 2)"
@@ -294,6 +315,16 @@ test_lite_numbers_keep_their_digits_or_are_refused() {
         printf 'n\n%s\n' $number > work/in.csv
         fails 1 "loses digits: make it numeric_text" import "$URL" --table back --from work/in.csv
     done
+}
+
+test_pg_identity_columns_take_what_is_upserted() {
+    sql 'DROP TABLE IF EXISTS back'
+    sql 'CREATE TABLE back (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text)'
+    printf 'id,v\n7,a\n' > work/in.csv
+    succeeds import "$URL" --table back --from work/in.csv
+    printf 'id,v\n7,b\n8,c\n' > work/in.csv
+    succeeds import "$URL" --table back --from work/in.csv --upsert id
+    same "$(sql 'SELECT id, v FROM back ORDER BY id')" $'7|b\n8|c'
 }
 
 test_pg_json_keeps_its_digits_in_sqlite() {
