@@ -21,7 +21,8 @@ static const option_row rows[] = {
     ROW("--table", "T", OPTION_TEXT, table, NULL, "the table: name, or schema.name (a name with a point in it in double quotes)"),
     ROW("--from", "FILE|-", OPTION_TEXT, from, NULL, "where from; - is standard input"),
     ROW("--format", "csv|jsonl", OPTION_TEXT, format, "csv|jsonl", "default: by the file's suffix (.csv; .jsonl, .ndjson, .json), else csv"),
-    ROW("--columns", "A,B", OPTION_TEXT, columns, NULL, "the columns, in the file's order; default: its first line, or the first record's keys"),
+    ROW("--columns", "A,B", OPTION_TEXT, columns, NULL, "the columns, in the file's order; default: its first line, or the first record's keys\n"
+        "(a name with a comma in it in double quotes)"),
     ROW("--upsert", "COL,...", OPTION_TEXT, upsert, NULL,
         "rows whose values of these columns (a unique key) are in the table are\n"
         "updated, the others inserted; of a key that occurs twice the later wins"),

@@ -22,7 +22,7 @@ typedef struct text_list {
 void text_list_add(text_list *list, const char *item);
 void text_list_free(text_list *list);
 /* "a,b" as a NULL-terminated list of names without spaces around them, to be freed with names_free; NULL for a NULL text. An empty
- * name stays in it. */
+ * name stays in it. A name may stand in double quotes, as one with a comma in it must. */
 char **names_split(const char *given);
 void names_free(char **names);
 

@@ -56,6 +56,17 @@ test_names_with_points_are_read_in_double_quotes() {
     fails 1 '"a' import "$URL" --table '"a.b' --from /dev/null --columns id
 }
 
+test_names_with_commas_are_read_in_double_quotes() {
+    sql 'DROP TABLE IF EXISTS back; CREATE TABLE back (" Id" int NOT NULL PRIMARY KEY, "a,""b" text, CONSTRAINT u UNIQUE ("a,""b"))'
+    printf '1,x\n2,y\n' | "$WEIR" import "$URL" --table back --from - --no-header --columns '" Id" , "a,""b"' 2> stderr
+    same "$?$(cat stderr)" 0
+    printf ' Id,"a,""b"\n3,y\n' | "$WEIR" import "$URL" --table back --from - --upsert '"a,""b"' 2> stderr
+    same "$?$(cat stderr)" 0
+    same "$(sql 'SELECT * FROM back ORDER BY 1')" $'1|x\n3|y'
+    succeeds export "$URL" --table back --columns '"a,""b"," Id"' --resume --to work/out.csv
+    same "$(cat work/out.csv)" $'"a,""b"," Id"\nx,1\ny,3'
+}
+
 test_options_of_csv_are_refused_with_json_lines() {
     make_table
     printf '{"id":1,"name":"NULL"}\n' > work/in.jsonl
