@@ -90,11 +90,12 @@ int resume_check_columns(const export_run *run, const char *key)
 static void add_scope(const char *url, text *out)
 {
     static const char *const kept[] = { "host=", "hostaddr=", "port=", "dbname=", "service=" };
-    size_t length = strcspn(url, "?");
     const char *body = strstr(url, "://"), *at = NULL;
-    body = body && body < url + length ? body + 3 : url;
-    for (const char *p = body; p < url + length; p++)
+    body = body && body < url + strcspn(url, "?") ? body + 3 : url;
+    for (const char *p = body; *p && *p != '/'; p++)       /* a password may have a '?' as it is */
         at = *p == '@' ? p : at;
+    size_t length = (size_t)((at ? at : url) - url);
+    length += strcspn(url + length, "?");
     text_add_n(out, url, (size_t)(body - url));
     body = at ? at + 1 : body;
     text_add_n(out, body, (size_t)(url + length - body));

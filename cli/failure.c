@@ -76,12 +76,7 @@ static void blot_out(char line[LINE_SIZE])
 static int say(int code, char line[LINE_SIZE])
 {
     blot_out(line);
-    for (char *p = line; *p; p++) {     /* what a server or a file says must neither break the line nor command the terminal */
-        if ((unsigned char)*p < 0x20 || *p == 0x7F)
-            *p = ' ';
-        if ((unsigned char)p[0] == 0xC2 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] < 0xA0)      /* as UTF-8 has C1's */
-            p[0] = p[1] = ' ';
-    }
+    text_tame(line);
     progress_clear();
     fprintf(stderr, "weir: %s\n", line);
     return code;

@@ -96,6 +96,24 @@ void names_free(char **names)
     free(names);
 }
 
+void text_tame(char *line)
+{
+    for (char *p = line; *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7F)
+            *p = ' ';
+        if ((unsigned char)p[0] == 0xC2 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] < 0xA0)
+            p[0] = p[1] = ' ';
+    }
+}
+
+const char *text_tamed(text *t, const char *given)
+{
+    t->length = 0;
+    text_add(t, given);
+    text_tame(t->data);
+    return t->data;
+}
+
 bool text_begins(const char *whole, const char *beginning) { return strncmp(whole, beginning, strlen(beginning)) == 0; }
 
 const char *text_grouped(char out[32], int64_t number)

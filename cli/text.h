@@ -26,6 +26,11 @@ void text_list_free(text_list *list);
 char **names_split(const char *given);
 void names_free(char **names);
 
+/* Control characters, C1's in UTF-8 too, become spaces: what others said or named must neither break a line nor command the terminal. */
+void text_tame(char *line);
+/* A text of others as it may be shown; lives until `t` is freed or used again. */
+const char *text_tamed(text *t, const char *given);
+
 bool text_begins(const char *whole, const char *beginning);
 /* 1234567 as 1,234,567; at most 27 bytes. */
 const char *text_grouped(char out[32], int64_t number);

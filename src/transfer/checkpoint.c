@@ -288,6 +288,11 @@ static void read_open_file(filing *f, int fd)
         weir_error_set(f->error, WEIR_DATA, "%s is no checkpoint: it is no regular file, or too large", f->path);
         return;
     }
+    if (file.st_uid != geteuid()) {     /* it would say which rows are not read */
+        weir_error_set(f->error, WEIR_INVALID_REQUEST, "%s cannot be gone on from: it is another user's", f->path);
+        weir_checkpoint_advise(f->error);
+        return;
+    }
     for (;;) {
         if (!weir_buffer_reserve(f->text, 4096)) {
             weir_error_out_of_memory(f->error);
