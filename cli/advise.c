@@ -11,6 +11,7 @@
 #include "json.h"
 #include "query.h"
 #include "signals.h"
+#include "text.h"
 
 typedef struct advise_settings {
     export_settings query;              /* url, table and the like */
@@ -48,7 +49,7 @@ const command_spec advise_command = {
         "that takes no time.\n"
         "Remarks have a code that does not change, for scripts: docs/how-to/size-the-batch.md lists them.\n"
         "\n"
-        "Exit codes: 0 advice was given, whatever it says; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM.\n",
+        "Exit codes: 0 advice was given, whatever it says; 1 failed; 2 wrong usage; 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.\n",
     .run = run_advise,
 };
 
@@ -113,10 +114,14 @@ static void print_text(const weir_advice_figures *f, bool sqlite)
         snprintf(value, sizeof value, "%.20s rows", text_grouped(rows_read, f->trial_rows));
         line("trial", value, note);
     }
+    text said = { 0 }, advice = { 0 };
     for (size_t i = 0; i < f->remark_count; i++) {
         const weir_remark *r = &f->remarks[i];
-        printf("\n%s [%s]: %s.\n  -> %s.\n", r->weight == WEIR_REMARK_WARNING ? "warning" : "note", r->code, r->text, r->advice);
+        printf("\n%s [%s]: %s.\n  -> %s.\n", r->weight == WEIR_REMARK_WARNING ? "warning" : "note", r->code, text_tamed(&said, r->text),
+               text_tamed(&advice, r->advice));
     }
+    text_free(&said);
+    text_free(&advice);
     if (f->remark_count == 0)
         printf("\nNothing in plan, order or settings stands in the way of this stream.\n");
 }

@@ -55,7 +55,7 @@ const command_spec copy_command = {
         "Values are taken exactly or not at all; SQLite columns may hold values that their declared type does not have, which\n"
         "PostgreSQL refuses: the message names column and row.\n"
         "\n"
-        "Exit codes: 0 all is copied; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM.\n",
+        "Exit codes: 0 all is copied; 1 failed; 2 wrong usage; 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.\n",
     .run = run_copy,
 };
 
@@ -261,6 +261,7 @@ static int run_copy(int count, char **words)
     run.query = (export_settings){ .table = settings.table, .columns = settings.columns, .where = settings.where,
                                    .yield_per = settings.yield_per, .memory = settings.memory };
     failure_command("copy", "mend the value in the source, or leave it out with --columns or --where");
+    failure_command_writes();
     signals_start("copy", "the target is as it was");
     code = connect_both(&run);
     if (code == 0)

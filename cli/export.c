@@ -118,7 +118,7 @@ const command_spec export_command = {
         "is in exactly one, in the order of a single stream. A query's order is its --key. Workers read each range in a snapshot of its own;\n"
         "JOB.manifest.json, written at the end, lists the files that count.\n"
         "\n"
-        "Exit codes: 0 all is written; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM. After a failure no file is left, but with\n"
+        "Exit codes: 0 all is written; 1 failed; 2 wrong usage; 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM. After a failure no file is left, but with\n"
         "--resume what the same command goes on with.\n",
     .run = run_export,
 };

@@ -11,6 +11,7 @@
 #include "progress.h"
 #include "query.h"
 #include "signals.h"
+#include "text.h"
 #include "unique.h"
 
 enum { MOST_JOBS = 256, CONNECTIONS_OF_A_WORKER = 3 };
@@ -274,6 +275,8 @@ static int show_status(export_run *run)
         return code;
     if (weir_job_status(run->engine, s->job_schema, s->job_status, &f, &error) != WEIR_OK)
         return database_failed("cannot tell of the job", &error);
+    text_tame(f.state);
+    text_tame(f.reason);
     printf("job       %s: %s%s%s\n", s->job_status, f.state, *f.reason ? ", " : "", f.reason);
     printf("ranges    %" PRId64 " of %" PRId64 " done (%d %%), %" PRId64 " leased, %" PRId64 " open, %" PRId64 " failed\n", f.done, f.ranges,
            f.ranges ? (int)(100 * f.done / f.ranges) : 0, f.leased, f.open, f.failed);

@@ -71,22 +71,18 @@ int resume_check_columns(const export_run *run, const char *key)
 {
     const export_settings *s = run->settings;
     char **columns = s->columns && strcmp(s->columns, "*") != 0 ? names_split(s->columns) : NULL;
-    text name = { 0 }, plain = { 0 };
+    text name = { 0 };
     const char *end;
     int code = 0;
     for (const char *at = key; columns && code == 0 && unique_next_column(&at, !run->sqlite, &name, &end); ) {
         bool found = false;
-        for (char **c = columns; *c && !found; c++) {
-            const char *item = *c, *item_end;
-            text_free(&plain);
-            found = unique_next_column(&item, false, &plain, &item_end) && !strcmp(plain.data, name.data);
-        }
+        for (char **c = columns; *c && !found; c++)
+            found = !strcmp(*c, name.data);
         if (!found)
             code = failure_say(EXIT_USAGE, "wrong usage: the key's column %s is not in --columns; add it there", name.data);
     }
     names_free(columns);
     text_free(&name);
-    text_free(&plain);
     return code;
 }
 
@@ -94,11 +90,12 @@ int resume_check_columns(const export_run *run, const char *key)
 static void add_scope(const char *url, text *out)
 {
     static const char *const kept[] = { "host=", "hostaddr=", "port=", "dbname=", "service=" };
-    size_t length = strcspn(url, "?");
     const char *body = strstr(url, "://"), *at = NULL;
-    body = body && body < url + length ? body + 3 : url;
-    for (const char *p = body; p < url + length; p++)
+    body = body && body < url + strcspn(url, "?") ? body + 3 : url;
+    for (const char *p = body; *p && *p != '/'; p++)       /* a password may have a '?' as it is */
         at = *p == '@' ? p : at;
+    size_t length = (size_t)((at ? at : url) - url);
+    length += strcspn(url + length, "?");
     text_add_n(out, url, (size_t)(body - url));
     body = at ? at + 1 : body;
     text_add_n(out, body, (size_t)(url + length - body));

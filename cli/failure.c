@@ -76,12 +76,7 @@ static void blot_out(char line[LINE_SIZE])
 static int say(int code, char line[LINE_SIZE])
 {
     blot_out(line);
-    for (char *p = line; *p; p++) {     /* what a server or a file says must neither break the line nor command the terminal */
-        if ((unsigned char)*p < 0x20 || *p == 0x7F)
-            *p = ' ';
-        if ((unsigned char)p[0] == 0xC2 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] < 0xA0)      /* as UTF-8 has C1's */
-            p[0] = p[1] = ' ';
-    }
+    text_tame(line);
     progress_clear();
     fprintf(stderr, "weir: %s\n", line);
     return code;
@@ -98,7 +93,7 @@ int failure_say(int code, const char *format, ...)
 }
 
 /* ---- advice ------------------------------------------------------------------------------------------------------------- */
-static const char *command = "export", *advice_on_values = "";
+static const char *command = "export", *advice_on_values = "", *advice_on_read_only = "weir {} only reads: give it a SELECT";
 
 void failure_command(const char *name, const char *on_values)
 {
@@ -106,7 +101,12 @@ void failure_command(const char *name, const char *on_values)
     advice_on_values = on_values;
 }
 
-/* {} is the command's name, * what it says of values. What to do, by the SQLSTATE's beginning and a part of the message (NULL: any), the first that fits. */
+void failure_command_writes(void)
+{
+    advice_on_read_only = "the database may not be written to: check the file's permissions, or name the primary server";
+}
+
+/* {} is the command's name, * what it says of values, ! what of a database that is only read. What to do, by the SQLSTATE's beginning and a part of the message (NULL: any), the first that fits. */
 static const struct advice { const char *sqlstate, *message, *advice; } advices[] = {
     { "28", NULL, "check the user and the password (in the URL, PGPASSWORD, a password file or service=)" },
     { NULL, "password authentication failed",
@@ -122,14 +122,17 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
     { "42P01", NULL, "check the table's name and schema (capital letters count in --table)" },
     { "3F", NULL, "check the schema's name" },
     { "42703", NULL, "check the column's name (capital letters count in --columns)" },
+    { NULL, "generated column", "leave that column out: the database computes it" },
+    { NULL, "ON CONFLICT", "name the columns of a primary key or a unique index with --upsert" },
     { "42601", NULL, "check the SQL text" },
     { "42501", NULL, "ask for the right to do that (GRANT)" },
     { "42P18", NULL, "give the parameter a type in the SQL, as in CAST(:name AS integer)" },
     { "22", NULL, "*" },
-    { "25006", NULL, "weir {} only reads: give it a SELECT" },
-    { "57014", "timeout", "raise the limit, as with ?options=-c%20statement_timeout=0 in the URL" },
+    { "25006", NULL, "!" },
+    { "P0001", NULL, "*" },
+    { "57014", "timeout", "raise the limit, as with ?options=-c%20statement_timeout%3D0 in the URL" },
     { "57P", NULL, "the server ended the connection: run the {} again when it is up" },
-    { "23", NULL, "mend the data; weir import --on-error skip:FILE passes such records over" },
+    { "23", NULL, "*" },
     { "40", NULL, "run the {} again" },
     { "53300", NULL, "wait until other connections end, or raise max_connections" },
     { NULL, "no such table", "check the table's name" },
@@ -139,7 +142,8 @@ static const struct advice { const char *sqlstate, *message, *advice; } advices[
     { NULL, "file is not a database", "name a SQLite database file" },
     { NULL, "image is malformed", "the database file is damaged: restore it, or try sqlite3's .recover" },
     { NULL, "database is locked", "another program is writing: run the {} again when it is done" },
-    { NULL, "readonly database", "weir {} only reads: give it a SELECT" },
+    { NULL, "readonly database", "!" },
+    { NULL, "has no column named", "check the column's name" },
     { NULL, " of the record", "mend the record, or convert the file, as by iconv -f LATIN1 -t UTF-8" },
     { NULL, "not valid UTF-8 (", "*" },
     { NULL, "not valid UTF-8", "mend the data, or write U+FFFD in its place with --replace-invalid" },
@@ -151,7 +155,7 @@ static const struct status_advice { int status; const char *advice; } status_adv
     { WEIR_DEADLINE_EXCEEDED, "check the network and the server, then run the {} again" },
     { WEIR_TIMEOUT, "check that the server runs" },
     { WEIR_DATA, "*" },
-    { WEIR_INTEGRITY, "mend the data; weir import --on-error skip:FILE passes such records over" },
+    { WEIR_INTEGRITY, "*" },
     { WEIR_PROGRAMMING, "check the SQL text" },
     { WEIR_OPERATIONAL, "check the database, then run the {} again" },
     { WEIR_IO, "check where the data is written to" },
@@ -164,8 +168,8 @@ static const char *find_advice(const weir_error *error)
     bool is_sqlstate = strlen(error->sqlstate) == 5;     /* not SQLite's number */
     if (is_sqlstate && error->hint[0])
         return error->hint;             /* the server knows the very name that was meant */
-    if (error->status == WEIR_IO && error->hint[0])
-        return error->hint;             /* of a file, not of a server's socket */
+    if (error->status == WEIR_IO)       /* of a file, not of a server's socket */
+        return error->hint[0] ? error->hint : "check where the data is written to";
     for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
         if ((!advices[i].sqlstate || (is_sqlstate && text_begins(error->sqlstate, advices[i].sqlstate))) &&
             (!advices[i].message || strstr(error->message, advices[i].message)))
@@ -182,9 +186,11 @@ static const char *find_advice(const weir_error *error)
 
 static const char *fill_in(const char *advice, char *buffer, size_t size)
 {
-    const char *place = strstr(advice, "{}");
     if (!strcmp(advice, "*"))
         return advice_on_values;
+    if (!strcmp(advice, "!"))
+        advice = advice_on_read_only;
+    const char *place = strstr(advice, "{}");
     if (!place)
         return advice;
     snprintf(buffer, size, "%.*s%s%s", (int)(place - advice), advice, command, place + 2);

@@ -21,7 +21,8 @@ static const option_row rows[] = {
     ROW("--table", "T", OPTION_TEXT, table, NULL, "the table: name, or schema.name (a name with a point in it in double quotes)"),
     ROW("--from", "FILE|-", OPTION_TEXT, from, NULL, "where from; - is standard input"),
     ROW("--format", "csv|jsonl", OPTION_TEXT, format, "csv|jsonl", "default: by the file's suffix (.csv; .jsonl, .ndjson, .json), else csv"),
-    ROW("--columns", "A,B", OPTION_TEXT, columns, NULL, "the columns, in the file's order; default: its first line, or the first record's keys"),
+    ROW("--columns", "A,B", OPTION_TEXT, columns, NULL, "the columns, in the file's order; default: its first line, or the first record's keys\n"
+        "(a name with a comma in it in double quotes)"),
     ROW("--upsert", "COL,...", OPTION_TEXT, upsert, NULL,
         "rows whose values of these columns (a unique key) are in the table are\n"
         "updated, the others inserted; of a key that occurs twice the later wins"),
@@ -54,7 +55,7 @@ const command_spec import_command = {
         "Without --batch all is one transaction: after a failure the table is as it was. With --batch what was committed stays,\n"
         "and the message says up to which line.\n"
         "\n"
-        "Exit codes: 0 all is in the table; 1 failed; 2 wrong usage; 3 done, but records were skipped; 130 Ctrl-C, 143 SIGTERM.\n",
+        "Exit codes: 0 all is in the table; 1 failed; 2 wrong usage; 3 done, but records were skipped; 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.\n",
     .run = run_import,
 };
 
@@ -113,6 +114,11 @@ static int import_into(weir_connection *connection, const import_settings *s, we
         .progress = s->quiet ? NULL : show_progress, .context = &started), figures, &error);
     names_free(columns);
     names_free(upsert);
+    if (status != WEIR_OK && s->batch > 0 && error.detail[0]) {
+        static char stays[sizeof error.detail];         /* up to which line */
+        snprintf(stays, sizeof stays, "%s", error.detail);
+        signals_outcome(stays);
+    }
     if (status != WEIR_OK)
         return database_failed("cannot import", &error);
     signals_finishing();
@@ -148,6 +154,7 @@ static int run_import(int count, char **words)
     if (code != 0)
         return code == OPTIONS_HELP_SHOWN ? 0 : code;
     failure_command("import", "mend the record, or pass such records over with --on-error skip:FILE");
+    failure_command_writes();
     signals_start("import", settings.batch > 0 ? "what was committed stays in the table" : "the table is as it was");
     code = database_open(&engine, settings.url, false, &sqlite);
     if (code == 0)

@@ -53,7 +53,7 @@ const command_spec profile_command = {
         "ledger, the whole being all rows.\n"
         "--buffered needs memory for all rows: weir advise tells what a row takes.\n"
         "\n"
-        "Exit codes: 0 all files are written; 1 failed; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM.\n",
+        "Exit codes: 0 all files are written; 1 failed; 2 wrong usage; 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.\n",
     .run = run_profile,
 };
 
@@ -203,6 +203,7 @@ static int measure_one(const profile_settings *s)
     if (code != 0)
         return code;
     signals_start("profile", "nothing was written");
+    profile_end_with_parent();
     code = profile_measure(&s->query, size, dup(STDOUT_FILENO));
     return signals_caught() ? signals_report(signals_caught()) : code;
 }

@@ -40,7 +40,7 @@ const command_spec reflect_command = {
         "One C file of the program defines the entities: #define SHOP_ENTITIES before #include \"shop.h\" (for --to shop.h; on standard\n"
         "output it is REFLECTED_ENTITIES).\n"
         "\n"
-        "Exit codes: 0 written; 1 failed, and no file was touched; 2 wrong usage; 130 Ctrl-C, 143 SIGTERM.\n",
+        "Exit codes: 0 written; 1 failed, and no file was touched; 2 wrong usage; 129 SIGHUP, 130 Ctrl-C, 143 SIGTERM.\n",
     .run = run_reflect,
 };
 

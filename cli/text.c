@@ -50,17 +50,38 @@ void text_list_free(text_list *list)
     *list = (text_list){ 0 };
 }
 
+/* A name in double quotes, as it is without them. Where its item ends; NULL: this is none. */
+static const char *take_quoted(const char *first, text *name)
+{
+    const char *p = first + 1;
+    text_add(name, "");
+    for (; *first == '"' && *p && (*p != '"' || p[1] == '"'); p++) {
+        text_add_n(name, p, 1);
+        p += *p == '"';
+    }
+    const char *end = *first == '"' && *p ? p + 1 + strspn(p + 1, " ") : NULL;
+    return end && name->length && (!*end || *end == ',') ? end : NULL;
+}
+
+static const char *take_plain(const char *first, text *name)
+{
+    size_t length = strcspn(first, ",");
+    const char *end = first + length;
+    while (length > 0 && first[length - 1] == ' ')
+        length--;
+    text_free(name);
+    text_add_n(name, first, length);
+    return end;
+}
+
 char **names_split(const char *given)
 {
-    size_t count = 0, length;
+    size_t count = 0;
     char **names = NULL;
-    for (const char *p = given; p; p = p[length] ? p + length + 1 : NULL) {
-        length = strcspn(p, ",");
-        const char *first = p + strspn(p, " "), *last = p + length;
-        while (last > first && last[-1] == ' ')
-            last--;
+    for (const char *p = given; p; p = *p ? p + 1 : NULL) {
         text name = { 0 };
-        text_add_n(&name, first < last ? first : "", first < last ? (size_t)(last - first) : 0);
+        const char *first = p + strspn(p, " "), *end = take_quoted(first, &name);
+        p = end ? end : take_plain(first, &name);
         names = grown(names, (count + 2) * sizeof *names);
         names[count++] = name.data;
         names[count] = NULL;
@@ -73,6 +94,24 @@ void names_free(char **names)
     for (char **name = names; name && *name; name++)
         free(*name);
     free(names);
+}
+
+void text_tame(char *line)
+{
+    for (char *p = line; *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7F)
+            *p = ' ';
+        if ((unsigned char)p[0] == 0xC2 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] < 0xA0)
+            p[0] = p[1] = ' ';
+    }
+}
+
+const char *text_tamed(text *t, const char *given)
+{
+    t->length = 0;
+    text_add(t, given);
+    text_tame(t->data);
+    return t->data;
 }
 
 bool text_begins(const char *whole, const char *beginning) { return strncmp(whole, beginning, strlen(beginning)) == 0; }

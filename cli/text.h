@@ -22,9 +22,14 @@ typedef struct text_list {
 void text_list_add(text_list *list, const char *item);
 void text_list_free(text_list *list);
 /* "a,b" as a NULL-terminated list of names without spaces around them, to be freed with names_free; NULL for a NULL text. An empty
- * name stays in it. */
+ * name stays in it. A name may stand in double quotes, as one with a comma in it must. */
 char **names_split(const char *given);
 void names_free(char **names);
+
+/* Control characters, C1's in UTF-8 too, become spaces: what others said or named must neither break a line nor command the terminal. */
+void text_tame(char *line);
+/* A text of others as it may be shown; lives until `t` is freed or used again. */
+const char *text_tamed(text *t, const char *given);
 
 bool text_begins(const char *whole, const char *beginning);
 /* 1234567 as 1,234,567; at most 27 bytes. */

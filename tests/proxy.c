@@ -393,10 +393,26 @@ static bool is_lost(test_proxy *proxy, const flow *f)
     return true;
 }
 
+/* Notices instead of what the server says. */
+static void chatter(const test_proxy *proxy, flow *f)
+{
+    static const char notice[] = "N\0\0\0 SNOTICE\0VNOTICE\0C00000\0Mah\0";
+    int after = proxy->fault.chatter_after;
+    if (!after || f->readies < after || f->left || f->headed || f->start != f->end)
+        return;
+    f->start = f->end = 0;
+    while (f->end + sizeof notice <= BUFFER) {
+        memcpy(f->bytes + f->end, notice, sizeof notice);
+        f->end += sizeof notice;
+    }
+}
+
 /* False: the pair is at its end. */
 static bool move_bytes(test_proxy *proxy, pair *p, int from)
 {
     flow *f = &p->flows[from];
+    if (from == SERVER)
+        chatter(proxy, f);
     if (!stalls(proxy, p) && f->start == f->end && !f->ended) {
         ssize_t n = read(p->fds[from], f->bytes, sizeof f->bytes);
         f->ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
@@ -422,6 +438,8 @@ static bool move_bytes(test_proxy *proxy, pair *p, int from)
             f->start += (size_t)n;
             f->passed += n;
             proxy->bytes[from] += n;
+            if (from == SERVER)
+                chatter(proxy, f);
         }
     }
     if (half_after(proxy, from) > 0 && f->passed >= half_after(proxy, from))

@@ -73,7 +73,8 @@ WEIR_API int weir_checkpoint_restore(weir_checkpoint *checkpoint, const char *te
 
 /* The same with a file. Saving replaces it in one step: written beside it (PATH-new, mode 0600), brought to disk, renamed, and the directory
  * brought to disk; after WEIR_OK no crash loses it, and until then the older one is whole. Loading: a file that does not exist is no error,
- * the place is the beginning. Symbolic links are not followed. WEIR_IO; of loading also weir_checkpoint_restore's errors. */
+ * the place is the beginning. Symbolic links are not followed, another user's file is WEIR_INVALID_REQUEST. WEIR_IO; of
+ * loading also weir_checkpoint_restore's errors. */
 WEIR_API int weir_checkpoint_save(weir_checkpoint *checkpoint, const char *path);
 WEIR_API int weir_checkpoint_load(weir_checkpoint *checkpoint, const char *path);
 

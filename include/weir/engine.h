@@ -42,7 +42,8 @@ typedef struct weir_engine_options {
     int         checkout_limit_ms;      /* log each connection held for longer, once, with where it was checked out; default: never */
     /* connecting */
     const char *const *connect_args;    /* NULL-terminated: key, value, key, value, …; copied. PostgreSQL: keys that libpq
-                                           knows go to libpq, each other one is a server setting (SET after connecting).
+                                           knows go to libpq, each other one is a server setting (SET after connecting);
+                                           words of another libpq (require_auth) are WEIR_ARGUMENT, as SSLMODE in capitals is.
                                            SQLite: timeout (seconds), busy_timeout (milliseconds; default 5000) and the
                                            PRAGMAs of docs/reference.md; others are WEIR_ARGUMENT */
     const char *application_name;       /* PostgreSQL; default: the URL's or PGAPPNAME, else "weir" */

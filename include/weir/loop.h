@@ -58,7 +58,7 @@ WEIR_API bool weir_task_ended(const weir_task *task);
 /* Cancels the wait that the task is in, or the next one: that call gives WEIR_CANCELLED. A query that runs is cancelled at the
  * server too (SQLite: interrupted), and its connection goes back clean or is replaced. It is one wait: what the task does then
  * (closing, rolling back) waits as usual, and can be cancelled by a further call. What is done all the same (a close, the end of a
- * result behind its last row, a COMMIT that the server did) says so, and the next wait is told. A task that never waits is not stopped:
+ * result behind its last row, a COMMIT that the server did, a file that got its name) says so, and the next wait is told. A task that never waits is not stopped:
  * weir_task_cancelled asks. Any thread, until the task is joined or detached. */
 WEIR_API void weir_task_cancel(weir_task *task);
 /* The same when so many milliseconds have passed, unless it has ended by then; that call gives WEIR_DEADLINE_EXCEEDED. A later call

@@ -117,7 +117,8 @@ typedef struct weir_import_options {
  * transaction, which the caller commits, and an error takes all of it back; with it, what was committed stays, and the error's detail
  * says up to which line (WEIR_INVALID_REQUEST inside a transaction). figures, error: may be NULL; both are filled on failure, too.
  * Errors: WEIR_IO; WEIR_DATA for a record that is none or a value that its column cannot hold (error->row is its line); those of the
- * database, with the line where it told the row; WEIR_ARGUMENT (options, an unknown column); WEIR_PROGRAMMING (no such table). */
+ * database, with the line where it told the row; WEIR_CANCELLED (weir_connection_cancel, between two records, too); WEIR_ARGUMENT
+ * (options, an unknown column); WEIR_PROGRAMMING (no such table). */
 WEIR_API WEIR_MUST_CHECK int weir_import_file(weir_connection *connection, const char *path, const weir_import_options *options,
                                               weir_import_figures *figures, weir_error *error);
 

@@ -90,9 +90,12 @@ size_t weir_error_format(const weir_error *e, char *buffer, size_t size)
     bool both = e->detail[0] && e->hint[0], any = e->detail[0] || e->hint[0];
     int length = snprintf(buffer, size, "%s: %s%s%s%s%s%s", weir_status_name(e->status), e->message, any ? " (" : "",
                           e->detail, both ? "; " : "", e->hint, any ? ")" : "");
-    for (size_t i = 0; size && i < size && buffer[i]; i++)
+    for (size_t i = 0; size && i < size && buffer[i]; i++) {    /* one line, and nothing that a terminal would act on */
         if ((unsigned char)buffer[i] < ' ' || buffer[i] == 0x7f)
-            buffer[i] = ' ';            /* one line, and nothing that a terminal would act on */
+            buffer[i] = ' ';
+        if ((unsigned char)buffer[i] == 0xC2 && (unsigned char)buffer[i + 1] >= 0x80 && (unsigned char)buffer[i + 1] < 0xA0)      /* C1's, in UTF-8 */
+            buffer[i] = buffer[i + 1] = ' ';
+    }
     return length < 0 ? 0 : (size_t)length;
 }
 

@@ -28,10 +28,10 @@ static const char *known_scheme(const char *text, size_t length)
     return NULL;
 }
 
-static bool is_secret(const char *key)
+static bool is_secret(const char *key, size_t length)
 {
     for (size_t i = 0; i < sizeof secret_keys / sizeof *secret_keys; i++)
-        if (same_word(key, strlen(key), secret_keys[i]))
+        if (same_word(key, length, secret_keys[i]))
             return true;
     return false;
 }
@@ -192,6 +192,31 @@ static struct piece find_password(const char *body)
     return colon && at && at > colon ? (struct piece){ colon + 1, (size_t)(at - colon - 1) } : (struct piece){ body, 0 };
 }
 
+/* Where the parameters begin: at the question mark, or at a secret that stands where libpq sees none, in a host's or database's name. */
+static const char *find_query(const char *behind)
+{
+    for (; *behind && *behind != '?'; behind++)
+        if (*behind == '&' && is_secret(behind + 1, strcspn(behind + 1, "=&?")))
+            break;
+    return behind;
+}
+
+static bool has_secret(const weir_url *url)
+{
+    for (size_t i = 0; i < url->parameter_count; i++)
+        if (is_secret(url->parameters[i].key, strlen(url->parameters[i].key)))
+            return true;
+    return false;
+}
+
+/* A @ in front of any slash ends the user for libpq, wherever the parameters may begin. */
+static bool is_torn(const weir_url *url, const char *body, const char *mark)
+{
+    const char *first = body + strcspn(body, "@/");
+    bool in_password = url->password_length && (memchr(url->password, '/', url->password_length) || memchr(url->password, '@', url->password_length));
+    return in_password || *mark == '&' || (*first == '@' && *mark && first > mark && has_secret(url));
+}
+
 static char *append(char *out, struct piece piece)
 {
     if (piece.length)
@@ -216,7 +241,7 @@ static int make_shown(weir_arena *arena, struct piece password, const char *quer
     }
     for (size_t i = 0; next_parameter(&query, &parameter); i++) {
         const char *value = (const char *)memchr(parameter.text, '=', parameter.length) + 1;
-        if (!is_secret(out->parameters[i].key))
+        if (!is_secret(out->parameters[i].key, strlen(out->parameters[i].key)))
             continue;
         next = append(next, (struct piece){ rest, (size_t)(value - rest) });
         next = append(next, stars);
@@ -248,12 +273,13 @@ int weir_url_parse(weir_arena *arena, const char *text, weir_url *out, weir_erro
     bool is_file = !strcmp(out->scheme, "sqlite");
     struct piece password = is_file ? (struct piece){ body, 0 } : find_password(body);
     const char *behind = password.text + password.length;       /* a '?' in a password begins no parameters */
-    const char *mark = behind + strcspn(behind, "?"), *query = *mark ? mark + 1 : mark;
+    const char *mark = is_file ? behind + strcspn(behind, "?") : find_query(behind), *query = *mark ? mark + 1 : mark;
     out->password = password.text;
     out->password_length = password.length;
     if (is_file)
         status = parse_path(arena, (struct piece){ body, (size_t)(mark - body) }, out, error);
     if (status == WEIR_OK)
         status = parse_parameters(arena, query, out, error);
+    out->torn = status == WEIR_OK && !is_file && is_torn(out, body, mark);
     return status == WEIR_OK ? make_shown(arena, password, query, out, error) : status;
 }

@@ -10,6 +10,7 @@ typedef struct weir_url {
     const char *shown;                  /* the same with *** for a password, and for parameters that are secret (password=, …) */
     const char *password;               /* of user:password@, as it stands in `whole`: the first password_length bytes */
     size_t      password_length;
+    bool        torn;                   /* a part of a secret may be read as something else, as a host, and be said as such */
     const char *scheme;                 /* lower case: "sqlite", "postgresql", "postgres" */
     const char *path;                   /* sqlite: the file, percent-decoded; "" or ":memory:" in memory. Else NULL */
     const weir_url_parameter *parameters;

@@ -184,13 +184,25 @@ void weir_run_unheard(void (*work)(void *argument), void *argument)
     weir_interrupt_again(outcome);
 }
 
-int weir_run_on_disk(void (*work)(void *argument), void *argument, weir_error *error)
+/* *outcome: WEIR_READY, or what it was interrupted by. */
+static int run_on_disk(void (*work)(void *argument), void *argument, int *outcome, weir_error *error)
 {
     int status = weir_may_wait(error);
     if (status != WEIR_OK)
         return status;
-    int outcome = weir_run_blocking(work, NULL, argument);
-    if (outcome == WEIR_LATE)
-        return weir_error_out_of_memory(error);
-    return outcome == WEIR_READY ? WEIR_OK : weir_interrupted(outcome, error);
+    *outcome = weir_run_blocking(work, NULL, argument);
+    return *outcome == WEIR_LATE ? weir_error_out_of_memory(error) : WEIR_OK;
+}
+
+int weir_run_on_disk(void (*work)(void *argument), void *argument, weir_error *error)
+{
+    int outcome = WEIR_READY, status = run_on_disk(work, argument, &outcome, error);
+    return status != WEIR_OK || outcome == WEIR_READY ? status : weir_interrupted(outcome, error);
+}
+
+int weir_run_last_on_disk(void (*work)(void *argument), void *argument, weir_error *error)
+{
+    int outcome = WEIR_READY, status = run_on_disk(work, argument, &outcome, error);
+    weir_interrupt_again(outcome);
+    return status;
 }

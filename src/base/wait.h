@@ -76,6 +76,8 @@ void weir_run_unheard(void (*work)(void *argument), void *argument);
 /* As weir_run_blocking for the disk, with what can go wrong said in *error: WEIR_WOULD_BLOCK and WEIR_OUT_OF_MEMORY (not run), WEIR_CANCELLED or
  * WEIR_DEADLINE_EXCEEDED (run). WEIR_OK: run. */
 int weir_run_on_disk(void (*work)(void *argument), void *argument, weir_error *error);
+/* The same for the last step of something, which cannot be taken back: what was done says so, and an interrupt is for the next wait. */
+int weir_run_last_on_disk(void (*work)(void *argument), void *argument, weir_error *error);
 
 /* ---- the table that a loop installs ------------------------------------------------------------------------------------ */
 typedef struct weir_world {

@@ -439,12 +439,12 @@ static void append_distinct(weir_buffer *text, const weir_copy *copy, size_t cou
     weir_buffer_text(text, " THEN weir_line END");
 }
 
-/* From the staging table into the target, in the order of the key. */
+/* From the staging table into the target, in the order of the key. Identity columns take what is given, as COPY has it. */
 static const char *upsert_text(weir_copy *copy)
 {
     weir_buffer text = text_buffer(copy);
     size_t count = count_names(copy->upsert);
-    weir_buffer_printf(&text, "INSERT INTO %s (%s) SELECT %s FROM (SELECT DISTINCT ON (", copy->target, copy->in.columns, copy->in.columns);
+    weir_buffer_printf(&text, "INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM (SELECT DISTINCT ON (", copy->target, copy->in.columns, copy->in.columns);
     append_distinct(&text, copy, count);
     weir_buffer_printf(&text, ") %s FROM %s ORDER BY ", copy->in.columns, copy->staging);
     append_distinct(&text, copy, count);

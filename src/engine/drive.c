@@ -105,6 +105,12 @@ static int stop(drive *d, int outcome, const char *what)
     return d->stopped_at ? WEIR_OK : stop_now(d, outcome, what);
 }
 
+static int give_up_late(weir_link *link)
+{
+    return give_up(link, WEIR_DEADLINE_EXCEEDED, "the server did not answer in time; the connection was given up");
+}
+
+/* Also where the server says something all the time: no wait would end that. */
 static int look_at_limit(drive *d)
 {
     int64_t now = weir_now();
@@ -116,7 +122,7 @@ static int look_at_limit(drive *d)
         return stop_now(d, take_over(d), NULL);
     if (now >= d->limits->answer_by)
         return stop(d, WEIR_LATE, d->limits->what);
-    return WEIR_OK;
+    return now < d->limits->give_up_by ? WEIR_OK : give_up_late(d->link);
 }
 
 static int give_up_cancelled(drive *d)
@@ -215,7 +221,7 @@ static int satisfy(drive *d, weir_want *want)
         return give_up_cancelled(d);
     if (outcome != WEIR_LATE || (ours && weir_now() < d->limits->give_up_by) || (!ours && want->soft))
         return WEIR_OK;
-    return give_up(d->link, WEIR_DEADLINE_EXCEEDED, "the server did not answer in time; the connection was given up");
+    return give_up_late(d->link);
 }
 
 /* A driver that could not even fill in an error (no memory) still gets one shown that fits its status. */

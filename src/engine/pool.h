@@ -27,6 +27,7 @@ struct weir_slot {
     bool        used_before;            /* not fresh from the dial: pre-ping tests it */
     bool        stale;                  /* softly invalidated: replaced at its next check-out */
     bool        was_cancelled;          /* since its last check-out: a late cancel may still arrive (RULES L4) */
+    atomic_uint cancel_calls;           /* so far: what is many statements to the database, and one thing to the program, ends by one between them */
     weir_slot  *next, *previous;        /* the pool's lists */
 };
 

@@ -241,6 +241,7 @@ static void begin_cancel(cancel_work *work, weir_slot *slot)
     if (work->link) {
         work->link->cancels.on_way++;
         slot->was_cancelled = true;
+        atomic_fetch_add_explicit(&slot->cancel_calls, 1, memory_order_relaxed);
         atomic_store(&work->link->cancelled, true);
     }
     weir_unlock(&work->pool->lock);

@@ -80,6 +80,7 @@ struct weir_loop {
     weir_task  *spare;                  /* for a close when there is no memory; what comes while it runs stands in line */
     weir_closing closings[WEIR_CLOSINGS];
     unsigned    first_closing, closings_count;
+    unsigned    closers;                /* closing tasks that have not ended: without one nobody would see to that line */
     /* Any thread. */
     _Atomic(weir_here *) home;          /* the thread it runs on, from its first turn on */
     atomic_int  references;             /* the handle, each task */

@@ -172,12 +172,13 @@ static int run_closing(void *argument)
         loop->closings_count--;
         next.close(next.argument);
     }
+    loop->closers--;
     return WEIR_OK;
 }
 
 static bool queue_closing(weir_loop *loop, void (*close)(void *argument), void *argument)
 {
-    if (loop->closings_count == WEIR_CLOSINGS)
+    if (loop->closers == 0 || loop->closings_count == WEIR_CLOSINGS)
         return false;
     loop->closings[(loop->first_closing + loop->closings_count++) % WEIR_CLOSINGS] = (weir_closing){ close, argument };
     return true;
@@ -200,6 +201,7 @@ static bool defer(void (*close)(void *argument), void *argument)
     task->run = run_closing;
     task->argument = argument;
     task->close = close;
+    loop->closers++;
     weir_loop_send(loop, task, true);
     weir_task_release(task);
     return true;

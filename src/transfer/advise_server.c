@@ -43,7 +43,7 @@ static void remark_on_statements(weir_remarks *remarks, int64_t timeout, double 
     if (seconds >= 0)
         weir_duration(whole, seconds * 1000);
     weir_remark_add(remarks, "statement-timeout", WEIR_REMARK_WARNING, 0,
-                    "set statement_timeout=0 for this connection (connect_args, or ?options=-c%20statement_timeout=0 in the URL)",
+                    "set statement_timeout=0 for this connection (connect_args, or ?options=-c%20statement_timeout%3D0 in the URL)",
                     "statement_timeout is %s and the whole stream is estimated to take %s: %s (the slowest batch of the trial took %s). A batch "
                     "has a clock of its own, a buffered fetch has one for all, and batches are not asked for ahead", limit, whole,
                     batch_may_fail ? "a batch may be cancelled" : "read whole it would be cancelled", batch);

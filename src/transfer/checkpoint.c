@@ -272,7 +272,7 @@ int weir_checkpoint_save(weir_checkpoint *checkpoint, const char *path)
     if (!weir_checkpoint_text(checkpoint, NULL))
         return checkpoint->error.status;
     filing f = { .path = path, .text = &checkpoint->text, .error = &error };
-    if (weir_run_on_disk(save_on_disk, &f, &disk) != WEIR_OK)
+    if (weir_run_last_on_disk(save_on_disk, &f, &disk) != WEIR_OK)
         weir_error_keep(&error, &disk);
     return weir_checkpoint_report(checkpoint, &error);
 }
@@ -286,6 +286,11 @@ static void read_open_file(filing *f, int fd)
     }
     if (!S_ISREG(file.st_mode) || file.st_size > WEIR_CHECKPOINT_MAX) {
         weir_error_set(f->error, WEIR_DATA, "%s is no checkpoint: it is no regular file, or too large", f->path);
+        return;
+    }
+    if (file.st_uid != geteuid()) {     /* it would say which rows are not read */
+        weir_error_set(f->error, WEIR_INVALID_REQUEST, "%s cannot be gone on from: it is another user's", f->path);
+        weir_checkpoint_advise(f->error);
         return;
     }
     for (;;) {

@@ -29,6 +29,7 @@ typedef struct import {
     bool                has_arrays;
     weir_value         *values;
     weir_copy          *copy;           /* NULL: none is open */
+    unsigned            cancel_calls;   /* when it began */
     int64_t             copied;         /* records given to it */
     int64_t             committed_line; /* all up to this one is in the table for good */
     mark                marks[MARKS];   /* a ring */
@@ -450,6 +451,14 @@ static void tell(import *run, bool always)
         run->options.progress(&run->figures, run->options.context);
 }
 
+/* Also by one that came while no statement ran, as between two batches. */
+static int look_at_cancel(import *run)
+{
+    if (atomic_load_explicit(&run->connection->slot->cancel_calls, memory_order_relaxed) == run->cancel_calls)
+        return WEIR_OK;
+    return weir_error_set(&run->error, WEIR_CANCELLED, "cancelled by weir_connection_cancel");
+}
+
 static int read_records(import *run)
 {
     int outcome, status = WEIR_OK;
@@ -462,6 +471,8 @@ static int read_records(import *run)
         if (status == WEIR_OK && is_batch_full(run))
             status = end_batch(run);
         tell(run, false);
+        if (status == WEIR_OK)
+            status = look_at_cancel(run);
     }
     return status == WEIR_OK ? end_batch(run) : status;
 }
@@ -559,14 +570,16 @@ static void close_all(import *run)
     weir_arena_free(&run->arena);
 }
 
+/* In front of the server's own detail, which may be cut. */
 static void say_what_stays(import *run)
 {
-    if (run->error.status == WEIR_OK || run->options.batch <= 0 || run->error.detail[0])
+    if (run->error.status == WEIR_OK || run->options.batch <= 0)
         return;
-    char text[200];
-    int length = run->committed_line ? snprintf(text, sizeof text, "what stands up to line %lld is committed; nothing behind it is",
-                                                (long long)run->committed_line)
-                                     : snprintf(text, sizeof text, "nothing was committed");
+    char text[sizeof run->error.detail + 200];
+    const char *detail = run->error.detail, *semicolon = *detail ? "; " : "";
+    int length = run->committed_line ? snprintf(text, sizeof text, "what stands up to line %lld is committed; nothing behind it is%s%s",
+                                                (long long)run->committed_line, semicolon, detail)
+                                     : snprintf(text, sizeof text, "nothing was committed%s%s", semicolon, detail);
     weir_error_text(run->error.detail, sizeof run->error.detail, text, (size_t)length);
 }
 
@@ -579,6 +592,7 @@ int weir_import_file(weir_connection *connection, const char *path, const weir_i
     weir_buffer_init(&run.bytes, &run.ledger, WEIR_MEMORY_OUTPUT, SIZE_MAX / 4);
     int status = check_options(&run, path, options);
     run.before = connection->unreported;
+    run.cancel_calls = connection->slot ? atomic_load_explicit(&connection->slot->cancel_calls, memory_order_relaxed) : 0;
     if (status == WEIR_OK)
         status = begin_whole(&run);
     if (status == WEIR_OK)

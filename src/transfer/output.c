@@ -55,6 +55,14 @@ int weir_output_on_disk(weir_output *output, void (*work)(void *argument), void 
     return output->error.status;
 }
 
+int weir_output_last_on_disk(weir_output *output, void (*work)(void *argument), void *argument)
+{
+    weir_error error;
+    if (output->error.status == WEIR_OK && weir_run_last_on_disk(work, argument, &error) != WEIR_OK)
+        weir_error_keep(&output->error, &error);
+    return output->error.status;
+}
+
 typedef struct writing { weir_output *output; const char *bytes; size_t length; } writing;
 
 static void write_all(void *argument)
@@ -304,7 +312,7 @@ int weir_output_finish(weir_output *output)
 {
     if (output->error.status == WEIR_OK)
         weir_output_flush(output);
-    return weir_output_on_disk(output, finish_on_disk, output);
+    return weir_output_last_on_disk(output, finish_on_disk, output);
 }
 
 void weir_output_drop(weir_output *output)

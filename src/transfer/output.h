@@ -83,6 +83,8 @@ int weir_output_sync_directory_of(const char *path);
 int weir_output_fail(weir_output *output, const char *what, int number);
 /* Runs it where the disk may be waited for; nothing after an error. The status. */
 int weir_output_on_disk(weir_output *output, void (*work)(void *argument), void *argument);
+/* The same for the last step: whoever is cancelled in it learns that it is done. */
+int weir_output_last_on_disk(weir_output *output, void (*work)(void *argument), void *argument);
 
 /* A place for up to `size` bytes (at most WEIR_OUTPUT_SIZE): write there, then set output->next behind them. */
 static inline char *weir_output_room(weir_output *output, size_t size)

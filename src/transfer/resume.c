@@ -222,8 +222,8 @@ static int check_replaceable(weir_resume *stream)
 {
     weir_execution_options options = { .struct_size = sizeof options };
     weir_error *error = &stream->error;
-    if (!stream->options.retry)
-        return WEIR_OK;
+    if (!stream->options.retry || (stream->connection && weir_connection_usable(stream->connection, error) != WEIR_OK))
+        return error->status;
     if (stream->session ? weir_session_in_transaction(stream->session) : weir_connection_in_transaction(stream->connection))
         return weir_error_set(error, WEIR_INVALID_REQUEST, "a stream that may replace its connection needs one in no transaction: what was done "
                               "in it would be lost");

@@ -243,7 +243,7 @@ static void remove_on_disk(void *argument)
 
 int weir_writer_remove_checkpoint(weir_writer *writer)
 {
-    weir_output_on_disk(&writer->output, remove_on_disk, writer);
+    weir_output_last_on_disk(&writer->output, remove_on_disk, writer);
     return weir_error_keep(&writer->error, &writer->output.error);
 }
 

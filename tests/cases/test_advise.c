@@ -323,6 +323,7 @@ static void test_timeouts_of_the_server(void **state)
     assert_error(weir_advice_error(advice), WEIR_OK);
     assert_non_null(remark_of(advice, "statement-timeout"));
     assert_contains(remark_of(advice, "statement-timeout")->text, "100 ms");
+    assert_contains(remark_of(advice, "statement-timeout")->advice, "?options=-c%20statement_timeout%3D0 ");     /* libpq takes no other = there */
     assert_non_null(remark_of(advice, "slow-first-row"));
     assert_non_null(remark_of(advice, "idle-timeout"));
     weir_advice_free(&advice);

@@ -70,6 +70,9 @@ static void test_an_error_is_formatted_on_one_line(void **state)
     assert_contains(text, "(d e; h)");
     for (const char *c = text; *c; c++)
         assert_true((unsigned char)*c >= 0x20);
+    weir_error commands = { .status = WEIR_DATA, .message = "a\xC2\x9B" "31m\xC2\xA0z\xC2\x85" };
+    weir_error_format(&commands, text, sizeof text);
+    assert_string_equal(text, "data error: a  31m\xC2\xA0z  ");        /* what a terminal takes for ESC [ and a line's end */
     char small[16];
     assert_int_equal(weir_error_format(&error, small, sizeof small), length);
     assert_int_equal(strlen(small), sizeof small - 1);

@@ -144,6 +144,25 @@ static void test_retry_wants_a_connection_that_can_be_replaced(void **state)
     weir_checkpoint_free(&checkpoint);
 }
 
+/* It has an error of its own, which says more than that it is not read only. */
+static void test_a_connection_that_was_never_made(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, ROWS);
+    weir_engine *engine = test_engine(db, WEIR_ENGINE_OPTIONS(.pool_size = 1, .max_overflow = WEIR_ZERO, .pool_timeout_ms = WEIR_ZERO));
+    weir_checkpoint *checkpoint = new_checkpoint(engine, false);
+    weir_connection *taken = connect_ok(engine), *none = weir_engine_connect(engine);
+    for (int retry = 0; retry < 2; retry++) {
+        weir_resume *stream = weir_resume_open(checkpoint, none, RETRY(retry));
+        assert_error(weir_resume_error(stream), WEIR_TIMEOUT);
+        assert_status(weir_resume_close(&stream), WEIR_TIMEOUT);
+    }
+    assert_status(weir_connection_close(&none), WEIR_TIMEOUT);
+    close_connection_ok(&taken);
+    weir_checkpoint_free(&checkpoint);
+    weir_engine_close(&engine);
+}
+
 /* ---- networks --------------------------------------------------------------------------------------------------------------------- */
 static void test_a_network_that_cuts_anywhere(void **state)
 {
@@ -277,6 +296,7 @@ int main(void)
         ON_POSTGRESQL(test_a_killed_backend_is_replaced),
         ON_POSTGRESQL(test_without_retry_it_is_an_error_and_the_place_is_known),
         ON_BOTH(test_retry_wants_a_connection_that_can_be_replaced),
+        ON_BOTH(test_a_connection_that_was_never_made),
         ON_POSTGRESQL(test_a_network_that_cuts_anywhere),
         ON_POSTGRESQL(test_attempts_are_bounded_and_told),
         ON_POSTGRESQL(test_export_over_a_network_that_cuts_anywhere),

@@ -1,5 +1,6 @@
 /* Passwords are in no text that weir makes, however they were given: errors, shown URLs, the log. */
 #include "trouble.h"
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,11 @@ static const struct way { const char *name, *url, *environment; const char *cons
     { "as a parameter in capitals", "postgresql://weir@localhost:%p/postgres?PASSWORD=hunter2-of-the-tests", NULL, NULL },
     { "with a slash", "postgresql://weir:hunter2-of-the-tests/more@localhost:%p/postgres", NULL, NULL },
     { "with two ats", "postgresql://weir:x@hunter2-of-the-tests@localhost:%p/postgres", NULL, NULL },
+    { "behind a parameter with an at", "postgresql://127.0.0.1:%p?user=me@server.invalid&password=hunter2-of-the-tests", NULL, NULL },
+    { "behind a parameter with an at, without a port", "postgresql://127.0.0.1?user=me@server.invalid&password=hunter2-of-the-tests", NULL, NULL },
+    { "in front of a parameter with an at", "postgresql://127.0.0.1?password=hunter2-of-the-tests&port=%p&sslmode=require&user=me@127.0.0.1", NULL, NULL },
+    { "without a question mark", "postgresql://weir@localhost:%p/db&password=hunter2-of-the-tests", NULL, NULL },
+    { "without a question mark or a database", "postgresql://weir@localhost&password=hunter2-of-the-tests", NULL, NULL },
     { "with a question mark", "postgresql://weir:hunter2-of-the-tests?x@localhost:%p/postgres", NULL, NULL },
     { "with a number sign", "postgresql://weir:hunter2-of-the-tests#x@localhost:%p/postgres?sslmode=require", NULL, NULL },
     { "to nobody", "postgresql://weir:hunter2-of-the-tests@localhost:1/postgres", NULL, NULL },
@@ -111,11 +117,40 @@ static void test_a_misspelt_password_is_not_repeated(void **state)
     weir_engine_close(&engine);
 }
 
+static bool libpq_knows(const char *key)
+{
+    PQconninfoOption *options = PQconndefaults();
+    bool known = false;
+    for (PQconninfoOption *o = options; o && o->keyword; o++)
+        known = known || !strcmp(o->keyword, key);
+    PQconninfoFree(options);
+    return known;
+}
+
+/* As settings of the server they would come behind the password, and bind nobody: refused before anything is sent. */
+static void test_how_to_connect_is_no_setting(void **state)
+{
+    (void)state;
+    static const char *const keys[] = { "SSLMODE", "sslRootCert", "REQUIRE_AUTH", "require_auth", "sslcertmode", "scram_client_key", "oauth_client_secret", "ssl" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *const arguments[] = { keys[i], secret, NULL };
+        weir_engine *engine;
+        if (libpq_knows(keys[i]))
+            continue;
+        assert_int_equal(weir_engine_open(&engine, test_environment("WEIR_TEST_PG"), WEIR_ENGINE_OPTIONS(.connect_args = arguments)), WEIR_ARGUMENT);
+        assert_contains(weir_engine_error(engine)->message, keys[i]);
+        assert_contains(weir_engine_error(engine)->message, "is no setting of a server");
+        assert_hidden_in_error(keys[i], weir_engine_error(engine));
+        weir_engine_close(&engine);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_POSTGRESQL(test_no_text_shows_a_password),
         ON_POSTGRESQL(test_a_misspelt_password_is_not_repeated),
+        ON_POSTGRESQL(test_how_to_connect_is_no_setting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,36 @@ static void test_a_failed_import_leaves_the_table_as_it_was(void **state)
     unlink(path);
 }
 
+static void cancel_once(const weir_import_figures *figures, void *connection)
+{
+    if (figures->records <= 1024)       /* a batch was just committed: nothing runs that a cancel could stop */
+        assert_status(weir_connection_cancel(connection), WEIR_OK);
+}
+
+static void test_a_cancel_between_two_batches_ends_an_import(void **state)
+{
+    test_database *db = *state;
+    char path[64];
+    weir_error error;
+    make_tables(db, 0);
+    path_of(path, ".csv");
+    FILE *file = fopen(path, "w");
+    fputs("id,name\n", file);
+    for (int i = 0; i < 5000; i++)
+        fprintf(file, "%d,x\n", i);
+    assert_int_equal(fclose(file), 0);
+    weir_connection *connection = weir_engine_connect(db->engine);
+    assert_status(weir_import_file(connection, path, WEIR_IMPORT_OPTIONS(.table = "again", .batch = 1024, .progress = cancel_once, .context = connection), NULL,
+                                   &error), WEIR_CANCELLED);
+    assert_contains(error.detail, "what stands up to line 1025 is committed");
+    assert_status(weir_connection_rollback(connection), WEIR_OK);
+    assert_status(weir_import_file(connection, path, WEIR_IMPORT_OPTIONS(.table = "again", .batch = 5000, .upsert = (const char *const[]){ "id", NULL }), NULL,
+                                   &error), WEIR_OK);           /* that cancel is over */
+    close_connection_ok(&connection);
+    assert_int_equal(test_side_int(db, "SELECT count(*) FROM again"), 5000);
+    unlink(path);
+}
+
 static void test_rejects_do_not_fail_a_begin_block(void **state)
 {
     test_database *db = *state;
@@ -264,6 +294,30 @@ static void test_a_copy_is_aborted_on_a_loops_thread(void **state)
     assert_int_equal(test_side_int(db, "SELECT count(*) FROM again"), 0);
 }
 
+/* A file that got its name is finished, and says so: the next wait is told. What is still to be written is given up. */
+static void test_a_task_that_is_cancelled_as_its_file_ends(void **state)
+{
+    test_database *db = *state;
+    char path[64];
+    path_of(path, "-ending.csv");
+    for (int rows = 0; rows < 2 && weir_task_current(); rows++) {
+        weir_connection *connection = weir_engine_connect(db->engine);
+        weir_writer *writer = weir_writer_open(path, NULL);
+        weir_stmt *stmt = weir_sql("SELECT 1 AS one");
+        weir_result *result = weir_connection_execute(connection, stmt, NULL);
+        if (rows)
+            assert_status(weir_writer_result(writer, result), WEIR_OK);
+        weir_stmt_free(&stmt);
+        close_result_ok(&result);
+        close_connection_ok(&connection);
+        weir_task_cancel(weir_task_current());
+        assert_status(weir_writer_close(&writer), rows ? WEIR_CANCELLED : WEIR_OK);
+        assert_int_equal(access(path, F_OK), rows ? -1 : 0);
+        assert_status(weir_sleep(1), rows ? WEIR_OK : WEIR_CANCELLED);
+        unlink(path);
+    }
+}
+
 static void test_files_are_refused_on_a_loops_thread(void **state)
 {
     test_database *db = *state;
@@ -285,11 +339,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_BOTH(test_a_stream_goes_through_a_file_into_another_table),
         ON_BOTH(test_a_failed_import_leaves_the_table_as_it_was),
+        ON_BOTH(test_a_cancel_between_two_batches_ends_an_import),
         ON_BOTH(test_rejects_do_not_fail_a_begin_block),
         ON_POSTGRESQL(test_a_failure_takes_back_earlier_batches),
         ON_POSTGRESQL(test_a_killed_connection_ends_an_import_and_nothing_stays),
         ON_BOTH(test_a_table_made_like_another),
         ON_BOTH(test_a_copy_is_aborted_on_a_loops_thread),
+        ON_BOTH(test_a_task_that_is_cancelled_as_its_file_ends),
         ON_BOTH(test_files_are_refused_on_a_loops_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,6 +250,35 @@ static void test_a_gigabyte_announced_is_none_in_memory(void **state)
     assert_int_equal(refusals, 1);              /* the row was among the messages */
 }
 
+/* ---- what never comes to an end -------------------------------------------------------------------------------------------------- */
+
+/* Always something to read, and never an answer: connecting, and the look at a connection before it is handed out, end in their time. */
+static void test_a_server_that_only_chatters(void **state)
+{
+    test_database *db = *state;
+    weir_error error;
+    test_proxy *proxy = test_proxy_start(test_environment("WEIR_TEST_PG_SCRAM"), TEST_PROXY_TCP);
+    weir_engine *engine = test_proxied_engine(db, proxy, POOL(.connect_timeout_ms = 2000, .pool_pre_ping = WEIR_ON, .pool_size = 1));
+    weir_connection *connection = connect_ok(engine);
+    assert_int_equal(test_query_int(connection, "SELECT 1"), 1);
+    assert_int_equal(weir_connection_close(&connection), WEIR_OK);
+    test_proxy_set(proxy, (test_fault){ .chatter_after = -1 });
+    int64_t before = test_now_ms();
+    assert_true(test_connect_fails(engine, &error) < 0);        /* the old one, and a new one whose server says nothing else either */
+    assert_in_range(test_now_ms() - before, 0, 30000);
+    test_proxy_set(proxy, (test_fault){ .chatter_after = 1 });
+    before = test_now_ms();
+    assert_status(test_connect_fails(engine, &error), WEIR_DEADLINE_EXCEEDED);
+    assert_contains(error.message, "did not answer in time after connecting");
+    assert_in_range(test_now_ms() - before, 1500, 30000);
+    test_proxy_set(proxy, (test_fault){ 0 });
+    connection = connect_ok(engine);
+    assert_int_equal(test_query_int(connection, "SELECT 1"), 1);
+    assert_int_equal(weir_connection_close(&connection), WEIR_OK);
+    weir_engine_close(&engine);
+    test_proxy_stop(&proxy);
+}
+
 /* ---- what a server counts ----------------------------------------------------------------------------------------------------------- */
 
 /* 52 rows by 20: the last Execute's 12 are PostgreSQL's count, the portal's 52 that of others; any other number is an error, as rows may
@@ -354,6 +383,7 @@ int main(void)
         ON_POSTGRESQL(test_only_what_may_be_committed_is_in_doubt),
         ON_POSTGRESQL(test_an_announced_length_is_not_believed),
         ON_POSTGRESQL(test_a_gigabyte_announced_is_none_in_memory),
+        ON_POSTGRESQL(test_a_server_that_only_chatters),
         ON_POSTGRESQL(test_a_server_counts_by_execute_or_by_portal),
         ON_POSTGRESQL(test_a_row_that_grows_as_it_comes_is_whole),
         ON_POSTGRESQL(test_a_state_of_the_transaction_that_is_a_lie),

@@ -384,6 +384,13 @@ test_pg_failures() {
     no_file
 }
 
+test_pg_advice_on_a_timeout_can_be_followed() {
+    fails 1 "raise the limit" export "$URL&options=-c%20statement_timeout%3D50" --query 'select pg_sleep(20)' --to work/x.csv
+    succeeds export "$URL&$(grep -o 'options=[^ ]*' stderr)" --query 'show statement_timeout' --to -
+    same "$out" $'statement_timeout\n0'
+    no_file
+}
+
 test_pg_wrong_password_and_none_in_any_output() {
     local url=${WEIR_TEST_PG_TLS:?} wrong
     wrong=${url/:\/\/weir:*@localhost/:\/\/weir:s3cret%2Fword@localhost}

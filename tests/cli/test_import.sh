@@ -56,6 +56,17 @@ test_names_with_points_are_read_in_double_quotes() {
     fails 1 '"a' import "$URL" --table '"a.b' --from /dev/null --columns id
 }
 
+test_names_with_commas_are_read_in_double_quotes() {
+    sql 'DROP TABLE IF EXISTS back; CREATE TABLE back (" Id" int NOT NULL PRIMARY KEY, "a,""b" text, CONSTRAINT u UNIQUE ("a,""b"))'
+    printf '1,x\n2,y\n' | "$WEIR" import "$URL" --table back --from - --no-header --columns '" Id" , "a,""b"' 2> stderr
+    same "$?$(cat stderr)" 0
+    printf ' Id,"a,""b"\n3,y\n' | "$WEIR" import "$URL" --table back --from - --upsert '"a,""b"' 2> stderr
+    same "$?$(cat stderr)" 0
+    same "$(sql 'SELECT * FROM back ORDER BY 1')" $'1|x\n3|y'
+    succeeds export "$URL" --table back --columns '"a,""b"," Id"' --resume --to work/out.csv
+    same "$(cat work/out.csv)" $'"a,""b"," Id"\nx,1\ny,3'
+}
+
 test_options_of_csv_are_refused_with_json_lines() {
     make_table
     printf '{"id":1,"name":"NULL"}\n' > work/in.jsonl
@@ -129,6 +140,27 @@ test_batches_are_committed_and_the_message_says_how_far() {
     (echo id,height; for i in $(seq 2500); do echo "$i,1"; done; echo 2501,none) > work/in.csv
     fails 1 "what stands up to line 2001 is committed" import "$URL" --table people --from work/in.csv --batch 1000
     same "$(rows)" 2000
+}
+
+test_what_the_database_refuses_says_how_far_too() {
+    make_table
+    (echo id,height; for i in $(seq 2500); do echo "$i,1"; done; echo 2501,-1) > work/in.csv
+    fails 1 "what stands up to line 2001 is committed; nothing behind it is" import "$URL" --table people --from work/in.csv --batch 1000
+    same "$(rows)" 2000
+    fails 1 "nothing was committed" import "$URL" --table people --from work/in.csv --batch 9000 --upsert id
+    sql 'DELETE FROM people'
+    mkfifo work/endless
+    (trap '' PIPE; echo id,height; i=0; while echo "$((i += 1)),1"; do :; done) > work/endless 2> /dev/null &
+    local writer=$! pid
+    "$WEIR" import "$URL" --table people --from - --batch 100 < work/endless 2> stderr &
+    pid=$!
+    while [ "$(rows 2> /dev/null || echo 0)" = 0 ] && kill -0 $pid; do sleep 0.05; done
+    kill -INT $pid
+    wait $pid
+    same "$?" 130
+    kill $writer 2> /dev/null
+    wait $writer 2> /dev/null
+    holds "$(cat stderr)" "import interrupted: Ctrl-C; what stands up to line $(($(rows) + 1)) is committed"
 }
 
 test_upsert() {
@@ -241,6 +273,26 @@ test_a_row_that_the_target_refuses_is_named() {
     same "$(sql 'SELECT count(*) FROM back')" 0
 }
 
+test_advice_fits_what_is_refused() {
+    make_table
+    printf 'id,name\n1,a\n' > work/in.csv
+    fails 1 "; name the columns of a primary key or a unique index with --upsert" import "$URL" --table people --from work/in.csv --upsert name
+    sql 'DROP TABLE IF EXISTS back'
+    sql 'CREATE TABLE back (id int CHECK (id > 0), n int GENERATED ALWAYS AS (id * 2) STORED)'
+    printf 'id,n\n1,2\n' > work/both.csv
+    fails 1 "; leave that column out: the database computes it" import "$URL" --table back --from work/both.csv
+    printf 'id\n-1\n' > work/bad.csv
+    fails 1 "; mend the record, or pass such records over with --on-error skip:FILE" import "$URL" --table back --from work/bad.csv
+    if [ "$database" = sqlite ]; then
+        fails 1 "may not be written to: check the file's permissions" import "$URL?mode=ro" --table people --from work/in.csv
+    else
+        fails 1 "may not be written to: check the file's permissions" import "$URL&options=-c%20default_transaction_read_only%3Don" --table people --from work/in.csv
+    fi
+    rm -f other.db
+    sqlite3 other.db 'CREATE TABLE loose (id integer PRIMARY KEY); INSERT INTO loose VALUES (-1)'
+    fails 1 "; mend the value in the source, or leave it out with --columns or --where" copy "sqlite:////$TMP/other.db" "$URL" --table loose --to-table back
+}
+
 # Keys that are no row numbers, a text of digits in a column for anything.
 test_lite_tables_keep_what_is_in_them() {
     [ "$database" = sqlite ] || return
@@ -274,6 +326,16 @@ test_lite_numbers_keep_their_digits_or_are_refused() {
         printf 'n\n%s\n' $number > work/in.csv
         fails 1 "loses digits: make it numeric_text" import "$URL" --table back --from work/in.csv
     done
+}
+
+test_pg_identity_columns_take_what_is_upserted() {
+    sql 'DROP TABLE IF EXISTS back'
+    sql 'CREATE TABLE back (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text)'
+    printf 'id,v\n7,a\n' > work/in.csv
+    succeeds import "$URL" --table back --from work/in.csv
+    printf 'id,v\n7,b\n8,c\n' > work/in.csv
+    succeeds import "$URL" --table back --from work/in.csv --upsert id
+    same "$(sql 'SELECT id, v FROM back ORDER BY id')" $'7|b\n8|c'
 }
 
 test_pg_json_keeps_its_digits_in_sqlite() {

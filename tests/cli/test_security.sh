@@ -12,6 +12,7 @@ cd "$TMP" || exit 2
 mkdir work
 . "$HERE/common.sh"
 SECRET=hunter2-of-the-tests
+FAILING='SELECT id, 1/(id - 500) AS q FROM many ORDER BY id'          # after some hundred rows
 
 # A table, and columns, whose names would break out of quotes, comments and lines.
 HOSTILE='x"; DROP TABLE victim; --'
@@ -32,6 +33,7 @@ else
     sql() { sqlite3 s.db "$1"; }
 fi
 sql "$SCHEMA" || exit 2
+[ "$database" = sqlite ] || sql "CREATE TABLE many (id integer PRIMARY KEY); INSERT INTO many SELECT generate_series(1, 1000)"
 
 # Everything that was said or written holds no password. The server that is used takes any.
 hidden() { ! grep -rqF hunter2 stderr work 2> /dev/null || problem "the password is in: $(grep -rlF hunter2 stderr work | tr '\n' ' ')"; lacks "$out" hunter2; }
@@ -56,6 +58,9 @@ test_passwords_are_not_shown() {
         for step in 1 2; do run export "$url" --table t --worker w --split work/parts --stats json; hidden; done
         lacks "$(pg_dump "$URL" 2> /dev/null)" hunter2
     done
+    url=${URL/weir@/weir:$SECRET?x@}                        # a '?' as it is ends no password
+    run export "$url" --query "$FAILING" --key id --resume --yield-per 10 --to work/q.csv; hidden
+    [ -e work/q.csv.weir-checkpoint ] || problem "no checkpoint to look into"
     for url in "postgresql://weir:$SECRET@localhost:1/x" "postgresql://weir:$SECRET/x@localhost/x" "postgresql://weir:$SECRET@h:x/y" "mysql://weir:$SECRET@h/x" \
         "host=localhost password=$SECRET" "postgresql://weir:$SECRET%zz@h/x" "weir:$SECRET@h" "postgresql://weir@localhost:1/x?PASSWORD=$SECRET"; do
         run export "$url" --table t; hidden
@@ -123,6 +128,31 @@ test_a_strangers_link_is_refused() {
     same "$(wc -l < work/own.csv)" 3
 }
 
+# Names and words of others on standard output.
+test_terminals_are_not_commanded() {
+    local escape=$'\e[31m' c1=$'\u009b31m'
+    sql "CREATE TABLE \"ev${escape}il$c1\" (id integer, v text)"
+    succeeds advise "$URL" --memory 8M --query "SELECT * FROM \"ev${escape}il$c1\" ORDER BY v"
+    lacks "$out" $'\e'
+    lacks "$out" $'\u009b'
+    [ "$database" = postgresql ] || return 0
+    succeeds export "$URL" --table t --worker told --to work
+    sql "UPDATE weir_jobs.jobs SET state = 'failed', reason = 'x${escape}y$c1'"
+    succeeds export "$URL" --job-status told
+    holds "$out" 'failed, x [31my  31m'
+    sql 'DROP SCHEMA weir_jobs CASCADE'
+}
+
+# Where to go on from is a question of which rows are left out.
+test_a_strangers_checkpoint_is_refused() {
+    [ "$(id -u)" -eq 0 ] && [ "$database" = postgresql ] || return 0
+    local words=(export "$URL" --query "$FAILING" --key id --resume --yield-per 10 --to work/r.csv)
+    run "${words[@]}"
+    [ -e work/r.csv.weir-checkpoint ] || { problem "no checkpoint was left"; return 0; }
+    chown nobody work/r.csv.weir-checkpoint
+    fails 1 "another user's" "${words[@]}"
+}
+
 test_files_are_made_with_the_umask() {
     local name
     (umask 077; "$WEIR" export "$URL" --table t --to work/private.csv; "$WEIR" reflect "$URL" --table t --to work/private.h
@@ -133,6 +163,6 @@ test_files_are_made_with_the_umask() {
 }
 
 run_tests test_passwords_are_not_shown test_hostile_names_stay_names test_no_link_is_followed_into_place test_a_strangers_link_is_refused \
-    test_files_are_made_with_the_umask
+    test_files_are_made_with_the_umask test_terminals_are_not_commanded test_a_strangers_checkpoint_is_refused
 cat failures
 [ ! -s failures ]

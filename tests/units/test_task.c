@@ -383,6 +383,30 @@ static void test_closing_is_handed_to_a_task_even_without_memory(void **state)
     close_many(f, &again, 5, 5);
 }
 
+/* The spare task was used, and there was no memory for another one: nobody would do what is handed over then. */
+static void test_closing_without_memory_and_without_a_task(void **state)
+{
+    loop_fixture *f = *state;
+    closings c = { 0 };
+    int count = 0;
+    weir_task *task = weir_task_spawn(f->loop, add_one, &count);
+    loop_run(f);
+    assert_int_equal(weir_task_join(&task, NULL), WEIR_OK);
+    failing = true;
+    assert_true(weir_defer(close_slowly, &c));
+    loop_run(f);
+    assert_int_equal(c.done, 1);
+    bool deferred = weir_defer(close_slowly, &c);
+    failing = false;
+    assert_false(deferred);
+    task = weir_task_spawn(f->loop, add_one, &count);           /* with it comes a spare one again */
+    loop_run(f);
+    assert_int_equal(weir_task_join(&task, NULL), WEIR_OK);
+    c.done = 0;
+    failing = true;
+    close_many(f, &c, 3, 3);
+}
+
 static void test_spawning_and_opening_without_memory(void **state)
 {
     loop_fixture *f = *state;
@@ -439,6 +463,7 @@ int main(void)
         ON_LOOPS(test_a_task_cannot_close_its_loop),
         ON_LOOPS(test_waiting_outside_of_tasks),
         ON_LOOPS(test_closing_is_handed_to_a_task_even_without_memory),
+        ON_LOOPS(test_closing_without_memory_and_without_a_task),
         ON_LOOPS(test_spawning_and_opening_without_memory),
         ON_LOOPS(test_figures),
     };

@@ -109,6 +109,11 @@ static void test_shown_masks_passwords(void **state)
         { "postgresql://h/db?application_name=me@x", "postgresql://h/db?application_name=me@x" },
         { "postgresql://h:5432/db?application_name=me@x", "postgresql://h:5432/db?application_name=me@x" },
         { "postgresql://h/db?password=", "postgresql://h/db?password=***" },
+        { "postgresql://h?user=me@x&password=secret", "postgresql://h?user=me@x&password=***" },
+        { "postgresql://h:5432?user=me@x&password=secret&c=d", "postgresql://h:***@x&password=***&c=d" },
+        { "postgresql://h/db&password=secret", "postgresql://h/db&password=***" },
+        { "postgresql://h&a=b&sslpassword=secret/db?c=d", "postgresql://h&a=b&sslpassword=***" },
+        { "postgresql://h/a&b?c=d", "postgresql://h/a&b?c=d" },
         { "sqlite:///x.db?password=secret", "sqlite:///x.db?password=***" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -31,6 +31,30 @@ static int check_timeout(const char *value, weir_error *error)
     return number ? WEIR_OK : weir_error_set(error, WEIR_ARGUMENT, "connect_timeout is a number of seconds, not '%s'", value);
 }
 
+/* Words of libpq since its version 12, for one that is older than they are. */
+static const char *const words_of_libpq[] = {
+    "channel_binding", "gssdelegation", "load_balance_hosts", "max_protocol_version", "min_protocol_version", "oauth_ca_file", "oauth_client_id",
+    "oauth_client_secret", "oauth_issuer", "oauth_scope", "require_auth", "scram_client_key", "scram_server_key", "servicefile", "ssl", "ssl_max_protocol_version",
+    "ssl_min_protocol_version", "sslcertmode", "sslcrldir", "sslkeylogfile", "sslnegotiation", "sslpassword", "sslsni", NULL,
+};
+
+/* A word that says how to connect would promise nothing as a setting, behind the password: a hostile server takes any. */
+static int check_word(const char *key, weir_error *error)
+{
+    PQconninfoOption *options = PQconndefaults();
+    bool misspelt = false;
+    for (PQconninfoOption *o = options; o && o->keyword; o++)
+        misspelt = misspelt || !strcasecmp(o->keyword, key);
+    PQconninfoFree(options);
+    if (misspelt)
+        return weir_error_set(error, WEIR_ARGUMENT, "connect_args: '%s' is no setting of a server: write the key in small letters", key);
+    for (const char *const *word = words_of_libpq; *word; word++)
+        if (!strcasecmp(*word, key))
+            return weir_error_set(error, WEIR_ARGUMENT, "connect_args: '%s' is no setting of a server, and this libpq (version %d) does not know it", key,
+                                  PQlibVersion() / 10000);
+    return WEIR_OK;
+}
+
 /* What would go to the server, and into its messages, as something else. */
 static int check_argument(const char *key, const char *value, weir_error *error)
 {
@@ -38,8 +62,8 @@ static int check_argument(const char *key, const char *value, weir_error *error)
         return check_timeout(value, error);
     if (!value)
         return weir_error_set(error, WEIR_ARGUMENT, "connect_args: the key '%s' has no value", key);
-    if (!weir_pg_libpq_knows(key) && (!strcasecmp(key, "password") || !strcasecmp(key, "sslpassword")))
-        return weir_error_set(error, WEIR_ARGUMENT, "connect_args: '%s' is no setting of a server: write the key in small letters", key);
+    if (!weir_pg_libpq_knows(key))
+        return check_word(key, error);
     if (!strcmp(key, "dbname") && (strchr(value, '=') || strstr(value, "://")))
         return weir_error_set(error, WEIR_ARGUMENT, "connect_args: dbname is a database's name here, not a connection string; the URL takes those");
     return WEIR_OK;
@@ -128,14 +152,16 @@ static bool must_stop(const weir_dial_watch *watch)
     return watch && (atomic_load(&watch->stop) || weir_now() >= watch->deadline);
 }
 
-/* Until the descriptor is ready, the deadline passes (WEIR_LATE), or the watch says stop. */
+/* Until the descriptor is ready, the deadline passes (WEIR_LATE), or the watch says stop; also where there always is more to read. */
 static int wait_watched(weir_want *want, int64_t deadline, const weir_dial_watch *watch)
 {
     for (;;) {
         int64_t now = weir_now(), look = now + LOOK_MS * 1000000LL;
+        if (now >= deadline || must_stop(watch))
+            return WEIR_LATE;
         want->deadline = look < deadline ? look : deadline;
         int outcome = weir_wait(want);
-        if (outcome != WEIR_LATE || now >= deadline || must_stop(watch))
+        if (outcome != WEIR_LATE)
             return outcome;
     }
 }
@@ -419,8 +445,8 @@ static int drive(weir_pg_link *link, int status, const dial_limits *limits)
 {
     weir_want want;
     while (status == WEIR_OK && (status = weir_pg_advance(&link->base, &want)) == WEIR_WANTS) {
-        bool ready = want.fd < 0 ? weir_wait(&want) == WEIR_READY : wait_watched(&want, limits->deadline, limits->watch) == WEIR_READY;
-        status = ready ? WEIR_OK : weir_pg_lost(link, WEIR_DEADLINE_EXCEEDED, "the server fell silent after connecting");
+        bool ready = wait_watched(&want, limits->deadline, limits->watch) == WEIR_READY;
+        status = ready ? WEIR_OK : weir_pg_lost(link, WEIR_DEADLINE_EXCEEDED, "the server did not answer in time after connecting");
     }
     return status < 0 ? status : WEIR_OK;
 }
@@ -466,13 +492,12 @@ static int apply_settings(weir_pg_link *link, const weir_dial_plan *plan, const 
     return status;
 }
 
-/* With a slash or @ as it is in the password of the URL, libpq takes a part of the password for a host or port, and would say so. */
+/* With a slash or @ as it is in the password or a parameter of the URL, libpq takes a part of it for a host or port, and would say so. */
 static void tell_torn_password(const weir_dial_plan *plan, weir_error *error)
 {
-    const char *password = plan->url.password;
-    size_t length = plan->url.password_length;
-    if (error->status == WEIR_OPERATIONAL && length && (memchr(password, '/', length) || memchr(password, '@', length)))
-        weir_error_set(error, error->status, "cannot connect to PostgreSQL by the URL %s: check host, port and user; where its password has a '/' or '@', write %%2F or %%40", plan->url.shown);
+    if (error->status == WEIR_OPERATIONAL && plan->url.torn)
+        weir_error_set(error, error->status, "cannot connect to PostgreSQL by the URL %s: check host, port and user; parameters begin behind a '?', and where its "
+                       "password or one of them has a '/' or '@', write %%2F or %%40", plan->url.shown);
 }
 
 /* libpq's part. NULL: *error says why. */
@@ -499,7 +524,8 @@ static int dial_once(const weir_dial_plan *plan, const weir_dial_watch *watch, w
     weir_pg_link *link = conn ? take_over(conn, plan, error) : NULL;
     if (!link)
         return error->status;
-    dial_limits limits = { weir_deadline_ms(plan->connect_timeout_ms > 0 ? plan->connect_timeout_ms : HAND_OVER_MS), watch };
+    int64_t patience = patience_of(conn);
+    dial_limits limits = { weir_now() + (patience == WEIR_NO_DEADLINE ? HAND_OVER_MS * 1000000LL : patience), watch };
     int status = shake_hands(link, &limits, error);
     if (status == WEIR_OK)
         status = apply_settings(link, plan, &limits, error);
