@@ -203,6 +203,7 @@ static int measure_one(const profile_settings *s)
     if (code != 0)
         return code;
     signals_start("profile", "nothing was written");
+    profile_end_with_parent();
     code = profile_measure(&s->query, size, dup(STDOUT_FILENO));
     return signals_caught() ? signals_report(signals_caught()) : code;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,6 +198,23 @@ static int wait_for(pid_t child)
         return failure_say(EXIT_SIGNAL + WTERMSIG(status), "a run was ended by signal %d%s", WTERMSIG(status),
                            WTERMSIG(status) == 9 ? " (out of memory?); leave --buffered away, or use a smaller table" : "; run the profile again");
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}
+
+/* Signals go to the process that was started by the user; from a terminal to all. */
+static void *watch_parent(void *parent)
+{
+    while (getppid() == (pid_t)(intptr_t)parent)
+        nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+    if (!signals_caught())
+        kill(getpid(), SIGTERM);
+    return NULL;
+}
+
+void profile_end_with_parent(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, watch_parent, (void *)(intptr_t)getppid()) == 0)
+        pthread_detach(thread);
 }
 
 int profile_child(char *const *words, int64_t yield_per, figure_run *run)

@@ -9,4 +9,6 @@ int profile_measure(const export_settings *query, int64_t yield_per, int fd);
 /* In the parent: runs this program again with `words` (ended by NULL) and reads what it measured. 0, or the exit code when a line
  * was said. run->samples is the caller's to free. */
 int profile_child(char *const *words, int64_t yield_per, figure_run *run);
+/* In a child, behind signals_start: when the process that started it is gone, it ends as by SIGTERM, and stops its query. */
+void profile_end_with_parent(void);
 #endif

@@ -262,7 +262,7 @@ static int begin(execution *run)
     if (run->own)
         connection->begun_explicitly = true;
     int status = weir_connection_ready(connection, true, &run->error);
-    if (status == WEIR_WOULD_BLOCK && run->result->streaming)
+    if (status == WEIR_WOULD_BLOCK && run->result->streaming && connection->slot)      /* else it is the connection that was refused, before */
         weir_refuse_stream(run->result->hooks ? "weir_session_execute" : "weir_connection_execute", &run->error);
     if (status != WEIR_OK) {
         connection->begun_explicitly = connection->begun_explicitly && connection->in_transaction;

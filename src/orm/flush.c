@@ -178,11 +178,18 @@ static int write_loosened(const flush *f)
     return WEIR_OK;
 }
 
+/* What goes, or has gone to make place for a new one of its key, gets no row any more. */
+static bool is_wanted(const weir_link_record *link, weir_link_kind kind)
+{
+    bool goes = link->other && (weir_is_deleting(link->other) || weir_instance_state(link->other) == WEIR_DELETED);
+    return link->kind == kind && (kind == WEIR_LINK_REMOVE || !goes);
+}
+
 static int write_links(const flush *f, weir_link_kind kind)
 {
     for (size_t i = 0; i < f->write_count; i++)
         for (const weir_link_record *link = weir_side_of(f->writes[i].instance)->links; link; link = link->next)
-            if (link->kind == kind && weir_flush_association(f->session, f->writes[i].instance, link, f->error) != WEIR_OK)
+            if (is_wanted(link, kind) && weir_flush_association(f->session, f->writes[i].instance, link, f->error) != WEIR_OK)
                 return f->error->status;
     return WEIR_OK;
 }

@@ -315,6 +315,7 @@ static int inserted(writer *w, weir_result *result, weir_instance *instance, int
 
 static void deleted(writer *w, weir_instance *instance)
 {
+    weir_old_key_restore(instance);     /* a rollback brings the row back that there was */
     weir_unit_written(instance);
     weir_identity_remove(w->mapper, instance);
     weir_instance_set_state(instance, WEIR_DELETED);

@@ -52,7 +52,7 @@ int weir_instance_reload(weir_instance *instance, weir_error *error)
                                                                            mapper->key_count * sizeof *keys)))
         return weir_error_out_of_memory(error);
     for (size_t i = 0; i < mapper->key_count; i++)
-        weir_member_value(mapper->keys[i], instance + 1, &keys[i]);
+        weir_member_value(mapper->keys[i], weir_instance_old_key(instance), &keys[i]);
     weir_instance *found;
     instance->holds++;                  /* it is somebody's, or this would not be asked */
     int status = read_row(session, mapper, keys, false, &found, error);

@@ -297,10 +297,14 @@ static void make_transient(weir_instance *instance)
 
 void weir_unit_expunge_pending(weir_instance *instance) { make_transient(instance); }
 
-static void revive(weir_instance *instance)
+static void revive(weir_instance *instance, int since)
 {
     weir_mapper *mapper = weir_mapper_of(instance);
     weir_side_of(instance)->deleted_in = -1;
+    if (weir_past_key_is_since(weir_side_of(instance), since)) {       /* it goes to the place it had before, not to that of its last key */
+        weir_instance_set_state(instance, WEIR_PERSISTENT);
+        return;
+    }
     weir_identity_entry *entry = weir_identity_entry_of(mapper, instance->key, weir_instance_old_key(instance));
     if (!entry || entry->instance) {        /* another one took its place, or there is no memory */
         weir_instance_set_state(instance, WEIR_DETACHED);
@@ -346,7 +350,7 @@ static void undo(weir_instance *instance, void *context)
             weir_instance_set_state(instance, WEIR_TRANSIENT);
             weir_side_free(instance);
         } else {
-            revive(instance);
+            revive(instance, *since);
         }
     }
     side = weir_side_of(instance);

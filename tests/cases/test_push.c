@@ -1,6 +1,7 @@
 /* Streams that push (weir/stream.h): partitions, pausing, ends of every kind, what callbacks may do. */
 #include "loading.h"
 #include "loops.h"
+#include "support_task.h"
 #include <pthread.h>
 #include <time.h>
 
@@ -492,6 +493,28 @@ static void test_what_cannot_begin_ends_with_its_error(void **state)
     assert_usable(db);
 }
 
+static void connect_outside(weir_loop *loop, void *argument)
+{
+    push *p = argument;
+    p->connection = weir_engine_connect(p->db->engine);
+    assert_error(weir_connection_error(p->connection), WEIR_WOULD_BLOCK);
+    begin(p, loop);
+}
+
+/* The stream is in a task, as it should be: what it is told is the connection's own refusal. */
+static void test_a_connection_that_was_refused_outside_a_task(void **state)
+{
+    test_database *db = *state;
+    test_fixture(db, 3);
+    push p = { .db = db, .stmt = ORDERS(2) };
+    run_on_loop(connect_outside, &p);
+    assert_int_equal(p.ends, 1);
+    assert_error(&p.error, WEIR_WOULD_BLOCK);
+    assert_contains(p.error.message, "This call would have to wait");
+    assert_status(weir_connection_close(&p.connection), WEIR_WOULD_BLOCK);
+    assert_usable(db);
+}
+
 static weir_flow answer_nonsense(push *p, const weir_partition *partition)
 {
     (void)p;
@@ -678,6 +701,7 @@ int main(void)
         ON_BOTH(test_an_error_midway_is_told_with_its_text),
         ON_BOTH(test_an_error_of_data_is_told),
         ON_BOTH(test_what_cannot_begin_ends_with_its_error),
+        ON_BOTH(test_a_connection_that_was_refused_outside_a_task),
         ON_BOTH(test_an_answer_that_is_none_ends_it),
         ON_BOTH(test_a_session_closed_in_the_callback_ends_it),
         ON_BOTH(test_a_paused_stream_can_be_cancelled),

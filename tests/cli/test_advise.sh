@@ -120,10 +120,24 @@ test_a_password_is_not_shown_by_a_run() {
     lacks "$err" s3cretword
 }
 
+test_a_run_ends_with_its_command() {
+    [ "$database" = postgresql ] || return 0
+    local process query="select pg_sleep(601)" asleep="select count(*) from pg_stat_activity where query = 'select pg_sleep(601)' and state = 'active'"
+    "$WEIR" profile "$URL" --query "$query" --svg work/f.svg 2> stderr & process=$!
+    for _ in $(seq 200); do [ "$(psql -XAtq "$URL" -c "$asleep")" = 1 ] && break; sleep 0.05; done
+    kill -TERM $process
+    wait $process 2> /dev/null
+    same "$?" 143
+    for _ in $(seq 200); do [ "$(psql -XAtq "$URL" -c "$asleep")" = 0 ] && break; sleep 0.05; done
+    same "$(psql -XAtq "$URL" -c "$asleep")" 0
+    same "$(ls -A work)" ""
+}
+
 for database in "$@"; do
     make_database
     run_tests test_wrong_usage_of_advise test_advice_in_words test_advice_as_json_holds_in_an_export test_wrong_usage_of_profile \
-        test_a_figure_of_two_streams_and_a_buffered_fetch test_a_password_is_not_shown_by_a_run
+        test_a_figure_of_two_streams_and_a_buffered_fetch test_a_password_is_not_shown_by_a_run \
+        test_a_run_ends_with_its_command
 done
 cat failures
 [ ! -s failures ]
