@@ -128,6 +128,38 @@ static void test_dimensions_of_an_array(void **state)
     close_connection_ok(&connection);
 }
 
+/* Domains over arrays nest arrays to any depth, and each level doubles the quotes of their text: beyond 8 the server's own text is taken. */
+static void test_arrays_in_arrays(void **state)
+{
+    test_database *db = *state;
+    weir_connection *connection = open_connection(db);
+    char value[640] = "'{1}'::nested0", whole[640], sql[1400];
+    for (int level = 0; level < 11; level++) {
+        if (level == 0)
+            snprintf(sql, sizeof sql, "DROP DOMAIN IF EXISTS nested0 CASCADE; CREATE DOMAIN nested0 AS int[]");
+        else
+            snprintf(sql, sizeof sql, "DROP DOMAIN IF EXISTS nested%d CASCADE; CREATE DOMAIN nested%d AS nested%d[]", level, level, level - 1);
+        test_side_run(db, sql);
+        if (level > 0) {
+            snprintf(whole, sizeof whole, "ARRAY[%.590s]::nested%d", value, level);
+            snprintf(value, sizeof value, "%s", whole);
+        }
+        snprintf(sql, sizeof sql, "SELECT v, v::text FROM (SELECT %s AS v) AS s", value);
+        weir_stmt *stmt = weir_sql(sql);
+        weir_result *result = weir_connection_execute(connection, stmt, NULL);
+        weir_stmt_free(&stmt);
+        const weir_row *row = weir_result_one(result);
+        assert_non_null(row);
+        weir_type type = weir_result_column(result, 0)->type;
+        assert_int_equal(type, level < 8 ? WEIR_T_ARRAY : WEIR_T_OTHER);
+        if (type == WEIR_T_OTHER)
+            assert_string_equal(weir_row_text_at(row, 0).ptr, weir_row_text_at(row, 1).ptr);
+        assert_int_equal(weir_result_close(&result), WEIR_OK);
+    }
+    test_side_run(db, "DROP DOMAIN nested0 CASCADE");
+    close_connection_ok(&connection);
+}
+
 static void test_depth_of_savepoints(void **state)
 {
     test_database *db = *state;
@@ -259,6 +291,7 @@ int main(void)
         ON_BOTH(test_columns_of_a_result),
         ON_BOTH(test_depth_of_an_expression),
         ON_POSTGRESQL(test_dimensions_of_an_array),
+        ON_POSTGRESQL(test_arrays_in_arrays),
         ON_BOTH(test_depth_of_savepoints),
         ON_BOTH(test_size_of_a_page_and_of_its_token),
         ON_BOTH(test_size_of_what_a_checkpoint_keeps),

@@ -97,6 +97,18 @@ const weir_pg_type *weir_pg_type_find(uint32_t oid)
     return low < TYPE_COUNT && types[low].oid == oid ? &types[low] : NULL;
 }
 
+/* Domains make arrays of arrays of arrays …, whose text form doubles its quotes with each level, and which are read by recursion. Deeper ones
+ * come as the server's text. */
+enum { MOST_NESTED = 8 };
+
+static int levels_of(const weir_pg_type *type)
+{
+    int levels = 0;
+    for (; type->element; type = type->element)
+        levels++;
+    return levels;
+}
+
 void weir_pg_type_from_catalog(weir_pg_type *out, uint32_t oid, const char *name, char typtype, uint32_t element_oid,
                                const weir_pg_type *element, const weir_pg_type *base)
 {
@@ -110,7 +122,7 @@ void weir_pg_type_from_catalog(weir_pg_type *out, uint32_t oid, const char *name
     if (typtype == 'e') {
         out->type = WEIR_T_ENUM;
         out->binary = true;
-    } else if (element && element->binary) {    /* items that come as text come inside the array's own text form */
+    } else if (element && element->binary && levels_of(element) < MOST_NESTED) {    /* items that come as text come inside the array's own text form */
         out->type = WEIR_T_ARRAY;
         out->binary = true;
         out->decode = weir_pg_decode_array;
