@@ -36,6 +36,7 @@ typedef struct flow {
     bool    shut;                       /* the target was told that no more comes */
     int64_t passed, taken;              /* handed on; read */
     int64_t messages, readies;          /* SERVER's: begun so far; ReadyForQuery among them */
+    int64_t heard;                      /* SERVER's: one more than the client's bytes when chatter was due */
     unsigned char head[5];              /* … and of the one that passes, … */
     uint32_t headed, left, length;      /* … bytes of the head so far, of the body still to come, and of the whole body */
     bool    selects;                    /* its body begins as far as it passed with "SELECT " */
@@ -393,12 +394,15 @@ static bool is_lost(test_proxy *proxy, const flow *f)
     return true;
 }
 
-/* Notices instead of what the server says. */
-static void chatter(const test_proxy *proxy, flow *f)
+/* Notices instead of what the server says; behind a ReadyForQuery not before the client asks: libpq would read them with it. */
+static void chatter(const test_proxy *proxy, flow *f, int64_t heard)
 {
     static const char notice[] = "N\0\0\0 SNOTICE\0VNOTICE\0C00000\0Mah\0";
     int after = proxy->fault.chatter_after;
     if (!after || f->readies < after || f->left || f->headed || f->start != f->end)
+        return;
+    f->heard = f->heard ? f->heard : heard + 1;
+    if (after > 0 && f->heard == heard + 1)
         return;
     f->start = f->end = 0;
     while (f->end + sizeof notice <= BUFFER) {
@@ -412,7 +416,7 @@ static bool move_bytes(test_proxy *proxy, pair *p, int from)
 {
     flow *f = &p->flows[from];
     if (from == SERVER)
-        chatter(proxy, f);
+        chatter(proxy, f, p->flows[CLIENT].taken);
     if (!stalls(proxy, p) && f->start == f->end && !f->ended) {
         ssize_t n = read(p->fds[from], f->bytes, sizeof f->bytes);
         f->ended = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
@@ -439,7 +443,7 @@ static bool move_bytes(test_proxy *proxy, pair *p, int from)
             f->passed += n;
             proxy->bytes[from] += n;
             if (from == SERVER)
-                chatter(proxy, f);
+                chatter(proxy, f, p->flows[CLIENT].taken);
         }
     }
     if (half_after(proxy, from) > 0 && f->passed >= half_after(proxy, from))
@@ -553,7 +557,7 @@ void test_proxy_set(test_proxy *proxy, test_fault fault)
     for (int i = 0; i < proxy->pair_count; i++)
         for (int side = CLIENT; side <= SERVER; side++) {
             flow *f = &proxy->pairs[i]->flows[side];
-            f->passed = f->taken = f->messages = f->readies = 0;
+            f->passed = f->taken = f->messages = f->readies = f->heard = 0;
         }
     pthread_mutex_unlock(&proxy->lock);
     wake_up(proxy);

@@ -27,7 +27,7 @@ typedef struct test_fault {
     uint32_t huge_length;
     int     ready_message;      /* > 0: this ReadyForQuery, counted from 1, says that the transaction is in ready_state: 'I', 'T' or 'E' */
     char    ready_state;
-    int     chatter_after;      /* > 0: behind this ReadyForQuery, counted from 1, come notices without end, and nothing else; -1: at once */
+    int     chatter_after;      /* > 0: to what is asked behind this ReadyForQuery, counted from 1, notices without end are the answer; -1: at once */
     const char *select_says;    /* not NULL: each CommandComplete "SELECT n" with as many digits has these instead */
     int     lose_requests;      /* > 0: so many cancel requests go nowhere, as if they had come between two messages */
     bool    reset;              /* cuts as a crash does (RST), not as a polite end */
