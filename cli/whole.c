@@ -41,11 +41,12 @@ static int write_straight(const char *path, const text *content)
 static mode_t mode_to_be(const char *path)
 {
     struct stat facts;
-    if (lstat(path, &facts) == 0 && S_ISREG(facts.st_mode))
-        return facts.st_mode & 0777;
+    bool exists = lstat(path, &facts) == 0 && S_ISREG(facts.st_mode);
     mode_t mask = umask(0);
     umask(mask);
-    return 0666 & ~mask;
+    if (exists && facts.st_uid != geteuid())            /* a stranger's file opens ours to nobody */
+        return facts.st_mode & 0666 & ~mask;
+    return exists ? facts.st_mode & 0777 : 0666 & ~mask;
 }
 
 int whole_write(const char *path, const text *content)

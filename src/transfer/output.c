@@ -219,7 +219,8 @@ static int open_path(weir_output *output)
     if (exists && access(path, W_OK) != 0)
         return weir_output_fail(output, "replace", errno);
     output->keep_mode = exists;
-    output->mode = exists ? existing.st_mode & 07777 : 0;
+    output->mode = exists ? existing.st_mode & 0777 : 0;
+    output->strangers = exists && existing.st_uid != geteuid();
     output->final_path = weir_copy_text(output->ledger, WEIR_MEMORY_OUTPUT, path, strlen(path));
     if (!output->final_path)
         return weir_error_out_of_memory(&output->error);
@@ -287,10 +288,22 @@ static int close_descriptor(weir_output *output)
     return WEIR_OK;
 }
 
+/* A stranger's file, put where ours is to be, opens it to nobody. */
+static bool give_mode(const weir_output *output)
+{
+    struct stat made;
+    mode_t mode = output->mode;
+    if (output->strangers && fstat(output->fd, &made) != 0)
+        return false;
+    if (output->strangers)
+        mode &= made.st_mode;
+    return fchmod(output->fd, mode) == 0;
+}
+
 static void finish_on_disk(void *argument)
 {
     weir_output *output = argument;
-    if (output->keep_mode && fchmod(output->fd, output->mode) != 0)
+    if (output->keep_mode && !give_mode(output))
         weir_output_fail(output, "set the permissions of", errno);
     if (output->error.status == WEIR_OK && output->temporary_path && fsync(output->fd) != 0)
         weir_output_fail(output, "bring to disk", errno);

@@ -23,6 +23,7 @@ typedef struct weir_output {
     char        *final_path;                /* behind symbolic links; NULL: written straight */
     char        *temporary_path;            /* NULL: written straight */
     bool         keep_mode;                 /* the file is to get `mode`, that of the one it replaces */
+    bool         strangers;                 /* that one belongs to somebody else: no more than the umask lets through */
     unsigned     mode;
     weir_output_sink sink;                  /* NULL: a file */
     void        *sink_context;

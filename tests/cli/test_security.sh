@@ -162,7 +162,26 @@ test_files_are_made_with_the_umask() {
     for name in work/*checkpoint*; do [ ! -e "$name" ] || same "$(stat -c %a "$name")" 600; done
 }
 
+test_a_strangers_file_opens_ours_to_nobody() {
+    local name mode
+    [ "$(id -u)" = 0 ] || return 0
+    for mode in 666 600; do
+        for name in csv h; do
+            rm -f "work/theirs.$name"
+            echo theirs > "work/theirs.$name"
+            chmod "$mode" "work/theirs.$name"
+            chown nobody "work/theirs.$name"
+        done
+        (umask 037; "$WEIR" export "$URL" --table t --to work/theirs.csv; "$WEIR" reflect "$URL" --table t --to work/theirs.h) 2> stderr
+        for name in csv h; do
+            same "$(stat -c %a "work/theirs.$name")" "$([ "$mode" = 666 ] && echo 640 || echo 600)"
+            ! grep -q theirs "work/theirs.$name" || problem "it was not replaced"
+        done
+    done
+}
+
 run_tests test_passwords_are_not_shown test_hostile_names_stay_names test_no_link_is_followed_into_place test_a_strangers_link_is_refused \
-    test_files_are_made_with_the_umask test_terminals_are_not_commanded test_a_strangers_checkpoint_is_refused
+    test_files_are_made_with_the_umask test_terminals_are_not_commanded test_a_strangers_checkpoint_is_refused \
+    test_a_strangers_file_opens_ours_to_nobody
 cat failures
 [ ! -s failures ]
